@@ -1,0 +1,80 @@
+// Objects that live across a wait, reached by handles instead of pointers: a handle whose object has gone
+// finds nothing. One thread. Slots are reused; memory grows to the most that ever lived at once.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <utility>
+#include <vector>
+
+namespace cenote {
+
+struct Handle {
+  uint32_t index = UINT32_MAX;
+  uint32_t generation = 0;
+
+  bool operator==(const Handle&) const = default;
+};
+
+template <typename T>
+class Slab {
+ public:
+  Handle insert(T value) {
+    if (free_.empty()) {
+      free_.push_back(static_cast<uint32_t>(slots_.size()));
+      slots_.emplace_back();
+    }
+    const uint32_t index = free_.back();
+    free_.pop_back();
+    Slot& slot = slots_[index];
+    slot.value = std::move(value);
+    slot.live = true;
+    ++size_;
+    return {index, slot.generation};
+  }
+
+  // Null when the object has gone. The pointer holds until the next erase of this handle.
+  T* find(Handle handle) {
+    if (handle.index >= slots_.size()) {
+      return nullptr;
+    }
+    Slot& slot = slots_[handle.index];
+    return slot.live && slot.generation == handle.generation ? &slot.value : nullptr;
+  }
+
+  bool erase(Handle handle) {
+    if (find(handle) == nullptr) {
+      return false;
+    }
+    Slot& slot = slots_[handle.index];
+    slot.value = T{};
+    slot.live = false;
+    ++slot.generation;
+    free_.push_back(handle.index);
+    --size_;
+    return true;
+  }
+
+  template <typename F>
+  void for_each(F&& visit) {
+    for (uint32_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].live) {
+        visit(Handle{i, slots_[i].generation}, slots_[i].value);
+      }
+    }
+  }
+
+  [[nodiscard]] size_t size() const noexcept { return size_; }
+
+ private:
+  struct Slot {
+    T value{};
+    uint32_t generation = 0;
+    bool live = false;
+  };
+  std::deque<Slot> slots_;  // A deque: growing never moves what lives.
+  std::vector<uint32_t> free_;
+  size_t size_ = 0;
+};
+
+}  // namespace cenote

@@ -1,0 +1,37 @@
+// Text from outside, made safe to show, and small parsers that more than one folder needs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cenote {
+
+// For logs and terminals: control characters, bytes that are not valid UTF-8 and bidirectional marks become
+// \xNN or \u{NNNN}, so that no name, feed text or header can forge a line or move a cursor. The result holds
+// at most `most` bytes of the input; a cut is marked with "...".
+std::string printable(std::string_view text, size_t most = 512);
+
+// The characters & < > " ' as references: safe in HTML text and in quoted attributes.
+std::string escape_html(std::string_view text);
+
+bool is_valid_utf8(std::string_view text) noexcept;
+
+std::string_view trim(std::string_view text) noexcept;  // ASCII blanks and TAB, both ends
+std::string to_lower(std::string_view text);            // ASCII only
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
+std::vector<std::string_view> split(std::string_view text, char separator);  // "a,,b" gives three parts
+
+// Whole text, decimal, no sign; nullopt when it is anything else or beyond `most`.
+std::optional<uint64_t> parse_number(std::string_view text, uint64_t most = UINT64_MAX) noexcept;
+// "256MiB", "64KiB", "1GiB", "4096" (bytes); also KB, MB, GB as powers of ten.
+std::optional<uint64_t> parse_size(std::string_view text) noexcept;
+
+// How many single-character edits apart, for "did you mean ...?".
+size_t edit_distance(std::string_view a, std::string_view b);
+// The candidate nearest to `word`, or empty when none is near enough to be meant.
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
+
+}  // namespace cenote

@@ -1,0 +1,220 @@
+#include "resolver/dns/name.h"
+
+#include <fmt/format.h>
+
+namespace cenote {
+
+std::optional<Name> Name::from_text(std::string_view text) noexcept {
+  if (text == ".") {
+    return Name{};
+  }
+  Name name;
+  size_t length_at = 0;  // where the current label's length byte stands
+  size_t size = 1;
+  for (size_t i = 0; i < text.size(); ++i) {
+    auto byte = static_cast<uint8_t>(text[i]);
+    if (byte == '.') {
+      if (size == length_at + 1) {
+        return std::nullopt;
+      }
+      name.bytes_[length_at] = static_cast<uint8_t>(size - length_at - 1);
+      length_at = size++;
+      if (size > kMaxNameBytes) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    if (byte == '\\') {
+      if (++i >= text.size()) {
+        return std::nullopt;
+      }
+      byte = static_cast<uint8_t>(text[i]);
+      const auto is_digit = [&](size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+      if (is_digit(i)) {
+        if (!is_digit(i + 1) || !is_digit(i + 2)) {
+          return std::nullopt;
+        }
+        const int value = (text[i] - '0') * 100 + (text[i + 1] - '0') * 10 + (text[i + 2] - '0');
+        if (value > 255) {
+          return std::nullopt;
+        }
+        byte = static_cast<uint8_t>(value);
+        i += 2;
+      }
+    }
+    // One byte stays free for the root label.
+    if (size - length_at > kMaxLabelBytes || size >= kMaxNameBytes - 1) {
+      return std::nullopt;
+    }
+    name.bytes_[size++] = lower(byte);
+  }
+  if (size == length_at + 1) {  // ended with a dot, or nothing there at all
+    if (length_at == 0) {
+      return std::nullopt;
+    }
+    name.bytes_[length_at] = 0;
+    name.size_ = static_cast<uint8_t>(size);
+    return name;
+  }
+  name.bytes_[length_at] = static_cast<uint8_t>(size - length_at - 1);
+  name.bytes_[size++] = 0;
+  name.size_ = static_cast<uint8_t>(size);
+  return name;
+}
+
+std::optional<Name> Name::from_wire(Bytes wire) noexcept {
+  Name name;
+  ByteReader reader(wire);
+  size_t size = 0;
+  while (true) {
+    const uint8_t length = reader.u8();
+    if (!reader.ok() || length > kMaxLabelBytes || size + 1 + length > kMaxNameBytes) {
+      return std::nullopt;
+    }
+    name.bytes_[size++] = length;
+    if (length == 0) {
+      break;
+    }
+    for (const uint8_t byte : reader.bytes(length)) {
+      name.bytes_[size++] = lower(byte);
+    }
+    if (!reader.ok()) {
+      return std::nullopt;
+    }
+  }
+  if (reader.remaining() != 0) {
+    return std::nullopt;
+  }
+  name.size_ = static_cast<uint8_t>(size);
+  return name;
+}
+
+bool Name::read(ByteReader& reader, Name& out) noexcept {
+  const Bytes message = reader.all();
+  size_t at = reader.offset();
+  size_t lowest = at;  // every pointer must lead below all that was read before
+  size_t behind = 0;   // where the reader goes on: behind the first pointer, or behind the root label
+  size_t size = 0;
+  while (true) {
+    if (!reader.ok() || at >= message.size()) {
+      reader.fail();
+      return false;
+    }
+    const uint8_t length = message[at];
+    if ((length & 0xC0) == 0xC0) {
+      if (at + 1 >= message.size()) {
+        reader.fail();
+        return false;
+      }
+      const size_t target = (static_cast<size_t>(length & 0x3F) << 8) | message[at + 1];
+      if (behind == 0) {
+        behind = at + 2;
+      }
+      if (target >= lowest) {
+        reader.fail();
+        return false;
+      }
+      lowest = at = target;
+      continue;
+    }
+    if (length > kMaxLabelBytes || size + 1 + length > kMaxNameBytes || length >= message.size() - at) {
+      reader.fail();
+      return false;
+    }
+    out.bytes_[size++] = length;
+    ++at;
+    if (length == 0) {
+      break;
+    }
+    for (const size_t end = at + length; at < end; ++at) {
+      out.bytes_[size++] = lower(message[at]);
+    }
+  }
+  out.size_ = static_cast<uint8_t>(size);
+  reader.skip((behind == 0 ? at : behind) - reader.offset());
+  return reader.ok();
+}
+
+size_t Name::label_count() const noexcept {
+  size_t count = 0;
+  for (size_t at = 0; bytes_[at] != 0; at += size_t{1} + bytes_[at]) {
+    ++count;
+  }
+  return count;
+}
+
+std::string Name::to_text() const {
+  if (is_root()) {
+    return ".";
+  }
+  std::string text;
+  text.reserve(size_);
+  for (size_t at = 0; bytes_[at] != 0; at += size_t{1} + bytes_[at]) {
+    if (at != 0) {
+      text += '.';
+    }
+    for (size_t i = at + 1; i <= at + bytes_[at]; ++i) {
+      const auto c = static_cast<char>(bytes_[i]);
+      if (bytes_[i] <= 0x20 || bytes_[i] >= 0x7F) {
+        fmt::format_to(std::back_inserter(text), "\\{:03}", bytes_[i]);
+      } else {
+        // What RFC 1035 section 5.1 gives a meaning in a zone file.
+        if (c == '.' || c == '\\' || c == '"' || c == ';' || c == '@' || c == '$' || c == '(' || c == ')') {
+          text += '\\';
+        }
+        text += c;
+      }
+    }
+  }
+  return text;
+}
+
+Name Name::suffix(size_t labels) const noexcept {
+  const NameLabels where(*this);
+  if (labels >= where.count()) {
+    return *this;
+  }
+  const size_t from = where.offset(where.count() - labels);
+  Name tail;
+  tail.size_ = static_cast<uint8_t>(size_ - from);
+  std::copy(bytes_.begin() + static_cast<ptrdiff_t>(from), bytes_.begin() + size_, tail.bytes_.begin());
+  return tail;
+}
+
+bool Name::is_at_or_below(const Name& ancestor) const noexcept {
+  if (size_ < ancestor.size_) {
+    return false;
+  }
+  // The tail must match and begin where one of our labels begins.
+  const size_t from = size_t{size_} - ancestor.size_;
+  size_t at = 0;
+  while (at < from) {
+    at += size_t{1} + bytes_[at];
+  }
+  return at == from && std::equal(bytes_.begin() + static_cast<ptrdiff_t>(from), bytes_.begin() + size_,
+                                  ancestor.bytes_.begin());
+}
+
+bool Name::prepend_label(std::string_view label) noexcept {
+  if (label.empty() || label.size() > kMaxLabelBytes || size_ + label.size() + 1 > kMaxNameBytes) {
+    return false;
+  }
+  std::copy_backward(bytes_.begin(), bytes_.begin() + size_,
+                     bytes_.begin() + static_cast<ptrdiff_t>(size_ + label.size() + 1));
+  bytes_[0] = static_cast<uint8_t>(label.size());
+  for (size_t i = 0; i < label.size(); ++i) {
+    bytes_[i + 1] = lower(static_cast<uint8_t>(label[i]));
+  }
+  size_ = static_cast<uint8_t>(size_ + label.size() + 1);
+  return true;
+}
+
+NameLabels::NameLabels(const Name& name) noexcept {
+  size_t at = 0;
+  for (; name.bytes_[at] != 0; at += size_t{1} + name.bytes_[at]) {
+    offsets_[count_++] = static_cast<uint8_t>(at);
+  }
+  offsets_[count_] = static_cast<uint8_t>(at);
+}
+
+}  // namespace cenote

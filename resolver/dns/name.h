@@ -1,0 +1,77 @@
+// A domain name in wire form (RFC 1035 section 3.1), always in lower case, so that equal names are equal
+// bytes (RFC 4343). A value of fixed size: no allocation, cheap to keep, at most 255 bytes and 127 labels.
+// The question's own letter case lives in the packet, never here.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "resolver/base/bytes.h"
+
+namespace cenote {
+
+constexpr size_t kMaxNameBytes = 255;  // RFC 1035 section 2.3.4, the root label's byte included
+constexpr size_t kMaxLabelBytes = 63;
+constexpr size_t kMaxLabels = 127;  // follows from the two above
+
+class Name {
+ public:
+  Name() noexcept { bytes_[0] = 0; }  // the root
+
+  // Presentation form (RFC 1035 section 5.1): a trailing dot is allowed, \DDD and \X escapes are understood.
+  // nullopt: an empty label, a label over 63 bytes, a name over 255 bytes, a broken escape, or "".
+  static std::optional<Name> from_text(std::string_view text) noexcept;
+  // Uncompressed wire form that ends with the root label exactly at the end of `wire`.
+  static std::optional<Name> from_wire(Bytes wire) noexcept;
+
+  // Reads a name that may be compressed (RFC 1035 section 4.1.4) and moves the reader behind it. Pointers
+  // must lead strictly backwards, so a loop is impossible. False, and the reader failed, on any violation.
+  static bool read(ByteReader& reader, Name& out) noexcept;
+
+  [[nodiscard]] Bytes wire() const noexcept { return {bytes_.data(), size_}; }
+  [[nodiscard]] size_t size() const noexcept { return size_; }  // bytes of the wire form, 1..255
+  [[nodiscard]] bool is_root() const noexcept { return size_ == 1; }
+  [[nodiscard]] size_t label_count() const noexcept;  // without the root label: "www.example.com." has 3
+
+  // Presentation form without the trailing dot ("." for the root); special bytes are escaped as \DDD or \X,
+  // so the result is printable ASCII.
+  [[nodiscard]] std::string to_text() const;
+
+  // The last `labels` labels; the whole name when it has no more.
+  [[nodiscard]] Name suffix(size_t labels) const noexcept;
+  // "www.example.com" is below "example.com" and below itself.
+  [[nodiscard]] bool is_at_or_below(const Name& ancestor) const noexcept;
+  // One label in front; false (and unchanged) when the result would be too long.
+  bool prepend_label(std::string_view label) noexcept;
+
+  bool operator==(const Name& other) const noexcept {
+    return size_ == other.size_ && std::equal(bytes_.begin(), bytes_.begin() + size_, other.bytes_.begin());
+  }
+
+ private:
+  friend class NameLabels;
+  uint8_t size_ = 1;
+  std::array<uint8_t, kMaxNameBytes> bytes_;
+};
+
+// Where each label of a name begins: offset(0) is the leftmost one. Made once per lookup that walks parents.
+class NameLabels {
+ public:
+  explicit NameLabels(const Name& name) noexcept;
+  [[nodiscard]] size_t count() const noexcept { return count_; }
+  [[nodiscard]] size_t offset(size_t label) const noexcept { return offsets_[label]; }
+
+ private:
+  uint8_t count_ = 0;
+  std::array<uint8_t, kMaxLabels + 1> offsets_;
+};
+
+inline uint8_t lower(uint8_t byte) noexcept {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<uint8_t>(byte + ('a' - 'A')) : byte;
+}
+
+}  // namespace cenote

@@ -1,0 +1,66 @@
+// The decision about one question or one answer, as data. Made once by Policy and carried unchanged to the answer,
+// the event, the metrics, the SIEM line and the block page: "why?" is never computed twice in two ways.
+//
+// It holds no pointer into a snapshot, so it may be kept across a wait.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "ioc/indicator.h"
+
+namespace cenote {
+
+// What of the query or of its answer an entry matched.
+enum class MatchKind : uint8_t {
+  kNone,
+  kQuestion,       // the name that was asked
+  kCname,          // a name that an answer's CNAME chain passes through
+  kAddress,        // an A or AAAA in the answer
+  kServiceTarget,  // the target name of an HTTPS or SVCB record
+  kServiceHint,    // an ipv4hint or ipv6hint of an HTTPS or SVCB record
+};
+std::string_view to_text(MatchKind kind) noexcept;  // "qname", "cname", "address", "svcb-target", "svcb-hint"
+
+// A short text by value: cut at its capacity on a whole UTF-8 character.
+template <size_t N>
+class ShortText {
+ public:
+  ShortText() = default;
+  ShortText(std::string_view text) noexcept {  // NOLINT(google-explicit-constructor): a text is a text
+    size_t size = text.size() <= N ? text.size() : N;
+    while (size < text.size() && size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) {
+      --size;
+    }
+    std::copy_n(text.begin(), size, bytes_.begin());
+    size_ = static_cast<uint8_t>(size);
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
+  operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor): a text is a text
+
+ private:
+  static_assert(N < 256);
+  uint8_t size_ = 0;
+  std::array<char, N> bytes_;
+};
+
+struct Verdict {
+  Action action = Action::kPass;  // what is done; kPass when nothing matched or an exception allows it
+  MatchKind match = MatchKind::kNone;
+  Scope scope = Scope::kExact;    // of the entry that won
+  uint8_t depth = 0;              // labels of that entry's name (bits of its prefix)
+  uint8_t confidence = 0;
+  bool keeps_children = false;    // names below resolve on their own: never NXDOMAIN here (RFC 8020)
+  uint64_t generation = 0;        // of the snapshot that decided
+  Name matched;                   // what was compared: the question, the hop, or the target
+  IpAddress address;              // kAddress, kServiceHint
+  ShortText<62> feed;
+  ShortText<30> category;
+  ShortText<126> threat;
+  ShortText<126> reference;
+
+  [[nodiscard]] bool blocks() const noexcept { return action >= Action::kNodata && action <= Action::kDrop; }
+  [[nodiscard]] bool is_recorded() const noexcept { return blocks() || action == Action::kMonitor; }
+};
+
+}  // namespace cenote
