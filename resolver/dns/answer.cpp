@@ -1,0 +1,150 @@
+#include "resolver/dns/answer.h"
+
+namespace cenote {
+namespace {
+
+constexpr size_t kOptBytes = 11;  // root name, type, class, ttl, rdlength
+constexpr uint16_t kEdnsOptionEde = 15;
+
+// Whole UTF-8 characters only: RFC 8914 section 2 wants valid UTF-8.
+std::string_view cut(std::string_view text, size_t most) noexcept {
+  if (text.size() <= most) {
+    return text;
+  }
+  while (most > 0 && (static_cast<uint8_t>(text[most]) & 0xC0) == 0x80) {
+    --most;
+  }
+  return text.substr(0, most);
+}
+
+void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode,
+                      const ExtendedError* error) noexcept {
+  writer.u8(0);
+  writer.u16(rrtype::kOpt);
+  writer.u16(kUdpBytes);
+  writer.u8(static_cast<uint8_t>(static_cast<uint8_t>(rcode) >> 4));
+  writer.u8(0);
+  writer.u16(query.edns.dnssec_ok ? 0x8000 : 0);
+  const size_t length_at = writer.size();
+  writer.u16(0);
+  // Text that does not fit is cut; the code stays as long as its six bytes fit (wire.md: the text goes first).
+  if (error != nullptr && writer.room() >= 6) {
+    const std::string_view text = cut(error->text, writer.room() - 6);
+    writer.u16(kEdnsOptionEde);
+    writer.u16(static_cast<uint16_t>(2 + text.size()));
+    writer.u16(static_cast<uint16_t>(error->code));
+    writer.text(text);
+    writer.patch_u16(length_at, static_cast<uint16_t>(6 + text.size()));
+  }
+}
+
+}  // namespace
+
+AnswerWriter::AnswerWriter(MutableBytes out, size_t limit, const QueryMessage& query, Bytes message) noexcept
+    : out_(out.first(std::min(limit, out.size()))),
+      writer_(out_.first(out_.size() - (query.has_edns ? kOptBytes : 0))),
+      query_(query) {
+  // The question first: in place it already stands where it belongs and is only copied onto itself.
+  const Bytes question = query.question_end == 0
+                             ? Bytes{}
+                             : message.subspan(kHeaderBytes, query.question_end - kHeaderBytes);
+  if (out.data() != message.data() && !question.empty()) {
+    std::memcpy(out.data() + kHeaderBytes, question.data(), question.size());
+  }
+  writer_.roll_back(kHeaderBytes + question.size());
+}
+
+void AnswerWriter::write_owner(const Name& owner) noexcept {
+  if (query_.question_end != 0) {
+    if (owner == query_.name) {
+      writer_.u16(0xC000 | kHeaderBytes);
+      return;
+    }
+    if (!owner.is_root() && query_.name.is_at_or_below(owner)) {
+      writer_.u16(static_cast<uint16_t>(0xC000 | (kHeaderBytes + query_.name.size() - owner.size())));
+      return;
+    }
+  }
+  writer_.bytes(owner.wire());
+}
+
+bool AnswerWriter::record(Section section, const Name& owner, uint16_t type, uint32_t ttl, Bytes rdata) noexcept {
+  const size_t before = writer_.size();
+  write_owner(owner);
+  writer_.u16(type);
+  writer_.u16(kClassIn);
+  writer_.u32(ttl);
+  writer_.u16(static_cast<uint16_t>(rdata.size()));
+  writer_.bytes(rdata);
+  if (!writer_.ok()) {
+    writer_.roll_back(before);
+    truncated_ = true;
+    return false;
+  }
+  ++(section == Section::kAnswer ? answers_ : authorities_);
+  return true;
+}
+
+bool AnswerWriter::answer(const Name& owner, uint16_t type, uint32_t ttl, Bytes rdata) noexcept {
+  return record(Section::kAnswer, owner, type, ttl, rdata);
+}
+
+bool AnswerWriter::authority(const Name& owner, uint16_t type, uint32_t ttl, Bytes rdata) noexcept {
+  return record(Section::kAuthority, owner, type, ttl, rdata);
+}
+
+void AnswerWriter::extended_error(Ede code, std::string_view text) noexcept {
+  has_error_ = true;
+  error_ = code;
+  error_text_ = text;
+}
+
+size_t AnswerWriter::finish(Rcode rcode, uint16_t flags) noexcept {
+  const size_t body = writer_.size();
+  flags = static_cast<uint16_t>(flags | flag::kQr | flag::kRa | (query_.flags & (flag::kRd | flag::kCd)) |
+                                (query_.flags & flag::kOpcode) | (truncated_ ? flag::kTc : 0) |
+                                (static_cast<uint16_t>(rcode) & flag::kRcode));
+  writer_.roll_back(0);
+  writer_.u16(query_.id);
+  writer_.u16(flags);
+  writer_.u16(query_.question_end == 0 ? 0 : 1);
+  writer_.u16(answers_);
+  writer_.u16(authorities_);
+  writer_.u16(query_.has_edns ? 1 : 0);
+  writer_.roll_back(body);
+  if (!query_.has_edns) {
+    return body;
+  }
+  const ExtendedError error{error_, error_text_};
+  ByteWriter opt(out_, body);  // what was kept back for it, and what the records left
+  write_opt_record(opt, query_, rcode, has_error_ ? &error : nullptr);
+  return opt.size();
+}
+
+size_t write_error(MutableBytes out, const QueryMessage& query, Bytes message, Rcode rcode) noexcept {
+  return AnswerWriter(out, out.size(), query, message).finish(rcode);
+}
+
+size_t write_error(MutableBytes out, const QueryMessage& query, Bytes message, Rcode rcode, Ede code,
+                   std::string_view text) noexcept {
+  AnswerWriter answer(out, out.size(), query, message);
+  answer.extended_error(code, text);
+  return answer.finish(rcode);
+}
+
+size_t append_opt(MutableBytes out, size_t size, size_t limit, const QueryMessage& query,
+                  const ExtendedError* error) noexcept {
+  if (!query.has_edns || size + kOptBytes > limit) {
+    return size;
+  }
+  ByteWriter writer(out.first(std::min(limit, out.size())), size);
+  write_opt_record(writer, query, Rcode::kNoError, error);
+  if (!writer.ok()) {
+    return size;
+  }
+  out[10] = 0;
+  out[11] = 1;
+  return writer.size();
+}
+
+}  // namespace cenote

@@ -1,0 +1,161 @@
+#include "resolver/dns/message_builder.h"
+
+#include <xxhash.h>
+
+namespace cenote {
+namespace {
+
+// How the rdata of the types is laid out that may hold compressed names: 'n' a name, '1' to '9' that many fixed bytes,
+// 's' a character-string, '*' the rest. RFC 1035 section 3.3, and RFC 3597 section 4 for those after it, which
+// must not be sent compressed but may be received so. Other types are opaque.
+std::string_view layout_of(uint16_t type) noexcept {
+  switch (type) {
+    case rrtype::kNs:
+    case rrtype::kCname:
+    case rrtype::kPtr:
+    case rrtype::kDname:
+    case 3:  // MD
+    case 4:  // MF
+    case 7:  // MB
+    case 8:  // MG
+    case 9:  // MR
+      return "n";
+    case 14:  // MINFO
+    case 17:  // RP
+      return "nn";
+    case rrtype::kSoa:
+      return "nn*";
+    case rrtype::kMx:
+    case 18:  // AFSDB
+    case 21:  // RT
+    case 36:  // KX
+      return "2n";
+    case 26:  // PX
+      return "2nn";
+    case rrtype::kSrv:
+      return "6n";
+    case rrtype::kNaptr:
+      return "4sssn";
+    default:
+      return "*";
+  }
+}
+
+// The types whose names a sender may compress (RFC 3597 section 4: only those of RFC 1035).
+bool may_compress(uint16_t type) noexcept {
+  return type == rrtype::kNs || type == rrtype::kCname || type == rrtype::kPtr || type == rrtype::kSoa ||
+         type == rrtype::kMx;
+}
+
+}  // namespace
+
+MessageBuilder::MessageBuilder(const Name& question, uint16_t type) {
+  bytes_.reserve(512);
+  bytes_.resize(kHeaderBytes);
+  write_name(question, true);
+  u16(type);
+  u16(kClassIn);
+}
+
+void MessageBuilder::u16(uint16_t value) {
+  bytes_.push_back(static_cast<uint8_t>(value >> 8));
+  bytes_.push_back(static_cast<uint8_t>(value));
+}
+
+void MessageBuilder::write_name(const Name& name, bool compress) {
+  constexpr size_t kPointerReach = 0x3FFF;
+  const NameLabels labels(name);
+  const Bytes wire = name.wire();
+  for (size_t i = 0; i < labels.count(); ++i) {
+    const Bytes tail = wire.subspan(labels.offset(i));
+    const auto hash = static_cast<uint32_t>(XXH3_64bits(tail.data(), tail.size()));
+    if (compress) {
+      for (const Suffix& known : suffixes_) {
+        if (known.hash != hash) {
+          continue;
+        }
+        Name written;
+        ByteReader reader(bytes_, known.offset);
+        if (Name::read(reader, written) && written.size() == tail.size() &&
+            std::equal(tail.begin(), tail.end(), written.wire().begin())) {
+          u16(static_cast<uint16_t>(0xC000 | known.offset));
+          return;
+        }
+      }
+    }
+    if (bytes_.size() <= kPointerReach) {
+      suffixes_.push_back({hash, static_cast<uint16_t>(bytes_.size())});
+    }
+    const Bytes label = tail.first(size_t{1} + tail[0]);
+    bytes_.insert(bytes_.end(), label.begin(), label.end());
+  }
+  bytes_.push_back(0);
+}
+
+bool MessageBuilder::write_rdata(Bytes message, const RecordView& record) {
+  ByteReader reader(message.first(record.end()), record.rdata_offset);
+  const auto copy = [&](size_t size) {
+    const Bytes taken = reader.bytes(size);
+    bytes_.insert(bytes_.end(), taken.begin(), taken.end());
+  };
+  for (const char part : layout_of(record.type)) {
+    if (part == 'n') {
+      Name name;
+      if (!Name::read(reader, name)) {
+        return false;
+      }
+      write_name(name, may_compress(record.type));
+    } else if (part == 's') {
+      const size_t length = reader.remaining() > 0 ? message[reader.offset()] : 0;
+      copy(length + 1);
+    } else {
+      copy(part == '*' ? reader.remaining() : static_cast<size_t>(part - '0'));
+    }
+  }
+  return reader.ok() && reader.remaining() == 0;
+}
+
+bool MessageBuilder::add(Section section, Bytes message, const RecordView& record) {
+  if (section == Section::kAuthority && counts_[1] == 0) {
+    authority_start_ = bytes_.size();
+  }
+  write_name(record.owner, true);
+  u16(record.type);
+  u16(record.klass);
+  ttl_offsets_.push_back(static_cast<uint16_t>(bytes_.size()));
+  u16(static_cast<uint16_t>(record.ttl >> 16));
+  u16(static_cast<uint16_t>(record.ttl));
+  const size_t length_at = bytes_.size();
+  u16(0);
+  if (!write_rdata(message, record) || bytes_.size() > kMaxMessageBytes) {
+    return false;
+  }
+  const size_t length = bytes_.size() - length_at - 2;
+  bytes_[length_at] = static_cast<uint8_t>(length >> 8);
+  bytes_[length_at + 1] = static_cast<uint8_t>(length);
+  ++counts_[section == Section::kAnswer ? 0 : 1];
+  return true;
+}
+
+void MessageBuilder::drop_authority() {
+  if (counts_[1] == 0) {
+    return;
+  }
+  bytes_.resize(authority_start_);
+  ttl_offsets_.resize(counts_[0]);
+  counts_[1] = 0;
+}
+
+void MessageBuilder::finish(Rcode rcode, std::vector<uint8_t>& message, std::vector<uint16_t>& ttl_offsets) {
+  ByteWriter header(bytes_);
+  header.u16(0);
+  header.u16(static_cast<uint16_t>(flag::kQr | flag::kRd | flag::kRa | static_cast<uint16_t>(rcode)));
+  header.u16(1);
+  header.u16(counts_[0]);
+  header.u16(counts_[1]);
+  header.u16(0);
+  message = std::move(bytes_);
+  ttl_offsets = std::move(ttl_offsets_);
+}
+
+}  // namespace cenote

@@ -1,0 +1,39 @@
+// Builds a message out of records of another one: names are decompressed, checked and compressed anew, so that nothing
+// points to what was left out. Off the hot path: it runs once per answer that comes from an upstream.
+#pragma once
+
+#include <vector>
+
+#include "resolver/dns/records.h"
+
+namespace cenote {
+
+class MessageBuilder {
+ public:
+  MessageBuilder(const Name& question, uint16_t type);
+
+  // Copies one record of `message`. Records of a section must come together, answers first.
+  // False: its rdata is malformed, or the result would exceed 65535 bytes.
+  bool add(Section section, Bytes message, const RecordView& record);
+  void drop_authority();  // takes back what was added to the authority section
+
+  // REQUIRES: called once, last.
+  void finish(Rcode rcode, std::vector<uint8_t>& message, std::vector<uint16_t>& ttl_offsets);
+
+ private:
+  struct Suffix {
+    uint32_t hash;
+    uint16_t offset;
+  };
+  void u16(uint16_t value);
+  void write_name(const Name& name, bool compress);
+  bool write_rdata(Bytes message, const RecordView& record);
+
+  std::vector<uint8_t> bytes_;
+  std::vector<uint16_t> ttl_offsets_;
+  std::vector<Suffix> suffixes_;  // names written so far, by the hash of what follows their offset
+  std::array<uint16_t, 2> counts_{};
+  size_t authority_start_ = 0;
+};
+
+}  // namespace cenote

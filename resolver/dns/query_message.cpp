@@ -1,0 +1,104 @@
+#include "resolver/dns/query_message.h"
+
+namespace cenote {
+namespace {
+
+// A query has no use for more: one OPT, one TSIG or SIG(0), and something to spare.
+constexpr uint16_t kMaxAdditional = 4;
+// CVE-2026-41292 and its like: a long list of options costs the server more than the client.
+constexpr int kMaxEdnsOptions = 16;
+
+bool read_opt(ByteReader& reader, uint16_t klass, uint32_t ttl, uint16_t size, QueryMessage& out) noexcept {
+  out.has_edns = true;
+  out.edns.udp_size = std::max(klass, kClassicUdpBytes);
+  out.edns.version = static_cast<uint8_t>(ttl >> 16);
+  out.edns.dnssec_ok = (ttl & 0x8000) != 0;
+  ByteReader options(reader.bytes(size));
+  int count = 0;
+  while (options.remaining() > 0) {
+    options.skip(2);
+    options.skip(options.u16());
+    if (!options.ok() || ++count > kMaxEdnsOptions) {
+      return false;
+    }
+  }
+  return reader.ok();
+}
+
+bool read_additional(ByteReader& reader, uint16_t count, QueryMessage& out) noexcept {
+  if (count > kMaxAdditional) {
+    return false;
+  }
+  for (uint16_t i = 0; i < count; ++i) {
+    Name owner;
+    if (!Name::read(reader, owner)) {
+      return false;
+    }
+    const uint16_t type = reader.u16();
+    const uint16_t klass = reader.u16();
+    const uint32_t ttl = reader.u32();
+    const uint16_t size = reader.u16();
+    if (type != rrtype::kOpt) {
+      reader.skip(size);
+    } else if (out.has_edns || !owner.is_root() || !read_opt(reader, klass, ttl, size, out)) {
+      return false;  // RFC 6891 section 6.1.1: more than one OPT, or one with a name, is FORMERR
+    }
+  }
+  return reader.ok();
+}
+
+// Types that only make sense in other operations, or nowhere (RFC 6895 section 3.1: QTYPEs and meta-TYPEs).
+QueryStatus judge_type(uint16_t type, uint16_t klass) noexcept {
+  if (klass != kClassIn || type == rrtype::kAxfr || type == rrtype::kIxfr) {
+    return QueryStatus::kRefused;
+  }
+  if (type == 0 || type == rrtype::kOpt || type == rrtype::kTsig || type == rrtype::kTkey ||
+      type == rrtype::kMailb || type == rrtype::kMaila) {
+    return QueryStatus::kFormErr;
+  }
+  return QueryStatus::kOk;
+}
+
+}  // namespace
+
+QueryStatus parse_query(Bytes message, QueryMessage& out) noexcept {
+  ByteReader reader(message);
+  out.id = reader.u16();
+  out.flags = reader.u16();
+  const uint16_t questions = reader.u16();
+  const uint16_t answers = reader.u16();
+  const uint16_t authorities = reader.u16();
+  const uint16_t additionals = reader.u16();
+  if (!reader.ok() || (out.flags & flag::kQr) != 0) {
+    return QueryStatus::kIgnore;
+  }
+  if ((out.flags & flag::kOpcode) != 0) {
+    return QueryStatus::kNotImp;
+  }
+  if (questions != 1) {
+    return QueryStatus::kFormErr;  // RFC 9619 section 4
+  }
+  if (!Name::read(reader, out.name)) {
+    return QueryStatus::kFormErr;
+  }
+  // A question has nothing before it that a compression pointer could mean.
+  if (reader.offset() != kHeaderBytes + out.name.size()) {
+    return QueryStatus::kFormErr;
+  }
+  out.type = reader.u16();
+  out.klass = reader.u16();
+  if (!reader.ok()) {
+    return QueryStatus::kFormErr;
+  }
+  out.question_end = static_cast<uint16_t>(reader.offset());
+  if (answers != 0 || authorities != 0 || (out.flags & flag::kTc) != 0 ||
+      !read_additional(reader, additionals, out)) {
+    return QueryStatus::kFormErr;
+  }
+  if (out.has_edns && out.edns.version != 0) {
+    return QueryStatus::kBadVers;
+  }
+  return judge_type(out.type, out.klass);
+}
+
+}  // namespace cenote

@@ -1,0 +1,65 @@
+#include "resolver/dns/records.h"
+
+namespace cenote {
+
+RecordReader::RecordReader(Bytes message) noexcept : reader_(message) {
+  id_ = reader_.u16();
+  flags_ = reader_.u16();
+  const uint16_t questions = reader_.u16();
+  for (uint16_t& count : left_) {
+    count = reader_.u16();
+  }
+  if (questions != 1 || !Name::read(reader_, question_name_)) {
+    reader_.fail();
+    return;
+  }
+  question_type_ = reader_.u16();
+  question_class_ = reader_.u16();
+  question_end_ = reader_.offset();
+}
+
+bool RecordReader::next(RecordView& out) noexcept {
+  size_t section = 0;
+  while (section < left_.size() && left_[section] == 0) {
+    ++section;
+  }
+  if (section == left_.size() || !reader_.ok()) {
+    return false;
+  }
+  --left_[section];
+  out.section = static_cast<Section>(section);
+  out.start = reader_.offset();
+  if (!Name::read(reader_, out.owner)) {
+    return false;
+  }
+  out.type = reader_.u16();
+  out.klass = reader_.u16();
+  out.ttl_offset = reader_.offset();
+  out.ttl = reader_.u32();
+  if ((out.ttl & 0x80000000U) != 0) {
+    out.ttl = 0;  // RFC 2181 section 8
+  }
+  out.rdata_size = reader_.u16();
+  out.rdata_offset = reader_.offset();
+  reader_.skip(out.rdata_size);
+  return reader_.ok();
+}
+
+bool read_rdata_name(Bytes message, const RecordView& record, size_t skip, Name& out) noexcept {
+  ByteReader reader(message.first(record.end()), record.rdata_offset + skip);
+  return record.rdata_size > skip && Name::read(reader, out);
+}
+
+namespace detail {
+
+bool next_service_parameter(ByteReader& reader, ServiceParameter& out) noexcept {
+  if (reader.remaining() == 0) {
+    return false;
+  }
+  out.key = reader.u16();
+  out.value = reader.bytes(reader.u16());
+  return reader.ok();
+}
+
+}  // namespace detail
+}  // namespace cenote

@@ -1,0 +1,153 @@
+#include "resolver/dns/scrub.h"
+
+#include <array>
+
+#include "resolver/dns/message_builder.h"
+#include "resolver/dns/records.h"
+
+namespace cenote {
+namespace {
+
+struct Chain {
+  std::array<Name, kMaxChain + 1> names;  // the question, then each CNAME target
+  size_t size = 1;
+
+  [[nodiscard]] const Name& end() const noexcept { return names[size - 1]; }
+  [[nodiscard]] bool contains(const Name& name) const noexcept {
+    return std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(size), name) !=
+           names.begin() + static_cast<ptrdiff_t>(size);
+  }
+};
+
+// Follows the CNAMEs from the question, in whatever order the records stand. False: a loop, or too long.
+bool follow_chain(Bytes message, Chain& chain) noexcept {
+  while (true) {
+    RecordReader reader(message);
+    RecordView record;
+    Name target;
+    bool found = false;
+    while (!found && reader.next(record) && record.section == Section::kAnswer) {
+      found = record.type == rrtype::kCname && record.klass == kClassIn && record.owner == chain.end() &&
+              reader.question_type() != rrtype::kCname && read_rdata_name(message, record, 0, target);
+    }
+    if (!reader.ok()) {
+      return false;
+    }
+    if (!found) {
+      return true;
+    }
+    if (chain.size > kMaxChain || chain.contains(target)) {
+      return false;
+    }
+    chain.names[chain.size++] = target;
+  }
+}
+
+bool is_dnssec_type(uint16_t type) noexcept {
+  return type == rrtype::kRrsig || type == rrtype::kNsec || type == rrtype::kNsec3;
+}
+
+// Does this answer record belong to the question? What was asked at the chain's names, the CNAMEs between them, a DNAME
+// above one of them, and their signatures.
+bool keeps_answer(const RecordView& record, const Chain& chain, uint16_t type, bool dnssec_ok) noexcept {
+  if (record.klass != kClassIn) {
+    return false;
+  }
+  if (record.type == rrtype::kDname) {
+    return std::any_of(chain.names.begin(), chain.names.begin() + static_cast<ptrdiff_t>(chain.size),
+                       [&](const Name& name) { return name.is_at_or_below(record.owner); });
+  }
+  const bool wanted = record.type == type || record.type == rrtype::kCname || type == rrtype::kAny ||
+                      (record.type == rrtype::kRrsig && dnssec_ok);
+  return wanted && chain.contains(record.owner);
+}
+
+// Of the authority section only what proves a negative answer: the SOA of a zone around the chain's end.
+bool keeps_authority(const RecordView& record, const Chain& chain, bool dnssec_ok) noexcept {
+  if (record.klass != kClassIn) {
+    return false;
+  }
+  if (record.type == rrtype::kSoa) {
+    return chain.end().is_at_or_below(record.owner);
+  }
+  return dnssec_ok && is_dnssec_type(record.type);
+}
+
+uint32_t negative_ttl(Bytes message, const RecordView& soa) noexcept {
+  if (soa.rdata_size < 4) {
+    return 0;
+  }
+  ByteReader minimum(message, soa.end() - 4);
+  return std::min(soa.ttl, minimum.u32());
+}
+
+}  // namespace
+
+ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out) {
+  RecordReader reader(message);
+  Chain chain;
+  chain.names[0] = reader.question_name();
+  if (!reader.ok() || !follow_chain(message, chain)) {
+    return ScrubStatus::kMalformed;
+  }
+  out.rcode = static_cast<Rcode>(reader.flags() & flag::kRcode);
+  out.authenticated = (reader.flags() & flag::kAd) != 0;
+  MessageBuilder builder(reader.question_name(), reader.question_type());
+  RecordView record;
+  bool has_data = false;
+  std::array<uint32_t, 2> least{UINT32_MAX, UINT32_MAX};  // TTL by section
+  uint32_t negative = UINT32_MAX;
+  while (reader.next(record)) {
+    const bool keep = record.section == Section::kAnswer
+                          ? keeps_answer(record, chain, reader.question_type(), dnssec_ok)
+                          : record.section == Section::kAuthority && keeps_authority(record, chain, dnssec_ok);
+    if (!keep) {
+      continue;
+    }
+    if (!builder.add(record.section, message, record)) {
+      return ScrubStatus::kMalformed;
+    }
+    uint32_t& section_least = least[record.section == Section::kAnswer ? 0 : 1];
+    section_least = std::min(section_least, record.ttl);
+    has_data |= record.section == Section::kAnswer && record.owner == chain.end() &&
+                (record.type == reader.question_type() || reader.question_type() == rrtype::kAny);
+    if (record.section == Section::kAuthority && record.type == rrtype::kSoa) {
+      negative = negative_ttl(message, record);
+    }
+  }
+  if (!reader.ok()) {
+    return ScrubStatus::kMalformed;
+  }
+  out.negative = out.rcode == Rcode::kNxDomain || (out.rcode == Rcode::kNoError && !has_data);
+  out.has_soa = negative != UINT32_MAX;
+  const uint32_t ttl = out.negative ? std::min({least[0], least[1], negative}) : least[0];
+  out.ttl = ttl == UINT32_MAX ? 0 : ttl;
+  if (!out.negative) {
+    builder.drop_authority();
+  }
+  builder.finish(out.rcode, out.message, out.ttl_offsets);
+  return ScrubStatus::kOk;
+}
+
+bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexcept {
+  RecordReader reader(message);
+  RecordView record;
+  while (reader.next(record)) {
+    if (record.type != rrtype::kOpt) {
+      continue;
+    }
+    ByteReader options(message.subspan(record.rdata_offset, record.rdata_size));
+    while (options.remaining() >= 4) {
+      const uint16_t option = options.u16();
+      const Bytes value = options.bytes(options.u16());
+      if (option == 15 && value.size() >= 2) {
+        code = static_cast<Ede>((value[0] << 8) | value[1]);
+        text = as_text(value.subspan(2));
+        return options.ok();
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace cenote

@@ -1,0 +1,38 @@
+// Makes an upstream's response fit to be believed: only what belongs to the question's chain stays (RFC 2181 section
+// 5.4.1, RFC 5452 section 6), everything else is dropped, whatever section it came in. Pure: bytes in, bytes out.
+#pragma once
+
+#include <vector>
+
+#include "resolver/dns/name.h"
+#include "resolver/dns/types.h"
+
+namespace cenote {
+
+struct ScrubbedResponse {
+  Rcode rcode = Rcode::kServFail;
+  bool authenticated = false;  // AD as the upstream set it
+  bool negative = false;       // NXDOMAIN or NODATA at the end of the chain
+  bool has_soa = false;        // a negative answer may be cached only with one (RFC 2308 section 5)
+  uint32_t ttl = 0;            // seconds: the least of all records; for a negative one also SOA MINIMUM
+  // The message without OPT: header with QR, RD, RA and rcode, the question in lower case, the records kept.
+  std::vector<uint8_t> message;
+  std::vector<uint16_t> ttl_offsets;  // where each record's TTL stands in `message`
+};
+
+enum class ScrubStatus : uint8_t {
+  kOk,
+  kMalformed,  // not a message, a broken record, a CNAME loop, a chain over kMaxChain
+};
+
+// A chain longer than this is somebody's attack (CAMP, USENIX Security 2024); unbound follows 11 as well.
+constexpr size_t kMaxChain = 11;
+
+// `dnssec_ok`: keep RRSIG, NSEC and NSEC3 records of what is kept.
+// REQUIRES: the message's question is the one that was asked (the transport checked it).
+ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out);
+
+// The extended error that the upstream sent, if any: the first EDE option of the OPT record.
+bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexcept;
+
+}  // namespace cenote
