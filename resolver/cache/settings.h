@@ -1,0 +1,17 @@
+// How much is remembered, and for how long. Filled by conf/.
+#pragma once
+
+#include "resolver/base/clock.h"
+
+namespace cenote {
+
+struct CacheSettings {
+  uint64_t bytes = uint64_t{256} << 20;  // of all workers together
+  seconds max_ttl{std::chrono::hours{24}};
+  seconds max_negative_ttl{std::chrono::hours{1}};  // RFC 2308 section 5
+  seconds serve_stale{std::chrono::hours{24}};      // RFC 8767; 0: never
+
+  bool operator==(const CacheSettings&) const = default;
+};
+
+}  // namespace cenote

@@ -1,0 +1,19 @@
+// Where the control API listens and who may use it. Filled by conf/.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "resolver/base/address.h"
+
+namespace cenote {
+
+struct ControlSettings {
+  std::string socket = "/run/cenote/control.sock";  // whoever may open it may do everything
+  std::vector<SocketAddress> http{*SocketAddress::from_text("127.0.0.1:8053")};
+  std::string tokens = "/etc/cenote/tokens.yaml";  // absent: only /metrics and /healthz over `http`
+
+  bool operator==(const ControlSettings&) const = default;
+};
+
+}  // namespace cenote

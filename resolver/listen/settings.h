@@ -1,0 +1,30 @@
+// Where questions come in. Filled by conf/; read by the daemon and the workers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "resolver/base/address.h"
+
+namespace cenote {
+
+// A certificate and its key, both PEM files; both empty: a self-signed pair is made in the state folder.
+struct TlsFiles {
+  std::string certificate;
+  std::string key;
+
+  bool operator==(const TlsFiles&) const = default;
+};
+
+struct ListenSettings {
+  std::vector<SocketAddress> dns{*SocketAddress::from_text("127.0.0.1:5300"),
+                                 *SocketAddress::from_text("[::1]:5300")};  // UDP and TCP
+  std::vector<SocketAddress> dot;                                           // DNS over TLS, RFC 7858
+  std::vector<SocketAddress> doh;                                           // DNS over HTTPS, RFC 8484
+  unsigned workers = 0;                                                     // event loops; 0: one per core
+  TlsFiles tls;                                                             // for dot and doh
+
+  bool operator==(const ListenSettings&) const = default;
+};
+
+}  // namespace cenote

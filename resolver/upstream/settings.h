@@ -1,0 +1,41 @@
+// Who resolves what is not blocked. Filled by conf/.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "resolver/base/address.h"
+#include "resolver/dns/name.h"
+
+namespace cenote {
+
+struct UpstreamServer {
+  enum class Scheme : uint8_t {
+    kUdp,  // and TCP when an answer is truncated
+    kTcp,
+    kTls,    // RFC 7858
+    kHttps,  // RFC 8484
+  };
+  Scheme scheme = Scheme::kUdp;
+  SocketAddress address;
+  std::string tls_name;  // kTls, kHttps: the name that the certificate must carry
+  std::string path;      // kHttps: "/dns-query"
+
+  bool operator==(const UpstreamServer&) const = default;
+};
+
+struct UpstreamZone {
+  Name zone;  // with everything below; the longest zone that holds the question wins
+  std::vector<UpstreamServer> servers;
+
+  bool operator==(const UpstreamZone&) const = default;
+};
+
+struct UpstreamSettings {
+  std::vector<UpstreamZone> zones;  // without the root zone: the machine's own resolvers serve it
+
+  bool operator==(const UpstreamSettings&) const = default;
+};
+
+}  // namespace cenote
