@@ -1,0 +1,80 @@
+// What the control API shows of feeds, generations and changes: plain values, copied out of the updater.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ioc/feed.h"
+
+namespace cenote {
+
+// One line of a feed that was not taken: refused, or held back for a person to look at.
+struct RejectRow {
+  uint64_t line = 0;   // 0: not tied to a line
+  std::string text;    // what stood there, cut; not yet printable()
+  std::string reason;  // "label_too_long", "public_suffix", "protected", ...
+  bool held = false;
+};
+
+// What one change (push, patch, fetch, rollback, single indicator) did or would do.
+struct ChangeResult {
+  bool accepted = false;
+  std::string error;        // one line, when it was not accepted
+  uint64_t generation = 0;  // in force after it
+  uint64_t added = 0;       // entries, compared with what the feed had before
+  uint64_t removed = 0;
+  uint64_t unchanged = 0;
+  uint64_t rejected = 0;
+  uint64_t held = 0;
+  std::vector<RejectRow> first_rejects;  // at most kFirstRejects
+};
+constexpr size_t kFirstRejects = 20;
+
+struct FeedStatus {
+  std::string name;
+  std::string source;  // as configured
+  std::string format;
+  std::string category;
+  Action action = Action::kSinkhole;
+  uint64_t entries = 0;  // in force now
+  uint64_t rejected = 0;
+  uint64_t held = 0;
+  uint64_t generation = 0;               // in which its content last changed; 0: never had any
+  std::optional<WallTime> last_success;  // last good fetch or push, also an unchanged one
+  std::optional<WallTime> last_attempt;
+  std::string last_error;  // empty: the last attempt was good
+  std::string who;         // token or source of the content in force
+};
+
+struct GenerationRecord {
+  uint64_t number = 0;
+  WallTime made{};
+  std::string what;  // "push c2-intel", "rollback to 12", "exception partner.example"
+  std::string who;
+  uint64_t names = 0;
+  uint64_t addresses = 0;
+  bool current = false;
+  bool can_roll_back = false;  // its inputs are still kept
+};
+
+// An indicator that a person added by hand; it stays over whole-list pushes of its feed.
+struct SingleIndicator {
+  std::string feed;
+  std::string name;  // a name, or an address or prefix
+  bool exact = false;
+  std::string category;  // empty: the feed's
+  std::string reason;
+  std::optional<WallTime> until;  // exclusive
+  std::string who;
+  WallTime added{};
+};
+
+struct ExceptionRecord {
+  ExceptionSettings exception;
+  std::string who;  // "configuration" when it stands there
+  WallTime added{};
+};
+
+}  // namespace cenote
