@@ -1,0 +1,69 @@
+// A UDP socket that serves: receives in batches, lets each datagram be answered in place, sends in batches, and always
+// answers from the address that was asked, also on wildcard binds (RFC 2181 section 4). One loop's thread.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "resolver/base/address.h"
+#include "resolver/base/counters.h"
+#include "resolver/base/result.h"
+#include "resolver/net/loop.h"
+
+namespace cenote {
+
+// Where a datagram came from and which of our addresses it was sent to: all that a late reply needs.
+struct UdpPeer {
+  SocketAddress client;
+  // The packet-information control message (IP_PKTINFO, IPV6_PKTINFO), ready to be sent back.
+  alignas(8) std::array<uint8_t, 40> control{};
+  uint8_t control_size = 0;
+};
+
+class UdpServer {
+ public:
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    // `buffer` begins with the datagram's `size` bytes; the reply is written over it. Returns the reply's
+    // size; 0: none now. Must not throw.
+    virtual size_t on_datagram(const UdpPeer& peer, MutableBytes buffer, size_t size) noexcept = 0;
+  };
+
+  struct Counters {
+    Counter received;
+    Counter sent;
+    Counter send_failed;  // the kernel would not take it: the client will ask again
+  };
+
+  // Binds with SO_REUSEPORT, so that each worker has its own socket on the same address.
+  static Result<std::unique_ptr<UdpServer>> bind(Loop& loop, const SocketAddress& address, Handler& handler);
+  ~UdpServer();
+  UdpServer(const UdpServer&) = delete;
+  UdpServer& operator=(const UdpServer&) = delete;
+
+  void start();  // begins to receive
+  void stop();   // receives no more; what the kernel still holds can be served by drain()
+  void drain();  // serves what has arrived, without waiting
+  void send(const UdpPeer& peer, Bytes reply) noexcept;
+
+  [[nodiscard]] const SocketAddress& local() const noexcept { return local_; }
+  [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+
+ private:
+  struct Batch;
+  UdpServer(Loop& loop, int descriptor, Handler& handler);
+  bool serve_batch() noexcept;  // true: there may be more
+  void send_batch(size_t count) noexcept;
+
+  Loop& loop_;
+  Handler& handler_;
+  int descriptor_;
+  SocketAddress local_;
+  std::unique_ptr<Batch> batch_;
+  std::unique_ptr<Poll> poll_;
+  Counters counters_;
+};
+
+}  // namespace cenote
