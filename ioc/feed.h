@@ -20,6 +20,8 @@ struct FeedSettings {
   int min_confidence = 0;           // below it an entry is monitored only
   milliseconds refresh{15 * 60 * 1000};
   std::string threat;               // shown when an entry has none of its own
+
+  bool operator==(const FeedSettings&) const = default;
 };
 
 struct ExceptionSettings {
@@ -28,6 +30,8 @@ struct ExceptionSettings {
   std::string reason;
   std::optional<WallTime> until;    // exclusive
   std::string client;               // a prefix, or empty for everybody
+
+  bool operator==(const ExceptionSettings&) const = default;
 };
 
 struct IocSettings {
@@ -36,6 +40,8 @@ struct IocSettings {
   std::vector<std::string> protect;  // names that no feed may ever block, with everything below and above
   std::string state_dir = "/var/lib/cenote";
   std::string base_dir = ".";        // what "file:" paths are relative to: the configuration's folder
+
+  bool operator==(const IocSettings&) const = default;
 };
 
 }  // namespace cenote
