@@ -9,34 +9,6 @@
 namespace cenote {
 namespace {
 
-constexpr uint32_t kInvalid = UINT32_MAX;
-
-// Decodes one code point at the front of `text` and its length; kInvalid and 1 for a bad sequence
-// (overlong, surrogate, beyond U+10FFFF, truncated), as Unicode 15 table 3-7 lists the good ones.
-std::pair<uint32_t, size_t> decode_utf8(std::string_view text) noexcept {
-  const auto at = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = at(0);
-  if (lead < 0x80) {
-    return {lead, 1};
-  }
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) {
-    return {kInvalid, 1};
-  }
-  uint32_t code = lead & (0xFFU >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((at(i) & 0xC0) != 0x80) {
-      return {kInvalid, 1};
-    }
-    code = (code << 6) | (at(i) & 0x3F);
-  }
-  constexpr std::array<uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
-  if (code < kLeast[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-    return {kInvalid, 1};
-  }
-  return {code, length};
-}
-
 // Moves the cursor, changes the reading order or is invisible: never shown as it is.
 bool is_deceptive(uint32_t code) noexcept {
   return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0xAD || code == 0x61C ||
@@ -46,6 +18,31 @@ bool is_deceptive(uint32_t code) noexcept {
 
 }  // namespace
 
+// Bad are the overlong, surrogate, truncated and those beyond U+10FFFF, as Unicode 15 table 3-7 says.
+std::pair<uint32_t, size_t> decode_utf8(std::string_view text) noexcept {
+  const auto at = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t lead = at(0);
+  if (lead < 0x80) {
+    return {lead, 1};
+  }
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) {
+    return {kBadCodePoint, 1};
+  }
+  uint32_t code = lead & (0xFFU >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    if ((at(i) & 0xC0) != 0x80) {
+      return {kBadCodePoint, 1};
+    }
+    code = (code << 6) | (at(i) & 0x3F);
+  }
+  constexpr std::array<uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
+  if (code < kLeast[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
+    return {kBadCodePoint, 1};
+  }
+  return {code, length};
+}
+
 std::string printable(std::string_view text, size_t most) {
   const bool cut = text.size() > most;
   text = text.substr(0, most);
@@ -53,7 +50,7 @@ std::string printable(std::string_view text, size_t most) {
   safe.reserve(text.size());
   while (!text.empty()) {
     const auto [code, length] = decode_utf8(text);
-    if (code == kInvalid) {
+    if (code == kBadCodePoint) {
       fmt::format_to(std::back_inserter(safe), "\\x{:02x}", static_cast<uint8_t>(text[0]));
     } else if (is_deceptive(code)) {
       if (code < 0x80) {
@@ -88,7 +85,7 @@ std::string escape_html(std::string_view text) {
 bool is_valid_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
     const auto [code, length] = decode_utf8(text);
-    if (code == kInvalid) {
+    if (code == kBadCodePoint) {
       return false;
     }
     text.remove_prefix(length);

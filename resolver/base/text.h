@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cenote {
@@ -18,6 +19,10 @@ std::string printable(std::string_view text, size_t most = 512);
 std::string escape_html(std::string_view text);
 
 bool is_valid_utf8(std::string_view text) noexcept;
+
+// The code point at the front of `text` and its length; kBadCodePoint and 1 for a bad sequence. REQUIRES: not empty.
+constexpr uint32_t kBadCodePoint = UINT32_MAX;
+std::pair<uint32_t, size_t> decode_utf8(std::string_view text) noexcept;
 
 std::string_view trim(std::string_view text) noexcept;  // ASCII blanks and TAB, both ends
 std::string to_lower(std::string_view text);            // ASCII only
