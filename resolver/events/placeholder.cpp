@@ -1,1 +1,1 @@
-
+// Until the first source of this folder.

@@ -1,0 +1,241 @@
+#include "resolver/cache/answer_cache.h"
+
+#include <cstdlib>
+#include <new>
+
+#include <xxhash.h>
+
+#include "resolver/base/random.h"
+
+namespace cenote {
+namespace {
+
+constexpr uint8_t kDnssecOk = 1;
+constexpr uint8_t kCheckingDisabled = 2;
+// RFC 9520 section 3.2: at least 1 s, at most 5 min; short, because our upstreams are few and a person waits.
+constexpr seconds kFailureTtl{5};
+// An answer larger than this is not worth the place of thousands of others (CVE-2024-25590).
+constexpr size_t kMaxEntryMessage = 16384;
+// What malloc adds to a block, roughly: counted, so that the limit is honest.
+constexpr size_t kAllocationOverhead = 16;
+
+uint8_t flags_of(const CacheKey& key) noexcept {
+  return static_cast<uint8_t>((key.dnssec_ok ? kDnssecOk : 0) | (key.checking_disabled ? kCheckingDisabled : 0));
+}
+
+uint32_t tag_of(uint64_t hash) noexcept { return static_cast<uint32_t>(hash >> 32); }
+
+// Keyed per process, so that nobody outside can choose names that collide.
+uint64_t hash_key() {
+  static const uint64_t key = Random().u64();
+  return key;
+}
+
+}  // namespace
+
+uint64_t CacheKey::hash() const noexcept {
+  const Bytes wire = name.wire();
+  const uint64_t rest =
+      (uint64_t{type} << 32) | (uint64_t{partition} << 8) | flags_of(*this);
+  return XXH3_64bits_withSeed(wire.data(), wire.size(), hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
+}
+
+size_t AnswerCache::Entry::bytes() const noexcept {
+  return sizeof(Entry) + name_size_ + size_t{2} * ttl_count_ + message_size_ + kAllocationOverhead +
+         2 * sizeof(Slot);
+}
+
+Bytes AnswerCache::Entry::message() const noexcept {
+  return {tail() + name_size_ + size_t{2} * ttl_count_, message_size_};
+}
+
+size_t AnswerCache::Entry::copy(MutableBytes out, MonoTime now, seconds stale_ttl) const noexcept {
+  const Bytes source = message();
+  std::memcpy(out.data(), source.data(), source.size());
+  const bool stale = !is_fresh(now);
+  const auto age = static_cast<uint32_t>(std::chrono::duration_cast<seconds>(now - stored_).count());
+  const uint8_t* offsets = tail() + name_size_;
+  for (size_t i = 0; i < ttl_count_; ++i) {
+    uint16_t offset = 0;
+    std::memcpy(&offset, offsets + 2 * i, sizeof offset);
+    uint8_t* at = out.data() + offset;
+    const uint32_t ttl = (uint32_t{at[0]} << 24) | (uint32_t{at[1]} << 16) | (uint32_t{at[2]} << 8) | at[3];
+    const uint32_t left = stale ? static_cast<uint32_t>(stale_ttl.count()) : ttl > age ? ttl - age : 0;
+    at[0] = static_cast<uint8_t>(left >> 24);
+    at[1] = static_cast<uint8_t>(left >> 16);
+    at[2] = static_cast<uint8_t>(left >> 8);
+    at[3] = static_cast<uint8_t>(left);
+  }
+  return source.size();
+}
+
+AnswerCache::AnswerCache(const CacheSettings& settings, uint64_t bytes)
+    : settings_(settings), capacity_(bytes), slots_(1024) {}
+
+AnswerCache::~AnswerCache() { clear(); }
+
+AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
+  const uint64_t hash = key.hash();
+  const Bytes name = key.name.wire();
+  for (size_t i = probe(hash); slots_[i].entry != nullptr; i = (i + 1) & (slots_.size() - 1)) {
+    Entry* entry = slots_[i].entry;
+    if (slots_[i].tag == tag_of(hash) && entry->hash_ == hash && entry->type_ == key.type &&
+        entry->partition_ == key.partition && entry->key_flags_ == flags_of(key) &&
+        entry->name_size_ == name.size() && std::memcmp(entry->tail(), name.data(), name.size()) == 0) {
+      return entry;
+    }
+  }
+  return nullptr;
+}
+
+AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now) noexcept {
+  Entry* entry = lookup(key);
+  if (entry == nullptr || !entry->is_fresh(now)) {
+    counters_.misses.add();
+    return nullptr;
+  }
+  counters_.hits.add();
+  entry->visited_ = true;
+  return entry;
+}
+
+AnswerCache::Entry* AnswerCache::find_stale(const CacheKey& key, MonoTime now) noexcept {
+  Entry* entry = lookup(key);
+  return entry != nullptr && !entry->failure_ && now < entry->stale_until_ ? entry : nullptr;
+}
+
+AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
+                                         const std::vector<uint16_t>& ttl_offsets, MonoTime now) {
+  if (Entry* old = lookup(key)) {
+    remove(old);
+  }
+  const Bytes name = key.name.wire();
+  void* memory = std::malloc(sizeof(Entry) + name.size() + 2 * ttl_offsets.size() + message.size());
+  if (memory == nullptr) {
+    return nullptr;  // Out of memory costs a cache entry, nothing else.
+  }
+  auto* entry = new (memory) Entry;
+  entry->hash_ = key.hash();
+  entry->stored_ = now;
+  entry->name_size_ = static_cast<uint8_t>(name.size());
+  entry->key_flags_ = flags_of(key);
+  entry->type_ = key.type;
+  entry->partition_ = key.partition;
+  entry->ttl_count_ = static_cast<uint16_t>(ttl_offsets.size());
+  entry->message_size_ = static_cast<uint16_t>(message.size());
+  uint8_t* tail = entry->tail();
+  std::memcpy(tail, name.data(), name.size());
+  if (!ttl_offsets.empty()) {
+    std::memcpy(tail + name.size(), ttl_offsets.data(), 2 * ttl_offsets.size());
+  }
+  if (!message.empty()) {
+    std::memcpy(tail + name.size() + 2 * ttl_offsets.size(), message.data(), message.size());
+  }
+  while (size_ > 0 && counters_.bytes.value() + entry->bytes() > capacity_) {
+    evict_one();
+  }
+  if ((size_ + 1) * 2 > slots_.size()) {
+    grow();
+  }
+  size_t i = probe(entry->hash_);
+  while (slots_[i].entry != nullptr) {
+    i = (i + 1) & (slots_.size() - 1);
+  }
+  slots_[i] = {entry, tag_of(entry->hash_)};
+  entry->slot_ = static_cast<uint32_t>(i);
+  entry->older_ = newest_;
+  (newest_ != nullptr ? newest_->newer_ : oldest_) = entry;
+  newest_ = entry;
+  ++size_;
+  counters_.inserted.add();
+  counters_.entries.set(size_);
+  counters_.bytes.add(entry->bytes());
+  return entry;
+}
+
+AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now) {
+  const bool says_something = response.rcode == Rcode::kNoError || response.rcode == Rcode::kNxDomain;
+  const seconds ttl = std::min(seconds{response.ttl}, response.negative ? settings_.max_negative_ttl : settings_.max_ttl);
+  if (!says_something || ttl.count() == 0 || (response.negative && !response.has_soa) ||
+      response.message.size() > kMaxEntryMessage) {
+    return nullptr;
+  }
+  Entry* entry = emplace(key, response.message, response.ttl_offsets, now);
+  if (entry != nullptr) {
+    entry->rcode_ = response.rcode;
+    entry->authenticated_ = response.authenticated;
+    entry->expires_ = now + ttl;
+    entry->stale_until_ = entry->expires_ + settings_.serve_stale;
+  }
+  return entry;
+}
+
+void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
+  const Entry* old = lookup(key);
+  if (old != nullptr && !old->failure_ && now < old->stale_until_) {
+    return;  // An answer that may be served stale is worth more than the knowledge that it failed.
+  }
+  if (Entry* entry = emplace(key, {}, {}, now)) {
+    entry->rcode_ = Rcode::kServFail;
+    entry->failure_ = true;
+    entry->expires_ = entry->stale_until_ = now + kFailureTtl;
+  }
+}
+
+void AnswerCache::remove(Entry* entry) noexcept {
+  counters_.bytes.sub(entry->bytes());
+  counters_.entries.set(--size_);
+  if (hand_ == entry) {
+    hand_ = entry->newer_;
+  }
+  (entry->newer_ != nullptr ? entry->newer_->older_ : newest_) = entry->older_;
+  (entry->older_ != nullptr ? entry->older_->newer_ : oldest_) = entry->newer_;
+  // Backward-shift deletion: what probed past the hole moves into it, so that no tombstones are needed.
+  const size_t mask = slots_.size() - 1;
+  size_t hole = entry->slot_;
+  for (size_t i = (hole + 1) & mask; slots_[i].entry != nullptr; i = (i + 1) & mask) {
+    const size_t home = probe(slots_[i].entry->hash_);
+    if (((i - home) & mask) >= ((i - hole) & mask)) {
+      slots_[hole] = slots_[i];
+      slots_[hole].entry->slot_ = static_cast<uint32_t>(hole);
+      hole = i;
+    }
+  }
+  slots_[hole] = {};
+  entry->~Entry();
+  std::free(entry);
+}
+
+void AnswerCache::evict_one() noexcept {
+  Entry* candidate = hand_ != nullptr ? hand_ : oldest_;
+  while (candidate->visited_) {
+    candidate->visited_ = false;
+    candidate = candidate->newer_ != nullptr ? candidate->newer_ : oldest_;
+  }
+  hand_ = candidate->newer_;
+  remove(candidate);
+  counters_.evicted.add();
+}
+
+void AnswerCache::grow() {
+  std::vector<Slot> larger(slots_.size() * 2);
+  slots_.swap(larger);
+  for (const Slot& slot : larger) {
+    if (slot.entry != nullptr) {
+      size_t i = probe(slot.entry->hash_);
+      while (slots_[i].entry != nullptr) {
+        i = (i + 1) & (slots_.size() - 1);
+      }
+      slots_[i] = slot;
+      slot.entry->slot_ = static_cast<uint32_t>(i);
+    }
+  }
+}
+
+void AnswerCache::clear() noexcept {
+  while (newest_ != nullptr) {
+    remove(newest_);
+  }
+}
+
+}  // namespace cenote

@@ -1,0 +1,124 @@
+// What upstream said, by question, bounded in bytes. Policy is not in here: it runs before the look-up and on what is
+// found (docs/decisions/0004-policy-around-cache.md), so a pushed indicator acts at once without a flush.
+//
+// One worker's; no lock. Eviction is SIEVE (Zhang and others, NSDI 2024): one bit a hit, and a flood of names that are
+// asked once leaves before it can push out what is asked often.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "resolver/base/clock.h"
+#include "resolver/base/counters.h"
+#include "resolver/cache/settings.h"
+#include "resolver/dns/scrub.h"
+
+namespace cenote {
+
+// What makes two questions the same to the cache. DO and CD are kept apart (RFC 4035 section 3.2, RFC 6840 section 5.9);
+// `partition` is the upstream zone, so that one zone's servers never answer for another's (MaginotDNS).
+struct CacheKey {
+  Name name;
+  uint16_t type = 0;
+  bool dnssec_ok = false;
+  bool checking_disabled = false;
+  uint16_t partition = 0;
+
+  [[nodiscard]] uint64_t hash() const noexcept;
+};
+
+class AnswerCache {
+ public:
+  class Entry {
+   public:
+    [[nodiscard]] Bytes message() const noexcept;  // as ScrubbedResponse::message, TTLs as received
+    [[nodiscard]] Rcode rcode() const noexcept { return rcode_; }
+    [[nodiscard]] bool is_failure() const noexcept { return failure_; }  // RFC 9520: answer SERVFAIL
+    [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
+    [[nodiscard]] bool is_fresh(MonoTime now) const noexcept { return now < expires_; }
+    // Copies the message with each TTL reduced by its age, to `out` (REQUIRES: room for message().size()); a stale one
+    // carries `stale_ttl` everywhere (RFC 8767 section 4).
+    size_t copy(MutableBytes out, MonoTime now, seconds stale_ttl = seconds{30}) const noexcept;
+
+    // The snapshot generation whose policy this answer last passed; set by the pipeline.
+    uint64_t passed_generation = 0;
+
+   private:
+    friend class AnswerCache;
+    [[nodiscard]] size_t bytes() const noexcept;
+
+    uint64_t hash_ = 0;
+    MonoTime stored_;
+    MonoTime expires_;
+    MonoTime stale_until_;
+    Rcode rcode_ = Rcode::kNoError;
+    bool failure_ = false;
+    bool authenticated_ = false;
+    bool visited_ = false;  // SIEVE's bit
+    uint8_t name_size_ = 0;
+    uint8_t key_flags_ = 0;
+    uint16_t type_ = 0;
+    uint16_t partition_ = 0;
+    uint16_t ttl_count_ = 0;
+    uint16_t message_size_ = 0;
+    uint32_t slot_ = 0;
+    Entry* newer_ = nullptr;
+    Entry* older_ = nullptr;
+    // Behind the entry: the name, the TTL offsets (2 bytes each), the message.
+    [[nodiscard]] uint8_t* tail() noexcept { return reinterpret_cast<uint8_t*>(this + 1); }
+    [[nodiscard]] const uint8_t* tail() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1); }
+  };
+
+  struct Counters {
+    Counter hits;
+    Counter misses;
+    Counter inserted;
+    Counter evicted;
+    Counter entries;
+    Counter bytes;
+  };
+
+  // `bytes` is this worker's share.
+  AnswerCache(const CacheSettings& settings, uint64_t bytes);
+  ~AnswerCache();
+  AnswerCache(const AnswerCache&) = delete;
+  AnswerCache& operator=(const AnswerCache&) = delete;
+
+  // A fresh entry, or null. The pointer holds until the next call that is not const.
+  Entry* find(const CacheKey& key, MonoTime now) noexcept;
+  // The same, but an expired entry within serve_stale is found too; for use when upstream fails.
+  Entry* find_stale(const CacheKey& key, MonoTime now) noexcept;
+
+  // Keeps a response for its TTL within the configured bounds. Does nothing (and returns null) for what must not be
+  // cached: TTL 0, a negative answer without SOA, an rcode that says nothing about the name.
+  Entry* insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now);
+  // Remembers that resolution failed, so that a broken zone is not asked again at once. RFC 9520 section 3.2.
+  void insert_failure(const CacheKey& key, MonoTime now);
+
+  void clear() noexcept;
+  [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+
+ private:
+  Entry* lookup(const CacheKey& key) noexcept;
+  Entry* emplace(const CacheKey& key, Bytes message, const std::vector<uint16_t>& ttl_offsets, MonoTime now);
+  void remove(Entry* entry) noexcept;
+  void evict_one() noexcept;
+  void grow();
+  [[nodiscard]] size_t probe(uint64_t hash) const noexcept { return hash & (slots_.size() - 1); }
+
+  struct Slot {
+    Entry* entry = nullptr;
+    uint32_t tag = 0;  // upper bits of the hash: most mismatches never touch the entry
+  };
+
+  CacheSettings settings_;
+  uint64_t capacity_;
+  std::vector<Slot> slots_;  // open addressing, linear probing, backward-shift deletion
+  size_t size_ = 0;
+  Entry* newest_ = nullptr;
+  Entry* oldest_ = nullptr;
+  Entry* hand_ = nullptr;
+  Counters counters_;
+};
+
+}  // namespace cenote

@@ -1,0 +1,53 @@
+// A ring of events from one thread (a worker) to one other (the recorder). Never waits: when it is full the event is
+// dropped and the drop is counted, for an answer matters more than its record.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "resolver/base/counters.h"
+#include "resolver/events/event.h"
+
+namespace cenote {
+
+class EventRing {
+ public:
+  // `capacity`: a power of two.
+  explicit EventRing(size_t capacity) : events_(std::make_unique<Event[]>(capacity)), mask_(capacity - 1) {}
+
+  // The writer's thread. False: full, dropped and counted.
+  bool push(const Event& event) noexcept {
+    const uint64_t head = head_.load(std::memory_order_relaxed);
+    if (head - tail_.load(std::memory_order_acquire) > mask_) {
+      dropped_.add();
+      return false;
+    }
+    events_[head & mask_] = event;
+    head_.store(head + 1, std::memory_order_release);
+    return true;
+  }
+
+  // The reader's thread: calls `take(const Event&)` for what is there, returns how many.
+  template <typename Take>
+  size_t drain(Take&& take) {
+    const uint64_t head = head_.load(std::memory_order_acquire);
+    const uint64_t tail = tail_.load(std::memory_order_relaxed);
+    for (uint64_t i = tail; i != head; ++i) {
+      take(events_[i & mask_]);
+    }
+    tail_.store(head, std::memory_order_release);
+    return head - tail;
+  }
+
+  [[nodiscard]] uint64_t dropped() const noexcept { return dropped_.value(); }
+
+ private:
+  std::unique_ptr<Event[]> events_;
+  size_t mask_;
+  // Apart, so that writer and reader do not fight for one cache line.
+  alignas(64) std::atomic<uint64_t> head_{0};
+  alignas(64) std::atomic<uint64_t> tail_{0};
+  alignas(64) Counter dropped_;
+};
+
+}  // namespace cenote

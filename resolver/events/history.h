@@ -1,0 +1,51 @@
+// The newest hits in memory, for people who ask: who hit what, and why this page. Bounded; the whole record is the
+// event file. Any thread; a lock guards it, which workers never touch.
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "resolver/events/event.h"
+
+namespace cenote {
+
+struct NumberedEvent {
+  uint64_t number = 0;  // counts up from 1: "all after N" follows the stream
+  Event event;
+};
+
+struct HitQuery {
+  std::optional<Prefix> client;
+  std::optional<Name> name;  // with everything below it
+  std::optional<WallTime> since;
+  uint64_t after = 0;  // only events with a greater number
+  size_t limit = 100;
+};
+
+class History {
+ public:
+  explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // about 20 MiB
+
+  void add(const Event& event);
+  [[nodiscard]] std::vector<NumberedEvent> find(const HitQuery& query) const;  // the newest `limit`, oldest first
+  // The newest hit of an incident, and how many hits it has had.
+  struct Found {
+    NumberedEvent newest;
+    WallTime first;
+    uint64_t hits = 0;
+  };
+  [[nodiscard]] std::optional<Found> find_incident(IncidentId id) const;
+  // The newest DNS hit of that client on that name since `since`.
+  [[nodiscard]] std::optional<Event> find_recent(const IpAddress& client, const Name& name, WallTime since) const;
+  [[nodiscard]] uint64_t last_number() const;
+
+ private:
+  const size_t capacity_;
+  mutable std::mutex mutex_;
+  std::deque<NumberedEvent> events_;
+  uint64_t last_ = 0;
+};
+
+}  // namespace cenote

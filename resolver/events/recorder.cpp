@@ -1,0 +1,126 @@
+#include "resolver/events/recorder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "resolver/base/log.h"
+#include "resolver/events/event_json.h"
+
+namespace cenote {
+namespace {
+
+// Holds a second of 4,000 hits: far more than people cause, and a flood is dropped and counted.
+constexpr size_t kRingEvents = 4096;
+// How long a hit may wait to be seen. Polling costs a hundred wake-ups a second on one thread; being woken would cost
+// the worker a system call for each hit.
+constexpr milliseconds kPollInterval{10};
+
+}  // namespace
+
+Recorder::Recorder(EventSettings settings) : settings_(std::move(settings)) {}
+
+Recorder::~Recorder() {
+  stop();
+  if (file_ >= 0) {
+    ::close(file_);
+  }
+}
+
+EventRing& Recorder::add_ring() {
+  rings_.push_back(std::make_unique<EventRing>(kRingEvents));
+  return *rings_.back();
+}
+
+Result<void> Recorder::open_file() {
+  if (settings_.file.empty()) {
+    return {};
+  }
+  const int file = ::open(settings_.file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (file < 0) {
+    return fail("open the event file {}: {}", settings_.file, std::strerror(errno));
+  }
+  if (file_ >= 0) {
+    ::close(file_);
+  }
+  file_ = file;
+  return {};
+}
+
+Result<void> Recorder::start() {
+  if (auto opened = open_file(); !opened) {
+    return opened;
+  }
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void Recorder::stop() {
+  stopping_ = true;
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+void Recorder::run() {
+  while (!stopping_) {
+    if (reopen_.exchange(false)) {
+      if (auto opened = open_file(); !opened) {
+        log::error("{}; the old file stays in use", opened.error().message);
+      }
+    }
+    if (!drain_once()) {
+      std::this_thread::sleep_for(kPollInterval);
+    }
+  }
+  drain_once();
+}
+
+bool Recorder::drain_once() {
+  size_t count = 0;
+  for (const auto& ring : rings_) {
+    count += ring->drain([&](const Event& event) { write(event); });
+  }
+  flush();
+  return count != 0;
+}
+
+void Recorder::write(const Event& event) {
+  history_.add(event);
+  recorded_.add();
+  if (file_ >= 0) {
+    buffer_ += to_json_line(event);
+    buffer_ += '\n';
+    ++buffered_events_;
+  }
+}
+
+void Recorder::flush() {
+  size_t done = 0;
+  while (done < buffer_.size()) {
+    const ssize_t wrote = ::write(file_, buffer_.data() + done, buffer_.size() - done);
+    if (wrote > 0) {
+      done += static_cast<size_t>(wrote);
+    } else if (errno != EINTR) {
+      // A full disk must not stop the rest: the hits stay in the history, and the loss is counted and said once a
+      // batch.
+      unwritten_.add(buffered_events_);
+      log::error("write {} events to {}: {}", buffered_events_, settings_.file, std::strerror(errno));
+      break;
+    }
+  }
+  buffer_.clear();
+  buffered_events_ = 0;
+}
+
+uint64_t Recorder::dropped() const {
+  uint64_t total = 0;
+  for (const auto& ring : rings_) {
+    total += ring->dropped();
+  }
+  return total;
+}
+
+}  // namespace cenote

@@ -1,0 +1,57 @@
+// The recorder's thread: drains every ring, writes the event file, keeps the history. It may block on a disk; nobody
+// waits for it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "resolver/base/result.h"
+#include "resolver/events/event_ring.h"
+#include "resolver/events/history.h"
+#include "resolver/events/settings.h"
+
+namespace cenote {
+
+class Recorder {
+ public:
+  explicit Recorder(EventSettings settings);
+  ~Recorder();
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  // A new ring for one writer. Before start().
+  EventRing& add_ring();
+  // Opens the event file (its folder must exist) and starts the thread. An error names the file.
+  Result<void> start();
+  void stop();                        // drains what is left, then ends; harmless when not running
+  void reopen() { reopen_ = true; }  // after the file was rotated away
+
+  [[nodiscard]] const History& history() const noexcept { return history_; }
+  [[nodiscard]] uint64_t dropped() const;       // events that found their ring full
+  [[nodiscard]] uint64_t recorded() const noexcept { return recorded_.value(); }
+  [[nodiscard]] uint64_t unwritten() const noexcept { return unwritten_.value(); }  // the file refused them
+
+ private:
+  void run();
+  bool drain_once();
+  void write(const Event& event);
+  void flush();
+  Result<void> open_file();
+
+  EventSettings settings_;
+  std::vector<std::unique_ptr<EventRing>> rings_;
+  History history_;
+  int file_ = -1;
+  std::string buffer_;
+  size_t buffered_events_ = 0;
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> reopen_{false};
+  Counter recorded_;
+  Counter unwritten_;
+};
+
+}  // namespace cenote

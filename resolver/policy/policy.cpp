@@ -1,0 +1,266 @@
+#include "resolver/policy/policy.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ioc/updater.h"
+#include "resolver/dns/records.h"
+
+namespace cenote {
+namespace {
+
+// When several categories compete for what the page says (docs/security-team.md).
+uint8_t weight_of(std::string_view category) noexcept {
+  constexpr std::array<std::string_view, 5> kLightestFirst{"suspicious", "darknet", "phishing", "malware", "c2"};
+  const auto found = std::find(kLightestFirst.begin(), kLightestFirst.end(), category);
+  return found == kLightestFirst.end() ? uint8_t{0}
+                                       : static_cast<uint8_t>(found - kLightestFirst.begin() + 1);
+}
+
+bool is_block(Action action) noexcept { return action >= Action::kNodata && action <= Action::kDrop; }
+
+// An exact entry is more specific than a suffix of the same depth; "below" lies between the depths but covers only
+// deeper names, so it ranks as a suffix.
+int rank_of(const Hit& hit) noexcept { return hit.depth * 2 + (hit.scope == Scope::kExact ? 1 : 0); }
+
+// A verdict that acts beats one that only records; of equals the earlier stays.
+void take_stronger(Verdict& best, const Verdict& other) noexcept {
+  if ((other.blocks() && !best.blocks()) || (other.is_recorded() && !best.is_recorded())) {
+    best = other;
+  }
+}
+
+}  // namespace
+
+Policy::Policy(const PolicySettings& settings) : settings_(settings), clients_(settings.clients) {
+  const auto collect = [&](const ByCategory<std::optional<IpAddress>>& addresses) {
+    if (addresses.otherwise) {
+      own_addresses_.push_back(*addresses.otherwise);
+    }
+    for (const auto& [category, address] : addresses.of) {
+      if (address) {
+        own_addresses_.push_back(*address);
+      }
+    }
+  };
+  collect(settings_.sinkhole.ipv4);
+  collect(settings_.sinkhole.ipv6);
+}
+
+std::shared_ptr<const Snapshot> Policy::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_.swap(snapshot);
+  exceptions_feed_ = -1;
+  const auto& feeds = snapshot_->feeds();
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    if (feeds[i].name == kExceptionsFeed) {
+      exceptions_feed_ = static_cast<int>(i);
+    }
+  }
+  const auto& categories = snapshot_->categories();
+  weights_.clear();
+  overrides_.assign(clients_.groups().size(), std::vector<Action>(categories.size(), Action::kPass));
+  for (size_t category = 0; category < categories.size(); ++category) {
+    weights_.push_back(weight_of(categories[category]));
+    for (size_t group = 0; group < overrides_.size(); ++group) {
+      const auto& actions = clients_.groups()[group].actions;
+      const auto found = actions.find(categories[category]);
+      if (found != actions.end()) {
+        overrides_[group][category] = found->second;
+      }
+    }
+  }
+  return snapshot;
+}
+
+Action Policy::effective_action(const Record& record, uint16_t group) const noexcept {
+  if (group == kNoGroup || record.action == Action::kAllow) {
+    return record.action;
+  }
+  const Action override_action = overrides_[group][record.category];
+  return override_action == Action::kPass ? record.action : override_action;
+}
+
+// Gives each consideration its fate and returns the index of the winner, or all.size() when there is none.
+// REQUIRES: `all` is most specific first, hit and record filled in.
+size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const noexcept {
+  using Fate = Consideration::Fate;
+  for (Consideration& each : all) {
+    const Record& record = each.record;
+    each.action = effective_action(record, asker.group);
+    each.fate = Fate::kOutranked;
+    if (record.valid_until != 0 && asker.unix_time >= record.valid_until) {
+      each.fate = Fate::kExpired;
+    } else if (asker.unix_time < record.valid_from) {
+      each.fate = Fate::kNotYetValid;
+    } else if (record.action == Action::kAllow) {
+      // An exception may be bound to some clients; a feed's own "not this one" never is.
+      const bool bound = static_cast<int>(record.feed) == exceptions_feed_ && !record.source_ref.empty();
+      const auto scope = bound ? Prefix::from_text(record.source_ref) : std::nullopt;
+      each.fate = bound && !(scope && scope->contains(asker.address)) ? Fate::kOtherClient : Fate::kException;
+    }
+  }
+  const auto excepted = [&](const Consideration& candidate) {
+    return std::any_of(all.begin(), all.end(), [&](const Consideration& other) {
+      return other.fate == Fate::kException && rank_of(other.hit) >= rank_of(candidate.hit) &&
+             (static_cast<int>(other.record.feed) == exceptions_feed_ ||
+              other.record.feed == candidate.record.feed);
+    });
+  };
+  const auto beats = [&](const Consideration& a, const Consideration& b) {
+    if (is_block(a.action) != is_block(b.action)) {
+      return is_block(a.action);
+    }
+    if (rank_of(a.hit) != rank_of(b.hit)) {
+      return rank_of(a.hit) > rank_of(b.hit);
+    }
+    if (weights_[a.record.category] != weights_[b.record.category]) {
+      return weights_[a.record.category] > weights_[b.record.category];
+    }
+    if (a.record.confidence != b.record.confidence) {
+      return a.record.confidence > b.record.confidence;
+    }
+    return a.record.first_seen > b.record.first_seen;
+  };
+  size_t winner = all.size();
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].fate != Fate::kOutranked || all[i].action == Action::kPass || all[i].action == Action::kAllow) {
+      continue;
+    }
+    if (excepted(all[i])) {
+      all[i].fate = Fate::kExcepted;
+    } else if (winner == all.size() || beats(all[i], all[winner])) {
+      winner = i;
+    }
+  }
+  if (winner != all.size()) {
+    all[winner].fate = Fate::kWon;
+  }
+  return winner;
+}
+
+void Policy::fill(Verdict& verdict, const Consideration& winner) const noexcept {
+  verdict.action = winner.action;
+  verdict.scope = winner.hit.scope;
+  verdict.depth = winner.hit.depth;
+  verdict.confidence = winner.record.confidence;
+  verdict.generation = snapshot_->generation();
+  verdict.feed = std::string_view(snapshot_->feeds()[winner.record.feed].name);
+  verdict.category = std::string_view(snapshot_->categories()[winner.record.category]);
+  verdict.threat = winner.record.threat;
+  verdict.reference = winner.record.reference;
+}
+
+Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker) const noexcept {
+  Verdict verdict;
+  if (snapshot_ == nullptr) {
+    return verdict;
+  }
+  std::array<Hit, kMaxHits> hits;
+  const size_t count = snapshot_->find(name, hits);
+  if (count == 0) {
+    return verdict;
+  }
+  std::array<Consideration, kMaxHits> all;
+  for (size_t i = 0; i < count; ++i) {
+    all[i].hit = hits[i];
+    all[i].record = snapshot_->record(hits[i].record);
+  }
+  const size_t winner = consider(std::span(all).first(count), asker);
+  if (winner == count) {
+    return verdict;
+  }
+  fill(verdict, all[winner]);
+  verdict.match = kind;
+  verdict.matched = name;
+  // NXDOMAIN here would tell caches that nothing exists below (RFC 8020), though some of it may resolve.
+  const bool only_this_name = verdict.scope == Scope::kExact && verdict.depth == name.label_count();
+  verdict.keeps_children =
+      verdict.action == Action::kNxdomain && (only_this_name || snapshot_->has_entry_below(name));
+  return verdict;
+}
+
+Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const Asker& asker) const noexcept {
+  Verdict verdict;
+  std::array<Hit, kMaxHits> hits;
+  const size_t count = snapshot_->find(address, hits);
+  if (count == 0 || is_own_address(address)) {
+    return verdict;
+  }
+  std::array<Consideration, kMaxHits> all;
+  for (size_t i = 0; i < count; ++i) {
+    all[i].hit = hits[i];
+    all[i].record = snapshot_->record(hits[i].record);
+  }
+  const size_t winner = consider(std::span(all).first(count), asker);
+  if (winner == count) {
+    return verdict;
+  }
+  fill(verdict, all[winner]);
+  verdict.match = kind;
+  verdict.address = address;
+  return verdict;
+}
+
+Verdict Policy::inspect(Bytes message, const Asker& asker) const noexcept {
+  Verdict best;
+  if (snapshot_ == nullptr) {
+    return best;
+  }
+  RecordReader reader(message);
+  RecordView record;
+  while (!best.blocks() && reader.next(record) && record.section == Section::kAnswer) {
+    Verdict verdict;
+    Name target;
+    switch (record.type) {
+      case rrtype::kCname:
+        if (read_rdata_name(message, record, 0, target)) {
+          verdict = judge_name(target, MatchKind::kCname, asker);
+        }
+        break;
+      case rrtype::kA:
+      case rrtype::kAaaa:
+        if (const auto address = IpAddress::from_bytes(message.subspan(record.rdata_offset, record.rdata_size))) {
+          verdict = judge_address(*address, MatchKind::kAddress, asker);
+          verdict.matched = record.owner;
+        }
+        break;
+      case rrtype::kHttps:
+      case rrtype::kSvcb:
+        read_service_binding(
+            message, record,
+            [&](const Name& name) {
+              take_stronger(verdict, judge_name(name, MatchKind::kServiceTarget, asker));
+            },
+            [&](Bytes hint) {
+              if (const auto address = IpAddress::from_bytes(hint)) {
+                take_stronger(verdict, judge_address(*address, MatchKind::kServiceHint, asker));
+              }
+            });
+        break;
+      default:
+        break;
+    }
+    take_stronger(best, verdict);
+  }
+  return best;
+}
+
+std::vector<Consideration> Policy::explain(const Name& name, const Asker& asker) const {
+  std::vector<Consideration> all;
+  if (snapshot_ == nullptr) {
+    return all;
+  }
+  std::array<Hit, kMaxHits> hits;
+  const size_t count = snapshot_->find(name, hits);
+  for (size_t i = 0; i < count; ++i) {
+    all.push_back({hits[i], snapshot_->record(hits[i].record), Action::kPass, Consideration::Fate::kOutranked});
+  }
+  consider(all, asker);
+  return all;
+}
+
+bool Policy::is_own_address(const IpAddress& address) const noexcept {
+  return std::find(own_addresses_.begin(), own_addresses_.end(), address) != own_addresses_.end();
+}
+
+}  // namespace cenote
