@@ -1,0 +1,221 @@
+#include <algorithm>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "resolver/net/tls.h"
+
+namespace cenote {
+namespace {
+
+struct ContextFree {
+  void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
+};
+struct SessionFree {
+  void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
+};
+
+std::string last_reason() {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  std::string text = reason != nullptr ? reason : "unknown error";
+  ERR_clear_error();
+  return text;
+}
+
+// RFC 7301 section 3.1: each name behind its length.
+std::string alpn_wire(const std::vector<std::string>& names) {
+  std::string wire;
+  for (const std::string& name : names) {
+    wire += static_cast<char>(name.size());
+    wire += name;
+  }
+  return wire;
+}
+
+std::string spki_pin(X509* certificate) {
+  uint8_t* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) {
+    return {};
+  }
+  std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned digest_size = 0;
+  EVP_Digest(der, static_cast<size_t>(size), digest.data(), &digest_size, EVP_sha256(), nullptr);
+  OPENSSL_free(der);
+  std::array<uint8_t, 2 * EVP_MAX_MD_SIZE> text{};
+  const int text_size = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest_size));
+  return std::string(as_text(Bytes(text).first(static_cast<size_t>(text_size))));
+}
+
+}  // namespace
+
+struct TlsContext::State {
+  std::unique_ptr<SSL_CTX, ContextFree> context;
+  std::string alpn;  // as on the wire
+  TlsIdentitySource* source = nullptr;
+  TlsClientTrust trust;
+  // The newest ticket of this peer, for the next connection. Taken out when used: a ticket that is used twice
+  // lets an observer link the two (RFC 8446 appendix C.4).
+  std::unique_ptr<SSL_SESSION, SessionFree> ticket;
+
+  explicit State(const SSL_METHOD* method) : context(SSL_CTX_new(method)) {
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+    SSL_CTX_set_options(context.get(),
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    // Idle connections give their 34 KiB of record buffers back.
+    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  }
+
+  static int pick_identity(SSL* ssl, void* argument);
+  static int select_alpn(SSL* ssl, const uint8_t** out, uint8_t* out_size, const uint8_t* offered,
+                         unsigned size, void* argument);
+  static int verify(X509_STORE_CTX* store, void* argument);
+  static int keep_ticket(SSL* ssl, SSL_SESSION* session);
+};
+
+int TlsContext::State::pick_identity(SSL* ssl, void* argument) {
+  auto& state = *static_cast<State*>(argument);
+  const auto& session = *static_cast<TlsSession*>(SSL_get_ex_data(ssl, 0));
+  const TlsIdentity identity = state.source->pick(session.server_name(), session.local_, session.client_);
+  if (identity.certificate == nullptr || SSL_use_certificate(ssl, identity.certificate) != 1 ||
+      SSL_use_PrivateKey(ssl, identity.key) != 1) {
+    return 0;
+  }
+  return std::all_of(identity.chain.begin(), identity.chain.end(),
+                     [ssl](X509* link) { return SSL_add1_chain_cert(ssl, link) == 1; })
+             ? 1
+             : 0;
+}
+
+int TlsContext::State::select_alpn(SSL*, const uint8_t** out, uint8_t* out_size, const uint8_t* offered,
+                                   unsigned size, void* argument) {
+  const std::string& ours = static_cast<State*>(argument)->alpn;
+  uint8_t* chosen = nullptr;
+  const int result = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const uint8_t*>(ours.data()),
+                                           static_cast<unsigned>(ours.size()), offered, size);
+  *out = chosen;
+  // RFC 7301 section 3.2: nothing in common ends the handshake, so that no protocol is taken for another.
+  return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+int TlsContext::State::verify(X509_STORE_CTX* store, void* argument) {
+  const auto& pins = static_cast<State*>(argument)->trust.spki_pins;
+  if (pins.empty()) {
+    return X509_verify_cert(store);
+  }
+  const bool pinned =
+      std::find(pins.begin(), pins.end(), spki_pin(X509_STORE_CTX_get0_cert(store))) != pins.end();
+  X509_STORE_CTX_set_error(store, pinned ? X509_V_OK : X509_V_ERR_CERT_UNTRUSTED);
+  return pinned ? 1 : 0;
+}
+
+int TlsContext::State::keep_ticket(SSL* ssl, SSL_SESSION* session) {
+  auto* state = static_cast<State*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), 0));
+  state->ticket.reset(session);
+  return 1;  // the reference is ours now
+}
+
+TlsContext::TlsContext(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+TlsContext::TlsContext(TlsContext&&) noexcept = default;
+TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
+TlsContext::~TlsContext() = default;
+
+Result<TlsContext> TlsContext::server(const std::string& certificate_file, const std::string& key_file,
+                                      const std::vector<std::string>& alpn) {
+  auto state = std::make_unique<State>(TLS_server_method());
+  state->alpn = alpn_wire(alpn);
+  if (!alpn.empty()) {
+    SSL_CTX_set_alpn_select_cb(state->context.get(), &State::select_alpn, state.get());
+  }
+  TlsContext context(std::move(state));
+  if (auto loaded = context.reload(certificate_file, key_file); !loaded) {
+    return loaded.error();
+  }
+  return context;
+}
+
+Result<TlsContext> TlsContext::server(TlsIdentitySource& source, const std::vector<std::string>& alpn) {
+  auto state = std::make_unique<State>(TLS_server_method());
+  state->alpn = alpn_wire(alpn);
+  state->source = &source;
+  if (!alpn.empty()) {
+    SSL_CTX_set_alpn_select_cb(state->context.get(), &State::select_alpn, state.get());
+  }
+  SSL_CTX_set_cert_cb(state->context.get(), &State::pick_identity, state.get());
+  return TlsContext(std::move(state));
+}
+
+Result<TlsContext> TlsContext::client(TlsClientTrust trust) {
+  if (trust.host_name.empty() && trust.spki_pins.empty()) {
+    return fail("TLS needs the name that the server must show, or a pin");
+  }
+  auto state = std::make_unique<State>(TLS_client_method());
+  SSL_CTX* context = state->context.get();
+  const int loaded = trust.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
+                                           : SSL_CTX_load_verify_file(context, trust.ca_file.c_str());
+  if (loaded != 1) {
+    return fail("CA file {}: {}", trust.ca_file, last_reason());
+  }
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, &State::verify, state.get());
+  SSL_CTX_set_ex_data(context, 0, state.get());
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, &State::keep_ticket);
+  const std::string alpn = alpn_wire(trust.alpn);
+  if (!alpn.empty()) {
+    SSL_CTX_set_alpn_protos(context, reinterpret_cast<const uint8_t*>(alpn.data()),
+                            static_cast<unsigned>(alpn.size()));
+  }
+  state->trust = std::move(trust);
+  return TlsContext(std::move(state));
+}
+
+Result<void> TlsContext::reload(const std::string& certificate_file, const std::string& key_file) {
+  // Tried on a context of its own first, so that a bad pair leaves the good one in use.
+  const std::unique_ptr<SSL_CTX, ContextFree> trial(SSL_CTX_new(TLS_server_method()));
+  for (SSL_CTX* context : {trial.get(), state_->context.get()}) {
+    if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1) {
+      return fail("certificate {}: {}", certificate_file, last_reason());
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+      return fail("key {}: {}", key_file, last_reason());
+    }
+    if (SSL_CTX_check_private_key(context) != 1) {
+      return fail("key {} does not belong to certificate {}", key_file, certificate_file);
+    }
+  }
+  return {};
+}
+
+std::unique_ptr<TlsSession> TlsContext::accept(const SocketAddress& local,
+                                               const SocketAddress& client) const {
+  std::unique_ptr<TlsSession> session(new TlsSession(state_->context.get()));
+  session->local_ = local;
+  session->client_ = client;
+  SSL_set_accept_state(session->ssl_.get());
+  return session;
+}
+
+std::unique_ptr<TlsSession> TlsContext::connect() const {
+  std::unique_ptr<TlsSession> session(new TlsSession(state_->context.get()));
+  SSL* ssl = session->ssl_.get();
+  const std::string& host = state_->trust.host_name;
+  if (IpAddress::from_text(host)) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl),
+                                  host.c_str());  // RFC 6066 section 3: no address as SNI
+  } else if (!host.empty()) {
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_set1_host(ssl, host.c_str());
+    // The macro for this has an old-style cast.
+    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(host.c_str()));
+  }
+  if (const auto ticket = std::move(state_->ticket)) {
+    SSL_set_session(ssl, ticket.get());
+  }
+  SSL_set_connect_state(ssl);
+  return session;
+}
+
+}  // namespace cenote
