@@ -1,0 +1,328 @@
+#include "ioc/name_index.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "ioc/name_index_layout.h"
+
+namespace cenote {
+
+using namespace name_index;
+
+namespace {
+
+// The postings that stand in front of a block's names.
+class BlockPostings {
+ public:
+  BlockPostings(Bytes blocks, size_t offset, size_t names) noexcept
+      : blocks_(blocks), names_(names), width_(0), fresh_base_(0) {
+    BitReader in(blocks, offset);
+    const uint32_t head = in.take(8);
+    width_ = head & kWidthMask;
+    is_uniform_ = (head & kUniform) != 0;
+    fresh_base_ = (head & kHasFresh) != 0 ? in.take(32) : 0;
+    first_ = offset + 1 + ((head & kHasFresh) != 0 ? 4 : 0);
+    const size_t bits = size_t{width_} * (is_uniform_ ? 1 : names_);
+    names_at_ = first_ + (bits + 7) / 8;
+  }
+  // Where the names begin.
+  [[nodiscard]] size_t names_at() const noexcept { return names_at_; }
+
+  [[nodiscard]] Posting at(size_t i) const noexcept {
+    const uint32_t value = value_at(is_uniform_ ? 0 : i);
+    if (value != 0) {
+      return Posting::shared((value - 1) & Posting::kMost);
+    }
+    uint32_t before = 0;
+    if (is_uniform_) {
+      before = static_cast<uint32_t>(i);
+    } else {
+      for (size_t k = 0; k < i; ++k) {
+        before += value_at(k) == 0 ? 1U : 0U;
+      }
+    }
+    return Posting::fresh((fresh_base_ + before) & Posting::kMost);
+  }
+
+ private:
+  [[nodiscard]] uint32_t value_at(size_t i) const noexcept {
+    const size_t bit = i * width_;
+    BitReader in(blocks_, first_ + bit / 8);
+    in.skip(static_cast<unsigned>(bit % 8));
+    return in.take(width_);
+  }
+
+  Bytes blocks_;
+  size_t names_;
+  uint32_t width_;
+  bool is_uniform_;
+  uint32_t fresh_base_;
+  size_t first_;
+  size_t names_at_;
+};
+
+size_t shared_bytes(Bytes a, Bytes b) noexcept {
+  const size_t most = std::min(a.size(), b.size());
+  return static_cast<size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(most), b.begin()).first - a.begin());
+}
+
+size_t names_in_block(uint64_t names, size_t block) noexcept {
+  const uint64_t before = uint64_t{block} * kBlockNames;
+  return static_cast<size_t>(std::min<uint64_t>(kBlockNames, names - std::min(before, names)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const NameIndex>> NameIndex::open(const Image& image) {
+  std::unique_ptr<NameIndex> index(new NameIndex);
+  auto head = image.items<NameIndexHead>(kHeadSection);
+  auto filter = image.items<FilterLine>(kFilterSection);
+  auto fronts = image.items<uint64_t>(kFrontsSection);
+  auto tail_offsets = image.items<uint32_t>(kTailOffsetsSection);
+  auto block_offsets = image.items<uint32_t>(kBlockOffsetsSection);
+  if (!head || head->size() != 1 || !filter || !fronts || !tail_offsets || !block_offsets) {
+    return fail("name index: damaged sections");
+  }
+  index->head_ = head->front();
+  index->filter_ = *filter;
+  index->fronts_ = *fronts;
+  index->tail_offsets_ = *tail_offsets;
+  index->tails_ = image.section(kTailsSection);
+  index->block_offsets_ = *block_offsets;
+  index->blocks_ = image.section(kBlocksSection);
+  const Bytes codes = image.section(kCodesSection);
+  if (codes.size() != kLengthSymbols + kByteSymbols ||
+      !index->lengths_code_.build(codes.first(kLengthSymbols)) ||
+      !index->bytes_code_.build(codes.subspan(kLengthSymbols)) || !index->check()) {
+    return fail("name index: damaged");
+  }
+  return std::unique_ptr<const NameIndex>(std::move(index));
+}
+
+// What look-ups take for granted: every table has its size and every offset lies inside.
+bool NameIndex::check() const noexcept {
+  const size_t blocks = fronts_.size();
+  if (blocks != (head_.names + kBlockNames - 1) / kBlockNames || filter_.size() != head_.filter_lines ||
+      (head_.names != 0 && filter_.empty()) || tail_offsets_.size() != blocks + 1 ||
+      block_offsets_.size() != blocks + 1 || blocks_.size() < BitReader::kPadding) {
+    return false;
+  }
+  const auto rising_within = [](Items<uint32_t> offsets, size_t size) {
+    return std::is_sorted(offsets.begin(), offsets.end()) && offsets.back() <= size;
+  };
+  return rising_within(tail_offsets_, tails_.size()) &&
+         rising_within(block_offsets_, blocks_.size() - BitReader::kPadding);
+}
+
+bool NameIndex::may_hold(uint64_t hash) const noexcept {
+  const FilterLine& line = filter_[filter_line(hash, head_.filter_lines)];
+  for (unsigned i = 0; i < kFilterProbes; ++i) {
+    const uint64_t bit = hash >> (9 * i) & 511;
+    if ((line.bits[bit / 64] >> (bit % 64) & 1) == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+size_t NameIndex::find(const Name& name, std::span<Match> out) const noexcept {
+  if (head_.names == 0) {
+    return 0;
+  }
+  const NameLabels labels(name);
+  const Bytes wire = name.wire();
+  const size_t deepest = std::min<size_t>(labels.count(), deepest_of(head_));
+  std::array<uint64_t, kMaxLabels + 1> hashes;
+  uint64_t hash = head_.hash_seed;
+  for (size_t depth = 0;; ++depth) {
+    hashes[depth] = hash;
+    if (is_listed_depth(depth)) {
+      __builtin_prefetch(&filter_[filter_line(hash, head_.filter_lines)]);
+    }
+    if (depth == deepest) {
+      break;
+    }
+    const size_t at = labels.offset(labels.count() - 1 - depth);
+    hash = hash_label(wire.subspan(at + 1, wire[at]), hash);
+  }
+  size_t found = 0;
+  std::optional<NameKey> key;  // most names never need it
+  for (size_t depth = deepest + 1; depth-- > 0 && found < out.size();) {
+    if (!is_listed_depth(depth) || !may_hold(hashes[depth])) {
+      continue;
+    }
+    if (!key) {
+      key.emplace(name, labels);
+    }
+    if (search(key->suffix(depth), Sought::kSame, out[found].posting)) {
+      out[found++].depth = static_cast<uint8_t>(depth);
+    }
+  }
+  return found;
+}
+
+bool NameIndex::has_below(const Name& name) const noexcept {
+  if (name.is_root()) {
+    return head_.names > (is_listed_depth(0) ? 1U : 0U);
+  }
+  Posting unused = Posting::shared(0);
+  return head_.names != 0 && search(NameKey(name).bytes(), Sought::kBelow, unused);
+}
+
+Bytes NameIndex::separator_tail(size_t block) const noexcept {
+  return tails_.subspan(tail_offsets_[block], tail_offsets_[block + 1] - tail_offsets_[block]);
+}
+
+Bytes NameIndex::separator(size_t block, std::array<uint8_t, kMaxKeyBytes>& buffer) const noexcept {
+  const Bytes tail =
+      separator_tail(block).first(std::min<size_t>(separator_tail(block).size(), kMaxKeyBytes - kFrontBytes));
+  size_t size = front_bytes(fronts_[block], buffer);
+  if (!tail.empty()) {
+    size = kFrontBytes;  // no byte of the front is filling then
+    std::copy(tail.begin(), tail.end(), buffer.begin() + kFrontBytes);
+  }
+  return {buffer.data(), size + tail.size()};
+}
+
+// The last block whose separator is not above the key.
+size_t NameIndex::block_of(Bytes key) const noexcept {
+  const uint64_t front = front_of(key);
+  size_t block = 0;
+  for (size_t left = fronts_.size(); left > 1;) {
+    const size_t half = left / 2;
+    block += fronts_[block + half] <= front ? half : 0;
+    left -= half;
+  }
+  if (fronts_[block] != front) {
+    return block;
+  }
+  // Several separators may begin with these bytes: their tails decide.
+  const Bytes tail = key.subspan(std::min(key.size(), kFrontBytes));
+  size_t first = static_cast<size_t>(
+      std::lower_bound(fronts_.begin(), fronts_.begin() + static_cast<ptrdiff_t>(block), front) -
+      fronts_.begin());
+  const size_t begin = first;
+  for (size_t left = block + 1 - first; left > 0;) {
+    const size_t half = left / 2;
+    const Bytes middle = separator_tail(first + half);
+    if (std::lexicographical_compare(tail.begin(), tail.end(), middle.begin(), middle.end())) {
+      left = half;
+    } else {
+      first += half + 1;
+      left -= half + 1;
+    }
+  }
+  return first == begin ? begin - std::min<size_t>(begin, 1) : first - 1;
+}
+
+// Walks one block and compares while it decodes. `matched` is how many bytes of the key the last name shares,
+// which is below the key's size as long as all names so far are below the key.
+bool NameIndex::search(Bytes key, Sought sought, Posting& posting) const noexcept {
+  const size_t block = block_of(key);
+  std::array<uint8_t, kMaxKeyBytes> buffer;
+  const Bytes first = separator(block, buffer);
+  const size_t count = names_in_block(head_.names, block);
+  const BlockPostings postings(blocks_, block_offsets_[block], count);
+  if (key.empty()) {  // the root is sought only when it is listed, and is then the first of all
+    posting = postings.at(0);
+    return true;
+  }
+  BitReader in(blocks_, postings.names_at());
+  size_t matched = shared_bytes(first, key);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t shared = i == 0 ? first.size() : lengths_code_.take(in);
+    if (shared < matched && shared != kMaxShared) {
+      return false;  // above the key, and not below it in the tree
+    }
+    const bool compares = shared <= matched;
+    size_t at = compares ? shared : matched;
+    enum class Order : uint8_t { kUndecided, kSmaller, kGreater } order = Order::kUndecided;
+    if (!compares) {
+      order = Order::kSmaller;
+    }
+    size_t bytes = 0;
+    for (unsigned symbol = 0; (symbol = bytes_code_.take(in)) != kEndSymbol;) {
+      if (symbol == PrefixDecoder::kNoSymbol || ++bytes > kMaxKeyBytes) {
+        return false;  // damaged
+      }
+      if (order != Order::kUndecided) {
+        continue;
+      }
+      if (at == key.size() || symbol > key[at]) {
+        return sought == Sought::kBelow && at == key.size();
+      }
+      if (symbol < key[at]) {
+        order = Order::kSmaller;
+      } else {
+        ++at;
+      }
+    }
+    if (order == Order::kUndecided && at < key.size() && key[at] == 0) {
+      ++at;  // the end of the last label is not written
+      if (at == key.size() && sought == Sought::kSame) {
+        posting = postings.at(i);
+        return in.ok();
+      }
+    }
+    matched = at;
+  }
+  if (sought == Sought::kSame || block + 1 >= fronts_.size()) {
+    return false;
+  }
+  // All of this block is smaller: the next one begins above the key, perhaps right below it in the tree.
+  const Bytes next = separator(block + 1, buffer);
+  return next.size() >= key.size() && shared_bytes(next, key) == key.size();
+}
+
+uint64_t NameIndex::bytes() const noexcept {
+  return sizeof head_ + filter_.size_bytes() + fronts_.size_bytes() + tail_offsets_.size_bytes() +
+         tails_.size() + block_offsets_.size_bytes() + blocks_.size();
+}
+
+struct NameCursor::Block {
+  Block(const NameIndex& index, size_t number) noexcept
+      : postings(index.blocks_, index.block_offsets_[number], names_in_block(index.head_.names, number)),
+        in(index.blocks_, postings.names_at()) {}
+  BlockPostings postings;
+  BitReader in;
+};
+
+NameCursor::NameCursor(const NameIndex& index) noexcept : index_(index) {}
+NameCursor::~NameCursor() = default;
+
+bool NameCursor::next() {
+  if (done_ == index_.head_.names) {
+    return false;
+  }
+  const auto number = static_cast<size_t>(done_ / kBlockNames);
+  const auto i = static_cast<size_t>(done_ % kBlockNames);
+  size_t shared = 0;
+  if (i == 0) {
+    block_ = std::make_unique<Block>(index_, number);
+    shared = index_.separator(number, key_).size();
+    size_ = shared;
+  } else {
+    shared = index_.lengths_code_.take(block_->in);
+  }
+  if (shared > size_) {
+    done_ = index_.head_.names;
+    return false;
+  }
+  size_ = shared;
+  for (unsigned symbol = 0; (symbol = index_.bytes_code_.take(block_->in)) != kEndSymbol;) {
+    if (symbol == PrefixDecoder::kNoSymbol || size_ + 1 >= kMaxKeyBytes) {
+      done_ = index_.head_.names;
+      return false;
+    }
+    key_[size_++] = static_cast<uint8_t>(symbol);
+  }
+  if (size_ != 0) {
+    key_[size_++] = 0;
+  }
+  posting_ = block_->postings.at(i);
+  ++done_;
+  return true;
+}
+
+}  // namespace cenote

@@ -1,0 +1,74 @@
+// What the builder and the readers of a name index must agree on: sections, codes, hashes.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "ioc/name_index.h"
+
+namespace cenote::name_index {
+
+enum Section : uint32_t {
+  kHeadSection = 0x100,
+  kFilterSection,
+  kFrontsSection,
+  kTailOffsetsSection,
+  kTailsSection,
+  kBlockOffsetsSection,
+  kBlocksSection,
+  kCodesSection,
+};
+
+// More names a block save directory bytes and cost decoding time; 16 is where both are small.
+constexpr size_t kBlockNames = 16;
+
+// 12 bits a name and 5 probes: a probe of an absent name passes in about 0.7 %.
+constexpr size_t kFilterBitsPerName = 12;
+constexpr unsigned kFilterProbes = 5;
+
+constexpr size_t kLengthSymbols = 256;
+constexpr size_t kMaxShared = 255;  // a name that shares more repeats the bytes behind
+constexpr unsigned kEndSymbol = 256;
+constexpr size_t kByteSymbols = 257;
+
+// A block begins with its postings: one byte of head, the number of the first fresh one (4 bytes, when there
+// is one), then for each name, or once for all, 0 for the next fresh one or 1 + the shared one.
+constexpr uint32_t kWidthMask = 0x1F;
+constexpr uint32_t kUniform = 0x20;
+constexpr uint32_t kHasFresh = 0x40;
+
+constexpr size_t kFrontBytes = 8;
+
+// Compares like the bytes themselves. Filling with zeros is safe: a key has never two zero bytes in a row.
+inline uint64_t front_of(Bytes key) noexcept {
+  uint64_t front = 0;
+  for (size_t i = 0; i < kFrontBytes; ++i) {
+    front = front << 8 | (i < key.size() ? key[i] : 0U);
+  }
+  return front;
+}
+
+// The bytes of a front without the filling; returns how many. A separator never ends with a zero byte.
+inline size_t front_bytes(uint64_t front, std::array<uint8_t, kMaxKeyBytes>& out) noexcept {
+  size_t size = 0;
+  for (size_t i = 0; i < kFrontBytes; ++i) {
+    out[i] = static_cast<uint8_t>(front >> (8 * (kFrontBytes - 1 - i)));
+    size = out[i] != 0 ? i + 1 : size;
+  }
+  return size;
+}
+
+uint64_t hash_label(Bytes label, uint64_t above) noexcept;
+
+// The line comes from the highest bits, the probes from the lowest 45.
+inline size_t filter_line(uint64_t hash, uint32_t lines) noexcept {
+  return static_cast<size_t>(((hash >> 32) * lines) >> 32);
+}
+
+inline size_t deepest_of(const NameIndexHead& head) noexcept {
+  return static_cast<size_t>(head.depths[1] != 0 ? 127 - std::countl_zero(head.depths[1])
+                                                 : 63 - std::countl_zero(head.depths[0] | 1));
+}
+
+}  // namespace cenote::name_index

@@ -1,0 +1,40 @@
+// A name as a sort key: labels from the right, each closed by a zero byte, so that keys compare with memcmp,
+// a name stands right before everything below it, and "is an ancestor of" is "is a prefix of". Label bytes 0
+// and 1 are escaped (1 1 and 1 2), which keeps order and lets a zero byte mean only the end of a label.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "resolver/base/bytes.h"
+#include "resolver/dns/name.h"
+
+namespace cenote {
+
+constexpr size_t kMaxKeyBytes = 2 * kMaxNameBytes;
+
+class NameKey {
+ public:
+  NameKey() = default;  // the root: no bytes
+  explicit NameKey(const Name& name) noexcept;
+  NameKey(const Name& name, const NameLabels& labels) noexcept;
+
+  [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), size_}; }
+  // The key of the last `labels` labels. REQUIRES: labels <= the name's labels.
+  [[nodiscard]] Bytes suffix(size_t labels) const noexcept { return {bytes_.data(), ends_[labels]}; }
+
+ private:
+  void add_label(Bytes label) noexcept;
+
+  uint16_t size_ = 0;
+  std::array<uint8_t, kMaxKeyBytes> bytes_;
+  std::array<uint16_t, kMaxLabels + 1> ends_;
+};
+
+// Back again. False when the bytes are no key: only a damaged image has such.
+bool name_from_key(Bytes key, Name& out) noexcept;
+
+// How many labels a key has.
+size_t key_labels(Bytes key) noexcept;
+
+}  // namespace cenote
