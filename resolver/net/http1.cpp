@@ -1,0 +1,373 @@
+#include "resolver/net/http1.h"
+
+#include <algorithm>
+
+#include <boost/beast/core/buffers_range.hpp>
+#include <boost/beast/http/fields.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/status.hpp>
+#include <fmt/format.h>
+
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+namespace beast = boost::beast::http;
+
+// Collects a body as it comes. Beast's string_body reserves what Content-Length promises, before a byte is
+// seen.
+struct GrowingBody {
+  using value_type = std::string;
+
+  class reader {  // NOLINT(readability-identifier-naming): the name is Beast's
+   public:
+    template <bool kIsRequest, class Fields>
+    reader(beast::header<kIsRequest, Fields>&, std::string& body) : body_(body) {}
+    void init(const boost::optional<std::uint64_t>&, boost::beast::error_code& error) { error = {}; }
+    template <class Buffers>
+    std::size_t put(const Buffers& buffers, boost::beast::error_code& error) {
+      error = {};
+      size_t size = 0;
+      for (const auto buffer : boost::beast::buffers_range_ref(buffers)) {
+        body_.append(static_cast<const char*>(buffer.data()), buffer.size());
+        size += buffer.size();
+      }
+      return size;
+    }
+    void finish(boost::beast::error_code& error) { error = {}; }
+
+   private:
+    std::string& body_;
+  };
+};
+
+// Memory that a connection keeps between requests.
+constexpr size_t kKeptBuffer = 64 * 1024;
+
+void release_if_large(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeptBuffer) {
+    buffer.shrink_to_fit();
+  }
+}
+
+bool has_no_body(int status) noexcept {
+  return status == 204 || status == 304;
+}
+
+}  // namespace
+
+struct Http1::Parser {
+  beast::request_parser<GrowingBody> beast;
+};
+
+Http1::Http1(const HttpSite& site, const HttpLimits& limits, HttpRequest about)
+    : site_(site), limits_(limits), about_(std::move(about)) {}
+Http1::~Http1() = default;
+
+void Http1::receive(Bytes bytes) {
+  if (!finished_) {
+    input_.append(as_text(bytes));
+  }
+}
+
+void Http1::consume(size_t count) {
+  input_start_ += count;
+  if (input_start_ == input_.size()) {
+    release_if_large(input_);
+    input_start_ = 0;
+  } else if (input_start_ > kKeptBuffer) {
+    input_.erase(0, input_start_);
+    input_start_ = 0;
+  }
+}
+
+std::optional<HttpProtocol::Incoming> Http1::next_request() {
+  // One at a time: a pipelined request waits until the response before it has been taken.
+  if (finished_ || answering_ || (parser_ == nullptr && unsent() > 0)) {
+    return std::nullopt;
+  }
+  if (parser_ == nullptr && !parse_head()) {
+    return std::nullopt;
+  }
+  if (!parse_body()) {
+    return std::nullopt;
+  }
+  parser_.reset();
+  answering_ = true;
+  return Incoming{++id_, std::move(request_)};
+}
+
+// Beast parses a head only when all of it is there, and accepts folded lines: both are seen to here, once per
+// byte.
+Http1::Scan Http1::scan_head() {
+  for (std::string_view text = buffered(); scanned_ < text.size(); ++scanned_) {
+    const char c = text[scanned_];
+    const char before = scanned_ > line_start_ ? text[scanned_ - 1] : '\0';
+    if (scanned_ >= limits_.header_bytes) {
+      return Scan::kTooLarge;
+    }
+    if ((before == '\r') != (c == '\n')) {
+      return Scan::kBad;  // a bare CR or LF (RFC 9112 section 2.2)
+    }
+    if (scanned_ == line_start_ && scanned_ > 0 && (c == ' ' || c == '\t')) {
+      return Scan::kBad;  // obs-fold (RFC 9112 section 5.2)
+    }
+    if (c != '\n') {
+      continue;
+    }
+    if (scanned_ == line_start_ + 1) {
+      ++scanned_;
+      return Scan::kComplete;
+    }
+    line_start_ = scanned_ + 1;
+  }
+  return Scan::kIncomplete;
+}
+
+bool Http1::parse_head() {
+  if (line_start_ == 0 && buffered().starts_with("\r\n")) {
+    consume(2);  // an empty line before a request is skipped (RFC 9112 section 2.2)
+    scanned_ = 0;
+  }
+  switch (scan_head()) {
+    case Scan::kIncomplete:
+      return false;
+    case Scan::kBad:
+      refuse(400);
+      return false;
+    case Scan::kTooLarge:
+      refuse(431);
+      return false;
+    case Scan::kComplete:
+      break;
+  }
+  ++counted_.requests;
+  parser_ = std::make_unique<Parser>();
+  const int status = read_head();
+  consume(scanned_);
+  scanned_ = line_start_ = 0;
+  if (status != 0) {
+    refuse(status);
+    return false;
+  }
+  expect_continue();
+  return true;
+}
+
+// Takes the scanned head into request_. Returns 0, or the status to refuse it with.
+int Http1::read_head() {
+  auto& parser = parser_->beast;
+  parser.header_limit(UINT32_MAX);  // limited by scan_head()
+  parser.body_limit(UINT64_MAX);    // "no limit" would refuse every Content-Length in Beast 1.74
+  boost::beast::error_code error;
+  const std::string_view head = buffered().substr(0, scanned_);
+  parser.put(boost::asio::const_buffer(head.data(), head.size()), error);
+  if (error || !parser.is_header_done()) {
+    return error == beast::error::bad_version ? 505 : 400;
+  }
+  const auto& message = parser.get();
+  if (message.version() != 10 && message.version() != 11) {
+    return 505;
+  }
+  request_ = about_;
+  request_.method = std::string(message.method_string());
+  for (const auto& field : message) {
+    const auto name = field.name_string();
+    request_.headers.emplace_back(to_lower({name.data(), name.size()}), std::string(field.value()));
+  }
+  is_old_ = message.version() == 10;
+  head_only_ = request_.method == "HEAD";
+  closes_ = closes_ || is_old_ || !parser.keep_alive();
+
+  const size_t hosts = message.count(beast::field::host);
+  const size_t encodings = message.count(beast::field::transfer_encoding);
+  if (hosts > 1 || (hosts == 0 && !is_old_) || !read_host(request_.header("host"), request_.host)) {
+    return 400;
+  }
+  if (encodings > 0 && (encodings > 1 || is_old_ || parser.content_length() ||
+                        !equal_ignoring_case(request_.header("transfer-encoding"), "chunked"))) {
+    return 400;  // what is framed in two ways, or in one we do not know, is read in two ways (RFC 9112
+                 // section 6.3)
+  }
+  const auto target = message.target();
+  if (!read_target({target.data(), target.size()}, request_)) {
+    return 400;
+  }
+  const size_t limit = site_.body_limit(request_);
+  if (parser.content_length() && *parser.content_length() > limit) {
+    return 413;
+  }
+  parser.body_limit(limit);
+  return 0;
+}
+
+void Http1::expect_continue() {
+  const std::string_view expected = request_.header("expect");
+  if (expected.empty() || is_old_) {
+    return;
+  }
+  if (!equal_ignoring_case(expected, "100-continue")) {
+    refuse(417);
+  } else if (!parser_->beast.is_done() && buffered().empty()) {
+    output_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  }
+}
+
+// True: the body is whole and in request_.
+bool Http1::parse_body() {
+  if (parser_ == nullptr) {
+    return false;  // refused meanwhile
+  }
+  auto& parser = parser_->beast;
+  parser.eager(true);
+  const size_t had = parser.get().body().size();
+  boost::beast::error_code error;
+  while (!parser.is_done() && !buffered().empty() && !error) {
+    const std::string_view input = buffered();
+    consume(parser.put(boost::asio::const_buffer(input.data(), input.size()), error));
+  }
+  counted_.body_bytes += parser.get().body().size() - had;
+  if (error == beast::error::need_more && buffered().size() <= limits_.header_bytes) {
+    error = {};  // an endless chunk extension or trailer is none
+  }
+  if (error) {
+    refuse(error == beast::error::body_limit ? 413 : 400);
+    return false;
+  }
+  if (!parser.is_done()) {
+    return false;
+  }
+  request_.body = std::move(parser.get().body());
+  return true;
+}
+
+// What follows a request that was not understood cannot be delimited either, so the connection ends with it.
+void Http1::refuse(int status) {
+  ++counted_.refused;
+  parser_.reset();
+  closes_ = true;
+  chunked_ = false;
+  HttpResponse response = error_response(status);
+  write_head(response, response.body.size());
+  if (!head_only_) {
+    output_ += response.body;
+  }
+  end_response();
+}
+
+void Http1::write_head(const HttpResponse& head, std::optional<size_t> body_size) {
+  const auto reason = beast::obsolete_reason(static_cast<beast::status>(head.status));
+  output_ += fmt::format("HTTP/1.1 {} {}\r\n", head.status, std::string_view(reason.data(), reason.size()));
+  for (const auto& [name, value] : head.headers) {
+    if (!is_framing_header(name)) {
+      output_ += fmt::format("{}: {}\r\n", name, header_safe(value));
+    }
+  }
+  if (body_size && !has_no_body(head.status)) {
+    output_ += fmt::format("content-length: {}\r\n", *body_size);
+  }
+  if (chunked_) {
+    output_ += "transfer-encoding: chunked\r\n";
+  }
+  output_ += closes_ ? "connection: close\r\n\r\n" : "\r\n";
+}
+
+void Http1::end_response() {
+  answering_ = false;
+  streaming_ = false;
+  chunked_ = false;
+  head_only_ = false;
+  if (closes_) {
+    finished_ = true;
+    input_ = {};
+    input_start_ = 0;
+  }
+}
+
+void Http1::respond(uint32_t id, HttpResponse response) {
+  if (!is_open(id) || streaming_) {
+    return;
+  }
+  write_head(response, response.body.size());
+  if (!head_only_ && !has_no_body(response.status)) {
+    output_ += response.body;
+  }
+  end_response();
+}
+
+void Http1::start(uint32_t id, HttpResponse head) {
+  if (!is_open(id) || streaming_) {
+    return;
+  }
+  streaming_ = true;
+  head_only_ = head_only_ || has_no_body(head.status);
+  chunked_ = !is_old_ && !has_no_body(head.status);
+  write_head(head, std::nullopt);
+}
+
+bool Http1::write(uint32_t id, std::string_view chunk) {
+  if (!is_open(id) || !streaming_ || head_only_ || chunk.empty()) {
+    return true;
+  }
+  if (unsent() + chunk.size() > limits_.unsent_bytes) {
+    return false;
+  }
+  if (chunked_) {
+    output_ += fmt::format("{:x}\r\n{}\r\n", chunk.size(), chunk);
+  } else {
+    output_ += chunk;
+  }
+  return true;
+}
+
+void Http1::finish(uint32_t id) {
+  if (!is_open(id) || !streaming_) {
+    return;
+  }
+  if (chunked_ && !head_only_) {
+    output_ += "0\r\n\r\n";
+  }
+  end_response();
+}
+
+// Without its last chunk the reader knows that the body was cut short.
+void Http1::abort(uint32_t id) {
+  if (is_open(id)) {
+    closes_ = true;
+    end_response();
+  }
+}
+
+void Http1::take_output(std::string& out, size_t most) {
+  const size_t size = std::min(most, unsent());
+  out.append(output_, output_start_, size);
+  output_start_ += size;
+  if (unsent() == 0) {
+    release_if_large(output_);
+    output_start_ = 0;
+  }
+}
+
+void Http1::go_away() {
+  closes_ = true;
+  if (!answering_ && parser_ == nullptr && buffered().empty()) {
+    finished_ = true;
+  }
+}
+
+HttpProgress Http1::progress() const {
+  HttpProgress progress = counted_;
+  using Phase = HttpProgress::Phase;
+  progress.phase = answering_           ? Phase::kAnswering
+                   : parser_ != nullptr ? Phase::kBody
+                   : buffered().empty() ? Phase::kIdle
+                                        : Phase::kHead;
+  progress.is_unsent = unsent() > 0;
+  progress.is_finished = finished_ && unsent() == 0;
+  progress.wants_input = buffered().empty() || (!answering_ && (parser_ != nullptr || unsent() == 0));
+  return progress;
+}
+
+}  // namespace cenote

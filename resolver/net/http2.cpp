@@ -1,0 +1,395 @@
+#include "resolver/net/http2.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nghttp2/nghttp2.h>
+
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+// A client that cancels is normal (a closed tab, a lost race of DoH queries); one that does hardly anything
+// else makes us work for nothing: rapid reset, CVE-2023-44487.
+constexpr uint64_t kResetBurst = 200;
+constexpr uint64_t kResetsPerSecond = 20;
+// Streams that the peer makes us reset, by faults in them, cost the same (CVE-2025-8671).
+constexpr size_t kMostResetsByUs = 100;
+constexpr size_t kMostAcknowledgements = 100;  // PING and SETTINGS answers that the peer does not read
+// Uploads (feeds) would crawl with the 64 KiB of RFC 9113 section 6.9.2 on a long path. Bodies are bounded by
+// body_limit(), not by the window.
+constexpr uint32_t kStreamWindow = 256 * 1024;
+constexpr int32_t kConnectionWindow = 1024 * 1024;
+
+nghttp2_nv header_pair(std::string_view name, std::string_view value) {
+  const auto bytes = [](std::string_view text) {
+    return const_cast<uint8_t*>(as_bytes(text).data());  // nghttp2 copies and does not write
+  };
+  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+std::string_view text_of(const uint8_t* bytes, size_t size) {
+  return as_text({bytes, size});
+}
+
+}  // namespace
+
+struct Http2::Callbacks {
+  static Http2& self(void* user) { return *static_cast<Http2*>(user); }
+
+  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      Exchange& exchange = self(user).exchanges_[static_cast<uint32_t>(frame->hd.stream_id)];
+      exchange.request = self(user).about_;
+    }
+    return 0;
+  }
+
+  static int header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
+                    const uint8_t* value, size_t value_size, uint8_t, void* user) {
+    const auto id = static_cast<uint32_t>(frame->hd.stream_id);
+    Exchange* exchange = self(user).find(id);
+    if (exchange != nullptr && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      self(user).take_header(id, *exchange, text_of(name, name_size), text_of(value, value_size));
+    }
+    return 0;  // Trailers are read and dropped: nothing here needs them.
+  }
+
+  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    const auto id = static_cast<uint32_t>(frame->hd.stream_id);
+    Exchange* exchange = self(user).find(id);
+    if (exchange == nullptr || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)) {
+      return 0;
+    }
+    const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      self(user).end_head(id, *exchange, ends);
+    } else if (ends) {
+      self(user).end_request(id, *exchange);
+    }
+    return 0;
+  }
+
+  static int data_received(nghttp2_session*, uint8_t, int32_t id, const uint8_t* bytes, size_t size,
+                           void* user) {
+    const auto stream = static_cast<uint32_t>(id);
+    if (Exchange* exchange = self(user).find(stream)) {
+      self(user).take_body(stream, *exchange, {bytes, size});
+    }
+    return 0;
+  }
+
+  static int frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
+      ++self(user).resets_;
+    }
+    const Exchange* exchange = self(user).find(static_cast<uint32_t>(frame->hd.stream_id));
+    const bool has_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (exchange != nullptr && has_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+        !exchange->is_whole) {
+      // Answered before the body was whole: the peer may stop sending it (RFC 9113 section 8.1).
+      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    }
+    return 0;
+  }
+
+  static int stream_closed(nghttp2_session*, int32_t id, uint32_t, void* user) {
+    self(user).exchanges_.erase(static_cast<uint32_t>(id));
+    return 0;
+  }
+
+  static ssize_t read_body(nghttp2_session*, int32_t id, uint8_t* out, size_t size, uint32_t* flags,
+                           nghttp2_data_source*, void* user) {
+    bool ends = false;
+    const long count = self(user).read_body(static_cast<uint32_t>(id), {out, size}, ends);
+    *flags |= ends ? NGHTTP2_DATA_FLAG_EOF : NGHTTP2_DATA_FLAG_NONE;
+    return count;
+  }
+
+  static nghttp2_session* make_session(Http2& self);
+};
+
+nghttp2_session* Http2::Callbacks::make_session(Http2& self) {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  nghttp2_session_callbacks_new(&callbacks);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, &header);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &frame_received);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &data_received);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &frame_sent);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &stream_closed);
+  nghttp2_option* options = nullptr;
+  nghttp2_option_new(&options);
+  nghttp2_option_set_max_outbound_ack(options, kMostAcknowledgements);
+  nghttp2_option_set_stream_reset_rate_limit(options, kResetBurst, kResetsPerSecond);
+  nghttp2_option_set_no_closed_streams(options, 1);  // kept only for the old priorities
+  nghttp2_session* session = nullptr;
+  nghttp2_session_server_new2(&session, callbacks, &self, options);
+  nghttp2_option_del(options);
+  nghttp2_session_callbacks_del(callbacks);
+
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, self.limits_.streams},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(self.limits_.header_bytes)},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
+  };
+  nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  return session;
+}
+
+void Http2::Free::operator()(nghttp2_session* session) const noexcept {
+  nghttp2_session_del(session);
+}
+
+Http2::Http2(const HttpSite& site, const HttpLimits& limits, HttpRequest about)
+    : site_(site), limits_(limits), about_(std::move(about)), session_(Callbacks::make_session(*this)) {}
+Http2::~Http2() = default;
+
+void Http2::receive(Bytes bytes) {
+  if (failed_) {
+    return;
+  }
+  // Faults of the peer are answered by nghttp2 with GOAWAY; what is left are floods and an exhausted memory.
+  if (nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size()) < 0) {
+    nghttp2_session_terminate_session(session_.get(), NGHTTP2_PROTOCOL_ERROR);
+    failed_ = true;
+  } else if (resets_ > kMostResetsByUs) {
+    nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+    failed_ = true;
+  }
+}
+
+std::optional<HttpProtocol::Incoming> Http2::next_request() {
+  while (!whole_.empty()) {
+    const uint32_t id = whole_.front();
+    whole_.pop_front();
+    if (Exchange* exchange = find(id)) {  // it may have been reset meanwhile
+      return Incoming{id, std::move(exchange->request)};
+    }
+  }
+  return std::nullopt;
+}
+
+void Http2::take_output(std::string& out, size_t most) {
+  for (const size_t before = out.size(); out.size() - before < most;) {
+    const uint8_t* bytes = nullptr;
+    const ssize_t size = nghttp2_session_mem_send(session_.get(), &bytes);
+    failed_ = failed_ || size < 0;
+    if (size <= 0) {
+      return;
+    }
+    out.append(text_of(bytes, static_cast<size_t>(size)));
+  }
+}
+
+Http2::Exchange* Http2::find(uint32_t id) {
+  const auto found = exchanges_.find(id);
+  return found == exchanges_.end() ? nullptr : &found->second;
+}
+
+void Http2::take_header(uint32_t id, Exchange& exchange, std::string_view name, std::string_view value) {
+  // Counted as RFC 9113 section 6.5.2 says; kept is only what is within the limit.
+  exchange.header_size += name.size() + value.size() + 32;
+  if (exchange.is_refused) {
+    return;
+  }
+  if (exchange.header_size > limits_.header_bytes) {
+    refuse(id, exchange, 431);
+    return;
+  }
+  exchange.request.headers.emplace_back(name, value);
+}
+
+void Http2::end_head(uint32_t id, Exchange& exchange, bool ends_stream) {
+  ++counted_.requests;
+  exchange.is_whole = ends_stream;
+  const int status = exchange.is_refused ? 0 : head_status(exchange);
+  if (status != 0) {
+    refuse(id, exchange, status);
+  }
+  if (ends_stream) {
+    end_request(id, exchange);
+  } else if (!exchange.is_refused && exchange.request.header("expect") == "100-continue") {
+    const nghttp2_nv go_on = header_pair(":status", "100");
+    nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, static_cast<int32_t>(id), nullptr, &go_on, 1,
+                           nullptr);
+  }
+}
+
+// Reads the pseudo headers (RFC 9113 section 8.3.1). Returns 0, or the status to refuse with.
+int Http2::head_status(Exchange& exchange) {
+  HttpRequest& request = exchange.request;
+  std::string target;
+  std::string authority;
+  std::erase_if(request.headers, [&](auto& header) {
+    if (header.first == ":method") {
+      request.method = std::move(header.second);
+    } else if (header.first == ":path") {
+      target = std::move(header.second);
+    } else if (header.first == ":authority") {
+      authority = std::move(header.second);
+    }
+    return header.first.starts_with(':');
+  });
+  exchange.is_head_request = request.method == "HEAD";
+  if (authority.empty()) {
+    authority = request.header("host");
+  }
+  if (authority.empty() || !read_host(authority, request.host) || !read_target(target, request)) {
+    return 400;
+  }
+  exchange.body_limit = site_.body_limit(request);
+  const auto promised = parse_number(request.header("content-length"));
+  return promised && *promised > exchange.body_limit ? 413 : 0;
+}
+
+void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
+  counted_.body_bytes += bytes.size();
+  if (exchange.is_refused) {
+    return;
+  }
+  if (exchange.request.body.size() + bytes.size() > exchange.body_limit) {
+    refuse(id, exchange, 413);
+    return;
+  }
+  exchange.request.body.append(as_text(bytes));
+}
+
+void Http2::end_request(uint32_t id, Exchange& exchange) {
+  exchange.is_whole = true;
+  if (!exchange.is_refused) {
+    whole_.push_back(id);
+  }
+}
+
+void Http2::refuse(uint32_t id, Exchange& exchange, int status) {
+  ++counted_.refused;
+  exchange.is_refused = true;
+  exchange.request.body = {};
+  HttpResponse response = error_response(status);
+  exchange.body = std::move(response.body);
+  exchange.has_ended = true;
+  submit(id, exchange, response, false);
+}
+
+void Http2::submit(uint32_t id, Exchange& exchange, const HttpResponse& head, bool with_length) {
+  exchange.has_started = true;
+  const std::string status = std::to_string(head.status);
+  const std::string length = std::to_string(exchange.body.size());
+  std::vector<std::string> values;
+  values.reserve(head.headers.size());  // header_pair points into it
+  std::vector<nghttp2_nv> pairs{header_pair(":status", status)};
+  for (const auto& [name, value] : head.headers) {
+    if (!is_framing_header(name)) {
+      pairs.push_back(header_pair(name, values.emplace_back(header_safe(value))));
+    }
+  }
+  const bool has_no_body = head.status == 204 || head.status == 304;
+  if (with_length && !has_no_body) {
+    pairs.push_back(header_pair("content-length", length));
+  }
+  const bool head_only = has_no_body || exchange.is_head_request;
+  const nghttp2_data_provider provider{{}, &Callbacks::read_body};
+  nghttp2_submit_response(session_.get(), static_cast<int32_t>(id), pairs.data(), pairs.size(),
+                          head_only ? nullptr : &provider);
+}
+
+void Http2::resume(uint32_t id, Exchange& exchange) {
+  if (exchange.is_waiting) {
+    exchange.is_waiting = false;
+    nghttp2_session_resume_data(session_.get(), static_cast<int32_t>(id));
+  }
+}
+
+long Http2::read_body(uint32_t id, MutableBytes out, bool& ends) {
+  Exchange* exchange = find(id);
+  if (exchange == nullptr) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+  const size_t left = exchange->body.size() - exchange->body_start;
+  const size_t size = std::min(left, out.size());
+  std::copy_n(exchange->body.begin() + static_cast<ptrdiff_t>(exchange->body_start), size, out.begin());
+  exchange->body_start += size;
+  if (size == left) {
+    exchange->body.clear();
+    exchange->body_start = 0;
+    ends = exchange->has_ended;
+    exchange->is_waiting = size == 0 && !ends;
+  }
+  return exchange->is_waiting ? long{NGHTTP2_ERR_DEFERRED} : static_cast<long>(size);
+}
+
+void Http2::respond(uint32_t id, HttpResponse response) {
+  Exchange* exchange = find(id);
+  if (exchange != nullptr && !exchange->has_started) {
+    exchange->body = std::move(response.body);
+    exchange->has_ended = true;
+    submit(id, *exchange, response, true);
+  }
+}
+
+void Http2::start(uint32_t id, HttpResponse head) {
+  Exchange* exchange = find(id);
+  if (exchange != nullptr && !exchange->has_started) {
+    submit(id, *exchange, head, false);
+  }
+}
+
+bool Http2::write(uint32_t id, std::string_view chunk) {
+  Exchange* exchange = find(id);
+  if (exchange == nullptr || !exchange->has_started || exchange->has_ended || exchange->is_head_request) {
+    return true;
+  }
+  if (exchange->body.size() - exchange->body_start + chunk.size() > limits_.unsent_bytes) {
+    return false;
+  }
+  exchange->body += chunk;
+  resume(id, *exchange);
+  return true;
+}
+
+void Http2::finish(uint32_t id) {
+  Exchange* exchange = find(id);
+  if (exchange != nullptr && exchange->has_started) {
+    exchange->has_ended = true;
+    resume(id, *exchange);
+  }
+}
+
+void Http2::abort(uint32_t id) {
+  if (is_open(id)) {
+    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<int32_t>(id),
+                              NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+bool Http2::is_open(uint32_t id) const {
+  const auto found = exchanges_.find(id);
+  return found != exchanges_.end() && !found->second.has_ended;
+}
+
+void Http2::go_away() {
+  const int32_t last = nghttp2_session_get_last_proc_stream_id(session_.get());
+  nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
+}
+
+HttpProgress Http2::progress() const {
+  HttpProgress progress = counted_;
+  using Phase = HttpProgress::Phase;
+  progress.phase = exchanges_.empty() ? Phase::kIdle : Phase::kAnswering;
+  for (const auto& [id, exchange] : exchanges_) {
+    if (!exchange.is_whole) {
+      progress.phase = Phase::kBody;
+    }
+    progress.is_unsent =
+        progress.is_unsent || exchange.body.size() > exchange.body_start || exchange.has_ended;
+  }
+  const bool wants_more =
+      nghttp2_session_want_read(session_.get()) != 0 || nghttp2_session_want_write(session_.get()) != 0;
+  progress.is_finished = failed_ ? nghttp2_session_want_write(session_.get()) == 0 : !wants_more;
+  return progress;
+}
+
+}  // namespace cenote

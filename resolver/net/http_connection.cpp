@@ -1,0 +1,284 @@
+#include "resolver/net/http_connection.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "resolver/base/log.h"
+#include "resolver/net/http1.h"
+#include "resolver/net/http2.h"
+#include "resolver/net/tls.h"
+
+namespace cenote {
+namespace {
+
+// As much output is moved to the stream as keeps it busy; the rest waits where it is counted.
+constexpr size_t kHighWater = 256 * 1024;
+
+// RFC 9110 section 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT". Not strftime: that follows the locale.
+std::string http_date(WallTime time) {
+  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const time_t when = unix_seconds(time);
+  std::tm parts{};
+  gmtime_r(&when, &parts);
+  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[parts.tm_wday], parts.tm_mday,
+                     kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+}  // namespace
+
+// A request's way back. Outlives the connection when the site is slower than the client is patient.
+class HttpExchange final : public HttpResponder::Exchange {
+ public:
+  HttpExchange(HttpConnection& connection, uint32_t id) : connection_(&connection), id_(id) {
+    connection.exchanges_.push_back(this);
+  }
+  ~HttpExchange() override {
+    if (is_open()) {
+      if (has_started_) {
+        connection_->protocol_->abort(id_);
+      } else {
+        connection_->protocol_->respond(id_, dated(error_response(500)));
+      }
+      connection_->advance();
+    }
+    if (connection_ != nullptr) {
+      std::erase(connection_->exchanges_, this);
+    }
+  }
+  HttpExchange(const HttpExchange&) = delete;
+  HttpExchange& operator=(const HttpExchange&) = delete;
+
+  void respond(HttpResponse response) override {
+    if (is_open() && !has_started_) {
+      connection_->protocol_->respond(id_, dated(std::move(response)));
+      connection_->advance();
+    }
+  }
+  void start(HttpResponse head) override {
+    if (is_open() && !has_started_) {
+      has_started_ = true;
+      connection_->protocol_->start(id_, dated(std::move(head)));
+      connection_->advance();
+    }
+  }
+  void write(std::string chunk) override {
+    if (!is_open() || !has_started_) {
+      return;
+    }
+    if (!connection_->protocol_->write(id_, chunk)) {
+      connection_->cut_slow_reader();
+      return;
+    }
+    connection_->advance();
+  }
+  void finish() override {
+    if (is_open() && has_started_) {
+      connection_->protocol_->finish(id_);
+      connection_->advance();
+    }
+  }
+  [[nodiscard]] bool is_open() const override {
+    return connection_ != nullptr && !connection_->is_aborted_ && connection_->protocol_->is_open(id_);
+  }
+
+  void leave() noexcept { connection_ = nullptr; }
+
+ private:
+  static HttpResponse dated(HttpResponse response) {
+    response.headers.emplace_back("date", http_date(wall_now()));
+    return response;
+  }
+
+  HttpConnection* connection_;
+  uint32_t id_;
+  bool has_started_ = false;
+};
+
+HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, const TlsContext* tls)
+    : server_(server),
+      stream_(std::move(stream)),
+      over_tls_(tls != nullptr),
+      phase_start_(server.loop_.now()) {
+  // A single response may be large; how much of it waits is decided by kHighWater.
+  stream_->set_send_limit(SIZE_MAX);
+  if (tls == nullptr) {
+    speak(false);
+    stream_->start(*this);
+  } else {
+    stream_->start(*this, tls->accept(stream_->local(), stream_->peer()));
+  }
+}
+
+HttpConnection::~HttpConnection() {
+  for (HttpExchange* exchange : exchanges_) {
+    exchange->leave();
+  }
+}
+
+void HttpConnection::speak(bool http2) {
+  HttpRequest about;
+  about.client = stream_->peer();
+  about.local = stream_->local();
+  about.over_tls = over_tls_;
+  about.over_unix_socket = stream_->is_unix();
+  if (over_tls_) {
+    about.server_name = stream_->tls()->server_name();
+  }
+  if (http2) {
+    protocol_ = std::make_unique<Http2>(server_.site_, server_.limits_, std::move(about));
+  } else {
+    protocol_ = std::make_unique<Http1>(server_.site_, server_.limits_, std::move(about));
+  }
+}
+
+void HttpConnection::on_ready() {
+  phase_start_ = server_.loop_.now();
+  speak(stream_->tls()->alpn() == "h2");
+  advance();  // HTTP/2 begins with our settings
+}
+
+void HttpConnection::on_bytes(Bytes bytes) {
+  protocol_->receive(bytes);
+  advance();
+}
+
+void HttpConnection::on_drained() {
+  if (protocol_ != nullptr) {
+    advance();
+  }
+}
+
+void HttpConnection::on_closed(StreamEnd end, std::string_view why) {
+  if (end == StreamEnd::kTlsFailed) {
+    server_.counters_.failed_handshakes.add();
+    log::debug("TLS with {}: {}", stream_->peer().to_text(), why);
+  }
+  server_.forget(*this);
+}
+
+// Requests to the site, responses to the stream, until neither moves. The site may answer within serve(),
+// which comes back here through the exchange.
+void HttpConnection::advance() {
+  if (is_advancing_) {
+    return;
+  }
+  is_advancing_ = true;
+  flush();
+  while (auto incoming = protocol_->next_request()) {
+    server_.counters_.requests.add();
+    server_.site_.serve(std::move(incoming->request),
+                        HttpResponder(std::make_shared<HttpExchange>(*this, incoming->id)));
+    flush();
+  }
+  flush();
+  is_advancing_ = false;
+  note_progress();
+}
+
+void HttpConnection::flush() {
+  std::string output;
+  while (stream_->is_open() && stream_->pending_bytes() < kHighWater) {
+    output.clear();
+    protocol_->take_output(output, kHighWater);
+    if (output.empty()) {
+      break;
+    }
+    given_bytes_ += output.size();
+    static_cast<void>(stream_->send(as_bytes(output)));  // never refused: the limit is off
+  }
+}
+
+// The sweep destroys it: the site is still in a call of one of its exchanges.
+void HttpConnection::cut_slow_reader() {
+  server_.counters_.slow_readers.add();
+  is_aborted_ = true;
+  stream_->close();
+}
+
+void HttpConnection::note_progress() {
+  const HttpProgress now_at = protocol_->progress();
+  const MonoTime now = server_.loop_.now();
+  const bool new_phase = now_at.phase != seen_.phase;
+  // While a body comes, further requests do not renew its time: on HTTP/2 they could do so for ever.
+  if (new_phase || (now_at.requests != seen_.requests && now_at.phase != HttpProgress::Phase::kBody)) {
+    phase_start_ = now;
+    phase_body_bytes_ = now_at.body_bytes;
+  }
+  server_.counters_.refused_requests.add(now_at.refused - seen_.refused);
+  seen_ = now_at;
+
+  const bool was_unsent = is_unsent_;
+  is_unsent_ = now_at.is_unsent || stream_->pending_bytes() > 0;
+  if (is_unsent_ && !was_unsent) {
+    unsent_since_ = now;
+    unsent_sent_ = given_bytes_ - stream_->pending_bytes();
+  }
+  stream_->set_reading(now_at.wants_input);
+  if (now_at.is_finished && !is_finishing_) {
+    is_finishing_ = true;
+    phase_start_ = now;
+    stream_->finish();
+  }
+}
+
+MonoTime HttpConnection::deadline() const {
+  const HttpLimits& limits = server_.limits_;
+  const auto at_least_rate = [&limits](uint64_t bytes) {
+    return limits.grace + milliseconds(bytes * 1000 / std::max<size_t>(limits.least_rate, 1));
+  };
+  if (protocol_ == nullptr) {
+    return phase_start_ + limits.handshake;
+  }
+  const uint64_t sent = given_bytes_ - stream_->pending_bytes() - unsent_sent_;
+  const MonoTime unsent = is_unsent_ ? unsent_since_ + at_least_rate(sent) : MonoTime::max();
+  if (is_finishing_) {
+    return is_unsent_ ? unsent : phase_start_ + limits.linger;
+  }
+  switch (seen_.phase) {
+    case HttpProgress::Phase::kIdle:
+      return std::min(unsent, phase_start_ + (seen_.requests == 0 ? limits.header : limits.idle));
+    case HttpProgress::Phase::kHead:
+      return std::min(unsent, phase_start_ + limits.header);
+    case HttpProgress::Phase::kBody:
+      return std::min(unsent, phase_start_ + at_least_rate(seen_.body_bytes - phase_body_bytes_));
+    case HttpProgress::Phase::kAnswering:
+      break;  // the site takes what time it needs
+  }
+  return unsent;
+}
+
+bool HttpConnection::is_over(MonoTime now) {
+  if (is_aborted_) {
+    return true;
+  }
+  if (is_finishing_ && is_unsent_ && stream_->pending_bytes() == 0) {
+    is_unsent_ = false;  // Now the peer has its time to close.
+    phase_start_ = now;
+  }
+  if (now < deadline()) {
+    return false;
+  }
+  if (!is_finishing_ && !is_idle()) {
+    server_.counters_.timeouts.add();
+  }
+  return true;
+}
+
+bool HttpConnection::is_idle() const noexcept {
+  return protocol_ != nullptr && seen_.phase == HttpProgress::Phase::kIdle && !is_unsent_;
+}
+
+void HttpConnection::go_away() {
+  if (protocol_ == nullptr) {
+    is_aborted_ = true;
+    return;
+  }
+  protocol_->go_away();
+  advance();
+}
+
+}  // namespace cenote

@@ -1,0 +1,63 @@
+// One connection of an HttpServer: carries bytes between its stream and its protocol, hands requests to the
+// site, and knows when it is over. Owned by the server's list, on the loop's thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "resolver/net/http_server.h"
+
+namespace cenote {
+
+class HttpExchange;
+
+class HttpConnection final : public StreamEvents {
+ public:
+  HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, const TlsContext* tls);
+  ~HttpConnection();
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+
+  void go_away();
+  // Broken, or past a deadline. The server then destroys it.
+  [[nodiscard]] bool is_over(MonoTime now);
+  [[nodiscard]] bool is_idle() const noexcept;
+  [[nodiscard]] MonoTime phase_start() const noexcept { return phase_start_; }
+  [[nodiscard]] const Stream& stream() const noexcept { return *stream_; }
+
+ private:
+  friend class HttpServer;
+  friend class HttpExchange;
+
+  void on_ready() override;
+  void on_bytes(Bytes bytes) override;
+  void on_drained() override;
+  void on_closed(StreamEnd end, std::string_view why) override;
+
+  void speak(bool http2);
+  void advance();
+  void flush();
+  void cut_slow_reader();
+  void note_progress();
+  [[nodiscard]] MonoTime deadline() const;
+
+  HttpServer& server_;
+  std::unique_ptr<Stream> stream_;
+  const bool over_tls_;
+  std::unique_ptr<HttpProtocol> protocol_;    // null while TLS shakes hands
+  std::vector<HttpExchange*> exchanges_;      // with the site; told when the connection goes
+  std::list<HttpConnection>::iterator self_;  // where the server keeps it
+
+  HttpProgress seen_;
+  MonoTime phase_start_;
+  uint64_t phase_body_bytes_ = 0;  // body_bytes when the phase began
+  MonoTime unsent_since_{};        // when output began to wait without a break
+  uint64_t unsent_sent_ = 0;       // bytes that went to the kernel since then
+  uint64_t given_bytes_ = 0;       // to the stream, in all
+  bool is_advancing_ = false;
+  bool is_unsent_ = false;
+  bool is_finishing_ = false;
+  bool is_aborted_ = false;
+};
+
+}  // namespace cenote

@@ -1,0 +1,90 @@
+// What HTTP/1.1 and HTTP/2 have in common for a server: bytes in, requests out; responses in, bytes out. No
+// I/O, no clock: HttpConnection carries the bytes and holds the deadlines. One object per connection, on its
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "resolver/base/bytes.h"
+#include "resolver/base/clock.h"
+#include "resolver/net/http.h"
+
+namespace cenote {
+
+struct HttpLimits {
+  size_t connections = 4096;  // about 100 MB with TLS
+  size_t connections_per_client =
+      128;  // a browser opens 6 per host; a small office behind one address opens more
+  uint32_t handshakes_per_second =
+      100;                          // per client: at 0.65 ms each a single client takes 7 % of a core at most
+  size_t header_bytes = 16 * 1024;  // twice what browsers send with large cookies
+  uint32_t streams = 100;           // RFC 9113 section 6.5.2 recommends no fewer
+  size_t unsent_bytes = 1 << 20;    // of a streamed body, before its reader is called too slow
+  // Absolute: measured from the start of the phase, whatever trickles in meanwhile.
+  milliseconds handshake = seconds{5};
+  milliseconds header = seconds{10};  // also the wait for a connection's first byte
+  milliseconds idle = seconds{30};    // browsers reuse within seconds; an idle connection costs 25 KB
+  milliseconds linger = seconds{2};   // for the peer to take a last answer and close
+  // A body, and a response, may take `grace` plus its size at the least rate.
+  milliseconds grace = seconds{10};
+  size_t least_rate = 1024;  // bytes a second: a tenth of the slowest mobile link
+};
+
+// How far a connection has come: what deadlines are measured by.
+struct HttpProgress {
+  enum class Phase : uint8_t { kIdle, kHead, kBody, kAnswering };
+  Phase phase = Phase::kIdle;
+  uint64_t requests = 0;     // whose head has come
+  uint64_t refused = 0;      // which were answered without asking the site
+  uint64_t body_bytes = 0;   // received in all
+  bool is_unsent = false;    // response bytes wait that the peer's windows or take_output() hold back
+  bool is_finished = false;  // all is said: close when the output is sent
+  bool wants_input = true;   // false: enough is buffered until the current response is out
+};
+
+class HttpProtocol {
+ public:
+  struct Incoming {
+    uint32_t id;
+    HttpRequest request;
+  };
+
+  virtual ~HttpProtocol() = default;
+
+  virtual void receive(Bytes bytes) = 0;
+  // The next whole request. Call after receive() and after take_output() until it gives none.
+  virtual std::optional<Incoming> next_request() = 0;
+  // Appends about `most` bytes at the most; call until nothing is added.
+  virtual void take_output(std::string& out, size_t most) = 0;
+
+  // Responses. Unknown and ended ids are ignored: the peer may have given up.
+  virtual void respond(uint32_t id, HttpResponse response) = 0;
+  virtual void start(uint32_t id, HttpResponse head) = 0;
+  [[nodiscard]] virtual bool write(uint32_t id, std::string_view chunk) = 0;  // false: the reader is too slow
+  virtual void finish(uint32_t id) = 0;
+  virtual void abort(uint32_t id) = 0;  // a streamed response that cannot be completed
+  [[nodiscard]] virtual bool is_open(uint32_t id) const = 0;
+
+  virtual void go_away() = 0;  // answer what has come, then close
+  [[nodiscard]] virtual HttpProgress progress() const = 0;
+};
+
+// The parts of HTTP that both share.
+
+// "%2F" becomes "/". What is no valid escape stays as it is, as browsers send and read it (WHATWG URL).
+std::string percent_decoded(std::string_view text);
+// Host or :authority, "www.example.test:8080" or "[2001:db8::1]:80": lower case, without port and brackets.
+bool read_host(std::string_view text, std::string& host);
+// Origin form, absolute form (which also sets the host) or "*"; false: anything else. REQUIRES: method is
+// set.
+bool read_target(std::string_view target, HttpRequest& request);
+// Control characters become blanks, so that no value can end its line (response splitting).
+std::string header_safe(std::string_view value);
+// Headers that say how a message is delimited belong to the protocol, not to the site.
+bool is_framing_header(std::string_view name) noexcept;
+HttpResponse error_response(int status);
+
+}  // namespace cenote

@@ -1,0 +1,155 @@
+#include "resolver/net/http_server.h"
+
+#include <algorithm>
+
+#include "resolver/net/http_connection.h"
+#include "resolver/net/tls.h"
+
+namespace cenote {
+namespace {
+
+// Deadlines are looked at this often: fine enough for the shortest of them, and at most once a second.
+milliseconds tick_for(const HttpLimits& limits) {
+  const milliseconds shortest =
+      std::min({limits.handshake, limits.header, limits.idle, limits.linger, limits.grace});
+  return std::clamp(shortest / 4, milliseconds{10}, milliseconds{1000});
+}
+
+}  // namespace
+
+HttpServer::HttpServer(Loop& loop, HttpSite& site, HttpLimits limits)
+    : loop_(loop),
+      site_(site),
+      limits_(limits),
+      sweeper_(loop, [this] { sweep(); }),
+      tick_(tick_for(limits)) {}
+
+HttpServer::~HttpServer() = default;
+
+Result<void> HttpServer::listen(const SocketAddress& address, const TlsContext* tls, ListenOptions options) {
+  auto listener = StreamListener::listen(loop_, address, *this, options);
+  if (!listener) {
+    return listener.error();
+  }
+  listeners_.push_back({std::move(*listener), tls, false});
+  return {};
+}
+
+Result<void> HttpServer::listen(const std::string& unix_path) {
+  auto listener = StreamListener::listen(loop_, unix_path, *this);
+  if (!listener) {
+    return listener.error();
+  }
+  listeners_.push_back({std::move(*listener), nullptr, true});
+  return {};
+}
+
+std::vector<SocketAddress> HttpServer::local() const {
+  std::vector<SocketAddress> addresses;
+  for (const Listening& one : listeners_) {
+    if (!one.is_unix) {
+      addresses.push_back(one.listener->local());
+    }
+  }
+  return addresses;
+}
+
+void HttpServer::on_stream(StreamListener& from, std::unique_ptr<Stream> stream) {
+  const auto where = std::find_if(listeners_.begin(), listeners_.end(),
+                                  [&from](const Listening& one) { return one.listener.get() == &from; });
+  if (!admit(*stream, where->tls != nullptr)) {
+    counters_.refused_connections.add();
+    return;
+  }
+  if (!sweeper_.is_active()) {
+    sweeper_.start(tick_, tick_);
+  }
+  connections_.emplace_front(*this, std::move(stream), where->tls);
+  connections_.front().self_ = connections_.begin();
+  counters_.connections.add();
+  counters_.open_connections.set(connections_.size());
+}
+
+HttpServer::ClientKey HttpServer::key_of(const SocketAddress& address) {
+  const IpAddress ip = address.address();
+  const Bytes bytes = ip.bytes().first(std::min<size_t>(ip.bytes().size(), 8));
+  return {bytes.begin(), bytes.end()};
+}
+
+bool HttpServer::admit(const Stream& stream, bool with_tls) {
+  if (connections_.size() >= limits_.connections && !evict_idle()) {
+    return false;
+  }
+  if (stream.is_unix()) {
+    return true;  // all of them share one "address", and the file's mode says who they are
+  }
+  Client& client = clients_[key_of(stream.peer())];
+  const MonoTime now = loop_.now();
+  const std::chrono::duration<double> passed = now - client.drained;
+  client.handshakes = std::max(0.0, client.handshakes - passed.count() * limits_.handshakes_per_second);
+  client.drained = now;
+  if (client.open >= limits_.connections_per_client ||
+      (with_tls && client.handshakes + 1 > 2.0 * limits_.handshakes_per_second)) {
+    return false;
+  }
+  client.handshakes += with_tls ? 1 : 0;
+  ++client.open;
+  return true;
+}
+
+// When all places are taken, the connection that has been idle longest makes room.
+bool HttpServer::evict_idle() {
+  HttpConnection* longest = nullptr;
+  for (HttpConnection& one : connections_) {
+    if (one.is_idle() && (longest == nullptr || one.phase_start() < longest->phase_start())) {
+      longest = &one;
+    }
+  }
+  if (longest != nullptr) {
+    forget(*longest);
+  }
+  return longest != nullptr;
+}
+
+void HttpServer::forget(HttpConnection& connection) {
+  if (!connection.stream().is_unix()) {
+    --clients_[key_of(connection.stream().peer())].open;
+  }
+  connections_.erase(connection.self_);
+  counters_.open_connections.set(connections_.size());
+}
+
+void HttpServer::sweep() {
+  const MonoTime now = loop_.now();
+  const bool time_is_up = on_stopped_ != nullptr && now >= stop_deadline_;
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    HttpConnection& connection = *next++;
+    if (time_is_up || connection.is_over(now)) {
+      forget(connection);
+    }
+  }
+  std::erase_if(clients_, [now](const auto& entry) {
+    return entry.second.open == 0 && now - entry.second.drained > seconds{2};  // its bucket has run empty
+  });
+  if (!connections_.empty()) {
+    return;
+  }
+  if (clients_.empty()) {
+    sweeper_.stop();
+  }
+  if (on_stopped_ != nullptr) {
+    loop_.post(std::exchange(on_stopped_, nullptr));
+  }
+}
+
+void HttpServer::stop(milliseconds grace, std::function<void()> on_stopped) {
+  listeners_.clear();
+  on_stopped_ = std::move(on_stopped);
+  stop_deadline_ = loop_.now() + grace;
+  for (HttpConnection& connection : connections_) {
+    connection.go_away();
+  }
+  sweeper_.start(milliseconds{0}, milliseconds{10});
+}
+
+}  // namespace cenote

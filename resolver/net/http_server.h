@@ -1,0 +1,93 @@
+// Serves one HttpSite on any number of addresses of one loop: HTTP/1.1 and HTTP/2, plain, TLS or a Unix
+// socket. Holds the connections, their number and their deadlines. Everything happens on the loop's thread;
+// only the counters may be read from elsewhere.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "resolver/base/counters.h"
+#include "resolver/base/result.h"
+#include "resolver/net/http.h"
+#include "resolver/net/http_protocol.h"
+#include "resolver/net/loop.h"
+#include "resolver/net/stream.h"
+
+namespace cenote {
+
+class HttpConnection;
+class TlsContext;
+
+struct HttpCounters {
+  Counter connections;          // accepted
+  Counter open_connections;     // now
+  Counter refused_connections;  // over a limit: in all, per client, or handshakes per second
+  Counter requests;
+  Counter refused_requests;  // not valid, or too large
+  Counter timeouts;          // connections that were cut by a deadline
+  Counter slow_readers;      // connections that were cut because a streamed body piled up
+  Counter failed_handshakes;
+};
+
+class HttpServer final : private StreamAcceptor {
+ public:
+  // `site` outlives the server. Answers that come after the server has gone are dropped, so the site may keep
+  // its responders.
+  HttpServer(Loop& loop, HttpSite& site, HttpLimits limits = {});
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // With `tls`, which outlives the server, HTTP/2 is spoken when its ALPN list has "h2" and the client
+  // agrees.
+  Result<void> listen(const SocketAddress& address, const TlsContext* tls = nullptr,
+                      ListenOptions options = {});
+  Result<void> listen(const std::string& unix_path);
+  [[nodiscard]] std::vector<SocketAddress> local() const;  // in the order of listen(), without Unix sockets
+
+  // Listens no more, lets requests in progress finish for at most `grace`, then calls back once, from the
+  // loop; in that callback the server may be destroyed. Not to be destroyed within HttpSite::serve().
+  void stop(milliseconds grace, std::function<void()> on_stopped);
+
+  [[nodiscard]] const HttpCounters& counters() const noexcept { return counters_; }
+
+ private:
+  friend class HttpConnection;
+  // IPv6 clients are known by their /64: a host has as many addresses in it as it likes.
+  using ClientKey = std::vector<uint8_t>;
+  struct Client {
+    size_t open = 0;
+    double handshakes = 0;  // a bucket that drains by handshakes_per_second
+    MonoTime drained{};
+  };
+  struct Listening {
+    std::unique_ptr<StreamListener> listener;
+    const TlsContext* tls;
+    bool is_unix;
+  };
+
+  static ClientKey key_of(const SocketAddress& address);
+  void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
+  bool admit(const Stream& stream, bool with_tls);
+  bool evict_idle();
+  void forget(HttpConnection& connection);  // destroys it
+  void sweep();
+
+  Loop& loop_;
+  HttpSite& site_;
+  const HttpLimits limits_;
+  HttpCounters counters_;
+  std::vector<Listening> listeners_;
+  std::map<ClientKey, Client> clients_;
+  std::list<HttpConnection> connections_;
+  Timer sweeper_;
+  milliseconds tick_;
+  std::function<void()> on_stopped_;
+  MonoTime stop_deadline_{};
+};
+
+}  // namespace cenote
