@@ -1,8 +1,8 @@
 #include "resolver/base/address.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+
+#include <arpa/inet.h>
 
 #include <fmt/format.h>
 
@@ -149,7 +149,8 @@ std::optional<SocketAddress> SocketAddress::from_text(std::string_view text,
   const size_t colon = text.rfind(':');
   const bool bracketed = text.starts_with('[') && bracket != std::string_view::npos;
   // A colon that stands alone, or behind "]", begins a port; several without brackets are an IPv6 address.
-  const bool has_port = bracketed ? colon == bracket + 1 : colon != std::string_view::npos && text.find(':') == colon;
+  const bool has_port =
+      bracketed ? colon == bracket + 1 : colon != std::string_view::npos && text.find(':') == colon;
   if (has_port) {
     const auto number = parse_number(text.substr(colon + 1), 65535);
     if (!number) {
@@ -192,7 +193,8 @@ void SocketAddress::set_port(uint16_t port) noexcept {
 
 std::string SocketAddress::to_text() const {
   const IpAddress ip = address();
-  return ip.is_v4() ? fmt::format("{}:{}", ip.to_text(), port()) : fmt::format("[{}]:{}", ip.to_text(), port());
+  return ip.is_v4() ? fmt::format("{}:{}", ip.to_text(), port())
+                    : fmt::format("[{}]:{}", ip.to_text(), port());
 }
 
 bool is_global(const IpAddress& address) noexcept {
@@ -201,11 +203,11 @@ bool is_global(const IpAddress& address) noexcept {
     std::array<Prefix, 26> blocks;
     size_t i = 0;
     for (const char* text :
-         {"0.0.0.0/8",       "10.0.0.0/8",      "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
-          "172.16.0.0/12",   "192.0.0.0/24",    "192.0.2.0/24",  "192.168.0.0/16", "198.18.0.0/15",
-          "198.51.100.0/24", "203.0.113.0/24",  "224.0.0.0/4",   "240.0.0.0/4",   "::/128",
-          "::1/128",         "64:ff9b:1::/48",  "100::/64",      "2001::/23",     "2001:db8::/32",
-          "3fff::/20",       "5f00::/16",       "fc00::/7",      "fe80::/10",     "fec0::/10",
+         {"0.0.0.0/8",       "10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8",    "169.254.0.0/16",
+          "172.16.0.0/12",   "192.0.0.0/24",   "192.0.2.0/24",  "192.168.0.0/16", "198.18.0.0/15",
+          "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",   "240.0.0.0/4",    "::/128",
+          "::1/128",         "64:ff9b:1::/48", "100::/64",      "2001::/23",      "2001:db8::/32",
+          "3fff::/20",       "5f00::/16",      "fc00::/7",      "fe80::/10",      "fec0::/10",
           "ff00::/8"}) {
       blocks[i++] = *Prefix::from_text(text);
     }

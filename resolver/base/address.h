@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include <sys/socket.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "resolver/base/bytes.h"
 
@@ -54,7 +54,8 @@ class SocketAddress {
  public:
   SocketAddress() noexcept;
   SocketAddress(const IpAddress& address, uint16_t port) noexcept;
-  static SocketAddress from_sockaddr(const sockaddr* address) noexcept;  // AF_INET or AF_INET6, else 0.0.0.0:0
+  static SocketAddress from_sockaddr(
+      const sockaddr* address) noexcept;  // AF_INET or AF_INET6, else 0.0.0.0:0
   // "127.0.0.1:53", "[::1]:53". With `default_port` the port may be missing.
   static std::optional<SocketAddress> from_text(std::string_view text,
                                                 std::optional<uint16_t> default_port = {}) noexcept;

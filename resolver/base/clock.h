@@ -18,11 +18,15 @@ struct Now {
   WallTime wall;
 };
 
-inline MonoTime mono_now() { return std::chrono::steady_clock::now(); }
+inline MonoTime mono_now() {
+  return std::chrono::steady_clock::now();
+}
 inline WallTime wall_now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
 }
-inline Now now() { return {mono_now(), wall_now()}; }
+inline Now now() {
+  return {mono_now(), wall_now()};
+}
 
 inline int64_t unix_seconds(WallTime time) {
   return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();

@@ -30,7 +30,8 @@ Result<void> start_log(const LogSettings& settings) {
   if (level == spdlog::level::off && settings.level != "off") {
     return fail("log level '{}' is none of trace, debug, info, warning, error, off", settings.level);
   }
-  auto logger = std::make_shared<spdlog::logger>("cenote", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("cenote", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   if (settings.format == "json") {
     formatter->add_flag<JsonMessage>('*').set_pattern(

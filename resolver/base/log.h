@@ -13,6 +13,8 @@ namespace cenote {
 struct LogSettings {
   std::string level = "info";   // trace debug info warning error off
   std::string format = "text";  // or json: one object a line
+
+  bool operator==(const LogSettings&) const = default;
 };
 
 // Sends the log to standard error in the format asked for. Call once, before threads start.

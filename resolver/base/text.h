@@ -20,7 +20,8 @@ std::string escape_html(std::string_view text);
 
 bool is_valid_utf8(std::string_view text) noexcept;
 
-// The code point at the front of `text` and its length; kBadCodePoint and 1 for a bad sequence. REQUIRES: not empty.
+// The code point at the front of `text` and its length; kBadCodePoint and 1 for a bad sequence. REQUIRES: not
+// empty.
 constexpr uint32_t kBadCodePoint = UINT32_MAX;
 std::pair<uint32_t, size_t> decode_utf8(std::string_view text) noexcept;
 

@@ -14,16 +14,32 @@ constexpr uint8_t kDnssecOk = 1;
 constexpr uint8_t kCheckingDisabled = 2;
 // RFC 9520 section 3.2: at least 1 s, at most 5 min; short, because our upstreams are few and a person waits.
 constexpr seconds kFailureTtl{5};
+// RFC 8767 section 5: not asked again for 30 s, so that nobody waits for an upstream that is gone.
+constexpr seconds kStalePause{30};
 // An answer larger than this is not worth the place of thousands of others (CVE-2024-25590).
 constexpr size_t kMaxEntryMessage = 16384;
 // What malloc adds to a block, roughly: counted, so that the limit is honest.
 constexpr size_t kAllocationOverhead = 16;
 
 uint8_t flags_of(const CacheKey& key) noexcept {
-  return static_cast<uint8_t>((key.dnssec_ok ? kDnssecOk : 0) | (key.checking_disabled ? kCheckingDisabled : 0));
+  return static_cast<uint8_t>((key.dnssec_ok ? kDnssecOk : 0) |
+                              (key.checking_disabled ? kCheckingDisabled : 0));
 }
 
-uint32_t tag_of(uint64_t hash) noexcept { return static_cast<uint32_t>(hash >> 32); }
+uint32_t tag_of(uint64_t hash) noexcept {
+  return static_cast<uint32_t>(hash >> 32);
+}
+
+uint32_t load_ttl(const uint8_t* at) noexcept {
+  return (uint32_t{at[0]} << 24) | (uint32_t{at[1]} << 16) | (uint32_t{at[2]} << 8) | at[3];
+}
+
+void store_ttl(uint8_t* at, uint32_t ttl) noexcept {
+  at[0] = static_cast<uint8_t>(ttl >> 24);
+  at[1] = static_cast<uint8_t>(ttl >> 16);
+  at[2] = static_cast<uint8_t>(ttl >> 8);
+  at[3] = static_cast<uint8_t>(ttl);
+}
 
 // Keyed per process, so that nobody outside can choose names that collide.
 uint64_t hash_key() {
@@ -35,14 +51,19 @@ uint64_t hash_key() {
 
 uint64_t CacheKey::hash() const noexcept {
   const Bytes wire = name.wire();
-  const uint64_t rest =
-      (uint64_t{type} << 32) | (uint64_t{partition} << 8) | flags_of(*this);
+  const uint64_t rest = (uint64_t{type} << 32) | (uint64_t{partition} << 8) | flags_of(*this);
   return XXH3_64bits_withSeed(wire.data(), wire.size(), hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
 }
 
 size_t AnswerCache::Entry::bytes() const noexcept {
   return sizeof(Entry) + name_size_ + size_t{2} * ttl_count_ + message_size_ + kAllocationOverhead +
          2 * sizeof(Slot);
+}
+
+uint16_t AnswerCache::Entry::ttl_offset(size_t index) const noexcept {
+  uint16_t offset = 0;
+  std::memcpy(&offset, tail() + name_size_ + 2 * index, sizeof offset);
+  return offset;
 }
 
 Bytes AnswerCache::Entry::message() const noexcept {
@@ -54,25 +75,29 @@ size_t AnswerCache::Entry::copy(MutableBytes out, MonoTime now, seconds stale_tt
   std::memcpy(out.data(), source.data(), source.size());
   const bool stale = !is_fresh(now);
   const auto age = static_cast<uint32_t>(std::chrono::duration_cast<seconds>(now - stored_).count());
-  const uint8_t* offsets = tail() + name_size_;
   for (size_t i = 0; i < ttl_count_; ++i) {
-    uint16_t offset = 0;
-    std::memcpy(&offset, offsets + 2 * i, sizeof offset);
-    uint8_t* at = out.data() + offset;
-    const uint32_t ttl = (uint32_t{at[0]} << 24) | (uint32_t{at[1]} << 16) | (uint32_t{at[2]} << 8) | at[3];
-    const uint32_t left = stale ? static_cast<uint32_t>(stale_ttl.count()) : ttl > age ? ttl - age : 0;
-    at[0] = static_cast<uint8_t>(left >> 24);
-    at[1] = static_cast<uint8_t>(left >> 16);
-    at[2] = static_cast<uint8_t>(left >> 8);
-    at[3] = static_cast<uint8_t>(left);
+    uint8_t* at = out.data() + ttl_offset(i);
+    const uint32_t ttl = load_ttl(at);
+    store_ttl(at, stale ? static_cast<uint32_t>(stale_ttl.count()) : ttl > age ? ttl - age : 0);
   }
   return source.size();
+}
+
+// No client may keep a record longer than we would.
+void AnswerCache::Entry::cap_ttls(seconds most) noexcept {
+  uint8_t* message = tail() + name_size_ + size_t{2} * ttl_count_;
+  for (size_t i = 0; i < ttl_count_; ++i) {
+    uint8_t* at = message + ttl_offset(i);
+    store_ttl(at, std::min(load_ttl(at), static_cast<uint32_t>(most.count())));
+  }
 }
 
 AnswerCache::AnswerCache(const CacheSettings& settings, uint64_t bytes)
     : settings_(settings), capacity_(bytes), slots_(1024) {}
 
-AnswerCache::~AnswerCache() { clear(); }
+AnswerCache::~AnswerCache() {
+  clear();
+}
 
 AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
   const uint64_t hash = key.hash();
@@ -90,7 +115,7 @@ AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
 
 AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now) noexcept {
   Entry* entry = lookup(key);
-  if (entry == nullptr || !entry->is_fresh(now)) {
+  if (entry == nullptr || (!entry->is_fresh(now) && !entry->is_paused(now))) {
     counters_.misses.add();
     return nullptr;
   }
@@ -155,7 +180,8 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
 
 AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now) {
   const bool says_something = response.rcode == Rcode::kNoError || response.rcode == Rcode::kNxDomain;
-  const seconds ttl = std::min(seconds{response.ttl}, response.negative ? settings_.max_negative_ttl : settings_.max_ttl);
+  const seconds ttl =
+      std::min(seconds{response.ttl}, response.negative ? settings_.max_negative_ttl : settings_.max_ttl);
   if (!says_something || ttl.count() == 0 || (response.negative && !response.has_soa) ||
       response.message.size() > kMaxEntryMessage) {
     return nullptr;
@@ -166,14 +192,16 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
     entry->authenticated_ = response.authenticated;
     entry->expires_ = now + ttl;
     entry->stale_until_ = entry->expires_ + settings_.serve_stale;
+    entry->cap_ttls(response.negative ? settings_.max_negative_ttl : settings_.max_ttl);
   }
   return entry;
 }
 
 void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
-  const Entry* old = lookup(key);
+  Entry* old = lookup(key);
   if (old != nullptr && !old->failure_ && now < old->stale_until_) {
-    return;  // An answer that may be served stale is worth more than the knowledge that it failed.
+    old->retry_after_ = now + kStalePause;  // A stale answer is worth more than the knowledge that it failed.
+    return;
   }
   if (Entry* entry = emplace(key, {}, {}, now)) {
     entry->rcode_ = Rcode::kServFail;

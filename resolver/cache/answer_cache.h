@@ -1,8 +1,9 @@
-// What upstream said, by question, bounded in bytes. Policy is not in here: it runs before the look-up and on what is
-// found (docs/decisions/0004-policy-around-cache.md), so a pushed indicator acts at once without a flush.
+// What upstream said, by question, bounded in bytes. Policy is not in here: it runs before the look-up and on
+// what is found (docs/decisions/0004-policy-around-cache.md), so a pushed indicator acts at once without a
+// flush.
 //
-// One worker's; no lock. Eviction is SIEVE (Zhang and others, NSDI 2024): one bit a hit, and a flood of names that are
-// asked once leaves before it can push out what is asked often.
+// One worker's; no lock. Eviction is SIEVE (Zhang and others, NSDI 2024): one bit a hit, and a flood of names
+// that are asked once leaves before it can push out what is asked often.
 #pragma once
 
 #include <memory>
@@ -15,8 +16,9 @@
 
 namespace cenote {
 
-// What makes two questions the same to the cache. DO and CD are kept apart (RFC 4035 section 3.2, RFC 6840 section 5.9);
-// `partition` is the upstream zone, so that one zone's servers never answer for another's (MaginotDNS).
+// What makes two questions the same to the cache. DO and CD are kept apart (RFC 4035 section 3.2, RFC 6840
+// section 5.9); `partition` is the upstream zone, so that one zone's servers never answer for another's
+// (MaginotDNS).
 struct CacheKey {
   Name name;
   uint16_t type = 0;
@@ -36,9 +38,14 @@ class AnswerCache {
     [[nodiscard]] bool is_failure() const noexcept { return failure_; }  // RFC 9520: answer SERVFAIL
     [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
     [[nodiscard]] bool is_fresh(MonoTime now) const noexcept { return now < expires_; }
-    // Copies the message with each TTL reduced by its age, to `out` (REQUIRES: room for message().size()); a stale one
-    // carries `stale_ttl` everywhere (RFC 8767 section 4).
+    // Copies the message with each TTL reduced by its age, to `out` (REQUIRES: room for message().size()); a
+    // stale one carries `stale_ttl` everywhere (RFC 8767 section 4).
     size_t copy(MutableBytes out, MonoTime now, seconds stale_ttl = seconds{30}) const noexcept;
+
+    // Upstream failed lately, so a stale answer is given without asking again (RFC 8767 section 5).
+    [[nodiscard]] bool is_paused(MonoTime now) const noexcept {
+      return now < retry_after_ && now < stale_until_;
+    }
 
     // The snapshot generation whose policy this answer last passed; set by the pipeline.
     uint64_t passed_generation = 0;
@@ -46,11 +53,14 @@ class AnswerCache {
    private:
     friend class AnswerCache;
     [[nodiscard]] size_t bytes() const noexcept;
+    [[nodiscard]] uint16_t ttl_offset(size_t index) const noexcept;
+    void cap_ttls(seconds most) noexcept;
 
     uint64_t hash_ = 0;
     MonoTime stored_;
     MonoTime expires_;
     MonoTime stale_until_;
+    MonoTime retry_after_;
     Rcode rcode_ = Rcode::kNoError;
     bool failure_ = false;
     bool authenticated_ = false;
@@ -84,13 +94,14 @@ class AnswerCache {
   AnswerCache(const AnswerCache&) = delete;
   AnswerCache& operator=(const AnswerCache&) = delete;
 
-  // A fresh entry, or null. The pointer holds until the next call that is not const.
+  // A fresh entry, or a stale one while upstream is known to fail, or null. The pointer holds until the next
+  // call that is not const.
   Entry* find(const CacheKey& key, MonoTime now) noexcept;
   // The same, but an expired entry within serve_stale is found too; for use when upstream fails.
   Entry* find_stale(const CacheKey& key, MonoTime now) noexcept;
 
-  // Keeps a response for its TTL within the configured bounds. Does nothing (and returns null) for what must not be
-  // cached: TTL 0, a negative answer without SOA, an rcode that says nothing about the name.
+  // Keeps a response for its TTL within the configured bounds. Does nothing (and returns null) for what must
+  // not be cached: TTL 0, a negative answer without SOA, an rcode that says nothing about the name.
   Entry* insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now);
   // Remembers that resolution failed, so that a broken zone is not asked again at once. RFC 9520 section 3.2.
   void insert_failure(const CacheKey& key, MonoTime now);

@@ -27,7 +27,8 @@ void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode
   writer.u16(query.edns.dnssec_ok ? 0x8000 : 0);
   const size_t length_at = writer.size();
   writer.u16(0);
-  // Text that does not fit is cut; the code stays as long as its six bytes fit (wire.md: the text goes first).
+  // Text that does not fit is cut; the code stays as long as its six bytes fit (wire.md: the text goes
+  // first).
   if (error != nullptr && writer.room() >= 6) {
     const std::string_view text = cut(error->text, writer.room() - 6);
     writer.u16(kEdnsOptionEde);
@@ -45,9 +46,8 @@ AnswerWriter::AnswerWriter(MutableBytes out, size_t limit, const QueryMessage& q
       writer_(out_.first(out_.size() - (query.has_edns ? kOptBytes : 0))),
       query_(query) {
   // The question first: in place it already stands where it belongs and is only copied onto itself.
-  const Bytes question = query.question_end == 0
-                             ? Bytes{}
-                             : message.subspan(kHeaderBytes, query.question_end - kHeaderBytes);
+  const Bytes question =
+      query.question_end == 0 ? Bytes{} : message.subspan(kHeaderBytes, query.question_end - kHeaderBytes);
   if (out.data() != message.data() && !question.empty()) {
     std::memcpy(out.data() + kHeaderBytes, question.data(), question.size());
   }
@@ -68,7 +68,8 @@ void AnswerWriter::write_owner(const Name& owner) noexcept {
   writer_.bytes(owner.wire());
 }
 
-bool AnswerWriter::record(Section section, const Name& owner, uint16_t type, uint32_t ttl, Bytes rdata) noexcept {
+bool AnswerWriter::record(Section section, const Name& owner, uint16_t type, uint32_t ttl,
+                          Bytes rdata) noexcept {
   const size_t before = writer_.size();
   write_owner(owner);
   writer_.u16(type);

@@ -31,7 +31,7 @@ class AnswerWriter {
   void write_owner(const Name& owner) noexcept;
   void write_opt(Rcode rcode) noexcept;
 
-  MutableBytes out_;  // all that may be written
+  MutableBytes out_;   // all that may be written
   ByteWriter writer_;  // without what the OPT record needs
   const QueryMessage& query_;
   uint16_t answers_ = 0;

@@ -5,9 +5,9 @@
 namespace cenote {
 namespace {
 
-// How the rdata of the types is laid out that may hold compressed names: 'n' a name, '1' to '9' that many fixed bytes,
-// 's' a character-string, '*' the rest. RFC 1035 section 3.3, and RFC 3597 section 4 for those after it, which
-// must not be sent compressed but may be received so. Other types are opaque.
+// How the rdata of the types is laid out that may hold compressed names: 'n' a name, '1' to '9' that many
+// fixed bytes, 's' a character-string, '*' the rest. RFC 1035 section 3.3, and RFC 3597 section 4 for those
+// after it, which must not be sent compressed but may be received so. Other types are opaque.
 std::string_view layout_of(uint16_t type) noexcept {
   switch (type) {
     case rrtype::kNs:

@@ -1,5 +1,6 @@
-// Builds a message out of records of another one: names are decompressed, checked and compressed anew, so that nothing
-// points to what was left out. Off the hot path: it runs once per answer that comes from an upstream.
+// Builds a message out of records of another one: names are decompressed, checked and compressed anew, so
+// that nothing points to what was left out. Off the hot path: it runs once per answer that comes from an
+// upstream.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// Reads the records of a message one by one, bounded, without an allocation. Rdata stays in the message; names
-// inside it are read with Name::read at their offset, since they may be compressed.
+// Reads the records of a message one by one, bounded, without an allocation. Rdata stays in the message;
+// names inside it are read with Name::read at their offset, since they may be compressed.
 #pragma once
 
 #include "resolver/dns/name.h"
@@ -15,7 +15,7 @@ struct RecordView {
   uint16_t type = 0;
   uint16_t klass = 0;
   uint32_t ttl = 0;
-  size_t start = 0;         // offset of the owner name
+  size_t start = 0;  // offset of the owner name
   size_t ttl_offset = 0;
   size_t rdata_offset = 0;
   uint16_t rdata_size = 0;
@@ -52,10 +52,11 @@ class RecordReader {
 // The first name in a record's rdata, at `skip` bytes behind its start (CNAME 0, SVCB 2, MX 2 ...).
 bool read_rdata_name(Bytes message, const RecordView& record, size_t skip, Name& out) noexcept;
 
-// Calls `on_target(Name)` for the target and `on_hint(IpAddress)` for each ipv4hint and ipv6hint of an HTTPS or SVCB
-// record (RFC 9460 sections 2.2 and 7.3). False: the rdata is malformed.
+// Calls `on_target(Name)` for the target and `on_hint(IpAddress)` for each ipv4hint and ipv6hint of an HTTPS
+// or SVCB record (RFC 9460 sections 2.2 and 7.3). False: the rdata is malformed.
 template <typename OnTarget, typename OnHint>
-bool read_service_binding(Bytes message, const RecordView& record, OnTarget&& on_target, OnHint&& on_hint) noexcept;
+bool read_service_binding(Bytes message, const RecordView& record, OnTarget&& on_target,
+                          OnHint&& on_hint) noexcept;
 
 namespace detail {
 struct ServiceParameter {
@@ -66,7 +67,8 @@ bool next_service_parameter(ByteReader& reader, ServiceParameter& out) noexcept;
 }  // namespace detail
 
 template <typename OnTarget, typename OnHint>
-bool read_service_binding(Bytes message, const RecordView& record, OnTarget&& on_target, OnHint&& on_hint) noexcept {
+bool read_service_binding(Bytes message, const RecordView& record, OnTarget&& on_target,
+                          OnHint&& on_hint) noexcept {
   constexpr uint16_t kIpv4Hint = 4;
   constexpr uint16_t kIpv6Hint = 6;
   ByteReader reader(message.first(record.end()), record.rdata_offset);

@@ -47,8 +47,8 @@ bool is_dnssec_type(uint16_t type) noexcept {
   return type == rrtype::kRrsig || type == rrtype::kNsec || type == rrtype::kNsec3;
 }
 
-// Does this answer record belong to the question? What was asked at the chain's names, the CNAMEs between them, a DNAME
-// above one of them, and their signatures.
+// Does this answer record belong to the question? What was asked at the chain's names, the CNAMEs between
+// them, a DNAME above one of them, and their signatures.
 bool keeps_answer(const RecordView& record, const Chain& chain, uint16_t type, bool dnssec_ok) noexcept {
   if (record.klass != kClassIn) {
     return false;
@@ -98,9 +98,10 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   std::array<uint32_t, 2> least{UINT32_MAX, UINT32_MAX};  // TTL by section
   uint32_t negative = UINT32_MAX;
   while (reader.next(record)) {
-    const bool keep = record.section == Section::kAnswer
-                          ? keeps_answer(record, chain, reader.question_type(), dnssec_ok)
-                          : record.section == Section::kAuthority && keeps_authority(record, chain, dnssec_ok);
+    const bool keep =
+        record.section == Section::kAnswer
+            ? keeps_answer(record, chain, reader.question_type(), dnssec_ok)
+            : record.section == Section::kAuthority && keeps_authority(record, chain, dnssec_ok);
     if (!keep) {
       continue;
     }

@@ -1,5 +1,6 @@
-// Makes an upstream's response fit to be believed: only what belongs to the question's chain stays (RFC 2181 section
-// 5.4.1, RFC 5452 section 6), everything else is dropped, whatever section it came in. Pure: bytes in, bytes out.
+// Makes an upstream's response fit to be believed: only what belongs to the question's chain stays (RFC 2181
+// section 5.4.1, RFC 5452 section 6), everything else is dropped, whatever section it came in. Pure: bytes
+// in, bytes out.
 #pragma once
 
 #include <vector>

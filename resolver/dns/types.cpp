@@ -32,8 +32,8 @@ uint16_t parse_type(std::string_view text) {
 
 std::string_view rcode_text(uint8_t rcode) noexcept {
   constexpr std::array<std::string_view, 17> kTexts{
-      "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
-      "NOTAUTH", "NOTZONE", "DSOTYPENI", "RCODE12", "RCODE13", "RCODE14", "RCODE15",  "BADVERS"};
+      "NOERROR", "FORMERR", "SERVFAIL",  "NXDOMAIN", "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
+      "NOTAUTH", "NOTZONE", "DSOTYPENI", "RCODE12",  "RCODE13", "RCODE14", "RCODE15",  "BADVERS"};
   return rcode < kTexts.size() ? kTexts[rcode] : "RCODE";
 }
 

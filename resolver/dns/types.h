@@ -8,10 +8,10 @@
 namespace cenote {
 
 namespace rrtype {
-constexpr uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28, kSrv = 33,
-                   kNaptr = 35, kDname = 39, kOpt = 41, kDs = 43, kRrsig = 46, kNsec = 47, kNsec3 = 50,
-                   kSvcb = 64, kHttps = 65, kTkey = 249, kTsig = 250, kIxfr = 251, kAxfr = 252, kMailb = 253,
-                   kMaila = 254, kAny = 255;
+constexpr uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kHinfo = 13, kMx = 15, kTxt = 16,
+                   kAaaa = 28, kSrv = 33, kNaptr = 35, kDname = 39, kOpt = 41, kDs = 43, kRrsig = 46,
+                   kNsec = 47, kNsec3 = 50, kSvcb = 64, kHttps = 65, kTkey = 249, kTsig = 250, kIxfr = 251,
+                   kAxfr = 252, kMailb = 253, kMaila = 254, kAny = 255;
 }  // namespace rrtype
 
 constexpr uint16_t kClassIn = 1;
@@ -38,6 +38,7 @@ enum class Ede : uint16_t {
   kFiltered = 17,
   kProhibited = 18,
   kStaleNxdomain = 19,
+  kNotAuthoritative = 20,
   kNotSupported = 21,
   kNoReachableAuthority = 22,
   kNetworkError = 23,

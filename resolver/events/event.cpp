@@ -13,7 +13,8 @@ constexpr int kCharacters = 10;
 IncidentId IncidentId::make(uint64_t key, const IpAddress& client, const Name& name, WallTime time) noexcept {
   const auto hour = static_cast<uint64_t>(unix_seconds(time) / 3600);
   uint64_t hash = XXH3_64bits_withSeed(name.wire().data(), name.size(), key);
-  hash = XXH3_64bits_withSeed(client.bytes().data(), client.bytes().size(), hash ^ (hour * 0x9E3779B97F4A7C15ULL));
+  hash = XXH3_64bits_withSeed(client.bytes().data(), client.bytes().size(),
+                              hash ^ (hour * 0x9E3779B97F4A7C15ULL));
   IncidentId id;
   id.value_ = hash >> (64 - 5 * kCharacters);
   return id;
@@ -53,12 +54,18 @@ ShortText<11> IncidentId::to_text() const noexcept {
 
 std::string_view to_text(Transport transport) noexcept {
   switch (transport) {
-    case Transport::kUdp: return "udp";
-    case Transport::kTcp: return "tcp";
-    case Transport::kDot: return "dot";
-    case Transport::kDoh: return "doh";
-    case Transport::kHttp: return "http";
-    case Transport::kHttps: return "https";
+    case Transport::kUdp:
+      return "udp";
+    case Transport::kTcp:
+      return "tcp";
+    case Transport::kDot:
+      return "dot";
+    case Transport::kDoh:
+      return "doh";
+    case Transport::kHttp:
+      return "http";
+    case Transport::kHttps:
+      return "https";
   }
   return "udp";
 }

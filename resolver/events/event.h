@@ -1,5 +1,5 @@
-// One hit, as a fixed-size value that passes from a worker to the recorder without an allocation. docs/events.md
-// specifies the JSON line that it becomes.
+// One hit, as a fixed-size value that passes from a worker to the recorder without an allocation.
+// docs/events.md specifies the JSON line that it becomes.
 #pragma once
 
 #include <string>

@@ -40,7 +40,8 @@ std::string to_json_line(const Event& event) {
   if (!event.group.view().empty()) {
     line["group"] = event.group.view();
   }
-  // Feed texts may hold anything: bad UTF-8 becomes U+FFFD, and non-ASCII is escaped so that no terminal is moved.
+  // Feed texts may hold anything: bad UTF-8 becomes U+FFFD, and non-ASCII is escaped so that no terminal is
+  // moved.
   return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 }
 

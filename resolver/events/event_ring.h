@@ -1,5 +1,5 @@
-// A ring of events from one thread (a worker) to one other (the recorder). Never waits: when it is full the event is
-// dropped and the drop is counted, for an answer matters more than its record.
+// A ring of events from one thread (a worker) to one other (the recorder). Never waits: when it is full the
+// event is dropped and the drop is counted, for an answer matters more than its record.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// The newest hits in memory, for people who ask: who hit what, and why this page. Bounded; the whole record is the
-// event file. Any thread; a lock guards it, which workers never touch.
+// The newest hits in memory, for people who ask: who hit what, and why this page. Bounded; the whole record
+// is the event file. Any thread; a lock guards it, which workers never touch.
 #pragma once
 
 #include <deque>
@@ -29,7 +29,8 @@ class History {
   explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // about 20 MiB
 
   void add(const Event& event);
-  [[nodiscard]] std::vector<NumberedEvent> find(const HitQuery& query) const;  // the newest `limit`, oldest first
+  [[nodiscard]] std::vector<NumberedEvent> find(
+      const HitQuery& query) const;  // the newest `limit`, oldest first
   // The newest hit of an incident, and how many hits it has had.
   struct Found {
     NumberedEvent newest;
@@ -38,7 +39,8 @@ class History {
   };
   [[nodiscard]] std::optional<Found> find_incident(IncidentId id) const;
   // The newest DNS hit of that client on that name since `since`.
-  [[nodiscard]] std::optional<Event> find_recent(const IpAddress& client, const Name& name, WallTime since) const;
+  [[nodiscard]] std::optional<Event> find_recent(const IpAddress& client, const Name& name,
+                                                 WallTime since) const;
   [[nodiscard]] uint64_t last_number() const;
 
  private:

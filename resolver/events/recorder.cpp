@@ -1,10 +1,10 @@
 #include "resolver/events/recorder.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "resolver/base/log.h"
 #include "resolver/events/event_json.h"
@@ -14,8 +14,8 @@ namespace {
 
 // Holds a second of 4,000 hits: far more than people cause, and a flood is dropped and counted.
 constexpr size_t kRingEvents = 4096;
-// How long a hit may wait to be seen. Polling costs a hundred wake-ups a second on one thread; being woken would cost
-// the worker a system call for each hit.
+// How long a hit may wait to be seen. Polling costs a hundred wake-ups a second on one thread; being woken
+// would cost the worker a system call for each hit.
 constexpr milliseconds kPollInterval{10};
 
 }  // namespace
@@ -104,8 +104,8 @@ void Recorder::flush() {
     if (wrote > 0) {
       done += static_cast<size_t>(wrote);
     } else if (errno != EINTR) {
-      // A full disk must not stop the rest: the hits stay in the history, and the loss is counted and said once a
-      // batch.
+      // A full disk must not stop the rest: the hits stay in the history, and the loss is counted and said
+      // once a batch.
       unwritten_.add(buffered_events_);
       log::error("write {} events to {}: {}", buffered_events_, settings_.file, std::strerror(errno));
       break;

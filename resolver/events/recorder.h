@@ -1,5 +1,5 @@
-// The recorder's thread: drains every ring, writes the event file, keeps the history. It may block on a disk; nobody
-// waits for it.
+// The recorder's thread: drains every ring, writes the event file, keeps the history. It may block on a disk;
+// nobody waits for it.
 #pragma once
 
 #include <atomic>
@@ -26,11 +26,11 @@ class Recorder {
   EventRing& add_ring();
   // Opens the event file (its folder must exist) and starts the thread. An error names the file.
   Result<void> start();
-  void stop();                        // drains what is left, then ends; harmless when not running
+  void stop();                       // drains what is left, then ends; harmless when not running
   void reopen() { reopen_ = true; }  // after the file was rotated away
 
   [[nodiscard]] const History& history() const noexcept { return history_; }
-  [[nodiscard]] uint64_t dropped() const;       // events that found their ring full
+  [[nodiscard]] uint64_t dropped() const;  // events that found their ring full
   [[nodiscard]] uint64_t recorded() const noexcept { return recorded_.value(); }
   [[nodiscard]] uint64_t unwritten() const noexcept { return unwritten_.value(); }  // the file refused them
 

@@ -15,7 +15,8 @@ Clients::Clients(const ClientSettings& settings) : allow_(settings.allow), group
 }
 
 bool Clients::may_ask(const IpAddress& client) const noexcept {
-  return std::any_of(allow_.begin(), allow_.end(), [&](const Prefix& block) { return block.contains(client); });
+  return std::any_of(allow_.begin(), allow_.end(),
+                     [&](const Prefix& block) { return block.contains(client); });
 }
 
 uint16_t Clients::group_of(const IpAddress& client) const noexcept {

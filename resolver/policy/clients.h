@@ -1,5 +1,5 @@
-// Who a client is to the policy: may it ask at all, and which group's actions apply to it. Immutable after construction,
-// one per thread that decides.
+// Who a client is to the policy: may it ask at all, and which group's actions apply to it. Immutable after
+// construction, one per thread that decides.
 #pragma once
 
 #include <vector>

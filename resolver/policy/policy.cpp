@@ -11,17 +11,22 @@ namespace {
 
 // When several categories compete for what the page says (docs/security-team.md).
 uint8_t weight_of(std::string_view category) noexcept {
-  constexpr std::array<std::string_view, 5> kLightestFirst{"suspicious", "darknet", "phishing", "malware", "c2"};
+  constexpr std::array<std::string_view, 5> kLightestFirst{"suspicious", "darknet", "phishing", "malware",
+                                                           "c2"};
   const auto found = std::find(kLightestFirst.begin(), kLightestFirst.end(), category);
   return found == kLightestFirst.end() ? uint8_t{0}
                                        : static_cast<uint8_t>(found - kLightestFirst.begin() + 1);
 }
 
-bool is_block(Action action) noexcept { return action >= Action::kNodata && action <= Action::kDrop; }
+bool is_block(Action action) noexcept {
+  return action >= Action::kNodata && action <= Action::kDrop;
+}
 
-// An exact entry is more specific than a suffix of the same depth; "below" lies between the depths but covers only
-// deeper names, so it ranks as a suffix.
-int rank_of(const Hit& hit) noexcept { return hit.depth * 2 + (hit.scope == Scope::kExact ? 1 : 0); }
+// An exact entry is more specific than a suffix of the same depth; "below" lies between the depths but covers
+// only deeper names, so it ranks as a suffix.
+int rank_of(const Hit& hit) noexcept {
+  return hit.depth * 2 + (hit.scope == Scope::kExact ? 1 : 0);
+}
 
 // A verdict that acts beats one that only records; of equals the earlier stays.
 void take_stronger(Verdict& best, const Verdict& other) noexcept {
@@ -123,7 +128,8 @@ size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const 
   };
   size_t winner = all.size();
   for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i].fate != Fate::kOutranked || all[i].action == Action::kPass || all[i].action == Action::kAllow) {
+    if (all[i].fate != Fate::kOutranked || all[i].action == Action::kPass ||
+        all[i].action == Action::kAllow) {
       continue;
     }
     if (excepted(all[i])) {
@@ -150,7 +156,8 @@ void Policy::fill(Verdict& verdict, const Consideration& winner) const noexcept 
   verdict.reference = winner.record.reference;
 }
 
-Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker) const noexcept {
+Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker,
+                           bool& touched) const noexcept {
   Verdict verdict;
   if (snapshot_ == nullptr) {
     return verdict;
@@ -160,6 +167,7 @@ Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker)
   if (count == 0) {
     return verdict;
   }
+  touched = true;
   std::array<Consideration, kMaxHits> all;
   for (size_t i = 0; i < count; ++i) {
     all[i].hit = hits[i];
@@ -179,13 +187,15 @@ Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker)
   return verdict;
 }
 
-Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const Asker& asker) const noexcept {
+Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
+                              bool& touched) const noexcept {
   Verdict verdict;
   std::array<Hit, kMaxHits> hits;
   const size_t count = snapshot_->find(address, hits);
   if (count == 0 || is_own_address(address)) {
     return verdict;
   }
+  touched = true;
   std::array<Consideration, kMaxHits> all;
   for (size_t i = 0; i < count; ++i) {
     all[i].hit = hits[i];
@@ -201,11 +211,13 @@ Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const As
   return verdict;
 }
 
-Verdict Policy::inspect(Bytes message, const Asker& asker) const noexcept {
-  Verdict best;
+Policy::Inspection Policy::inspect(Bytes message, const Asker& asker) const noexcept {
+  Inspection inspection;
   if (snapshot_ == nullptr) {
-    return best;
+    return inspection;
   }
+  Verdict& best = inspection.verdict;
+  bool touched = false;
   RecordReader reader(message);
   RecordView record;
   while (!best.blocks() && reader.next(record) && record.section == Section::kAnswer) {
@@ -214,13 +226,14 @@ Verdict Policy::inspect(Bytes message, const Asker& asker) const noexcept {
     switch (record.type) {
       case rrtype::kCname:
         if (read_rdata_name(message, record, 0, target)) {
-          verdict = judge_name(target, MatchKind::kCname, asker);
+          verdict = judge_name(target, MatchKind::kCname, asker, touched);
         }
         break;
       case rrtype::kA:
       case rrtype::kAaaa:
-        if (const auto address = IpAddress::from_bytes(message.subspan(record.rdata_offset, record.rdata_size))) {
-          verdict = judge_address(*address, MatchKind::kAddress, asker);
+        if (const auto address =
+                IpAddress::from_bytes(message.subspan(record.rdata_offset, record.rdata_size))) {
+          verdict = judge_address(*address, MatchKind::kAddress, asker, touched);
           verdict.matched = record.owner;
         }
         break;
@@ -229,11 +242,11 @@ Verdict Policy::inspect(Bytes message, const Asker& asker) const noexcept {
         read_service_binding(
             message, record,
             [&](const Name& name) {
-              take_stronger(verdict, judge_name(name, MatchKind::kServiceTarget, asker));
+              take_stronger(verdict, judge_name(name, MatchKind::kServiceTarget, asker, touched));
             },
             [&](Bytes hint) {
               if (const auto address = IpAddress::from_bytes(hint)) {
-                take_stronger(verdict, judge_address(*address, MatchKind::kServiceHint, asker));
+                take_stronger(verdict, judge_address(*address, MatchKind::kServiceHint, asker, touched));
               }
             });
         break;
@@ -242,7 +255,8 @@ Verdict Policy::inspect(Bytes message, const Asker& asker) const noexcept {
     }
     take_stronger(best, verdict);
   }
-  return best;
+  inspection.untouched = !touched;
+  return inspection;
 }
 
 std::vector<Consideration> Policy::explain(const Name& name, const Asker& asker) const {
@@ -253,7 +267,8 @@ std::vector<Consideration> Policy::explain(const Name& name, const Asker& asker)
   std::array<Hit, kMaxHits> hits;
   const size_t count = snapshot_->find(name, hits);
   for (size_t i = 0; i < count; ++i) {
-    all.push_back({hits[i], snapshot_->record(hits[i].record), Action::kPass, Consideration::Fate::kOutranked});
+    all.push_back(
+        {hits[i], snapshot_->record(hits[i].record), Action::kPass, Consideration::Fate::kOutranked});
   }
   consider(all, asker);
   return all;

@@ -1,13 +1,15 @@
 // Policy: what is done about a question, and about what an answer carries.
 //
 //   decide    a question, before anything is asked upstream
-//   inspect   an answer from upstream or from the cache: every name that its CNAME chain passes through, every address,
+//   inspect   an answer from upstream or from the cache: every name that its CNAME chain passes through,
+//   every address,
 //             every target and hint of an HTTPS or SVCB record
 //   explain   the same decision with the whole way to it, for people
 //
-// Precedence (docs/security-team.md): an exception beats every entry of equal or smaller depth; of what is left a blocking
-// entry beats a monitoring one, then the most specific entry wins, then the category's weight, then the
-// confidence, then the newest. A client group's action for a category stands in for the feed's.
+// Precedence (docs/security-team.md): an exception beats every entry of equal or smaller depth; of what is
+// left a blocking entry beats a monitoring one, then the most specific entry wins, then the category's
+// weight, then the confidence, then the newest. A client group's action for a category stands in for the
+// feed's.
 //
 // One instance per thread. It owns a reference to one immutable snapshot, replaced by adopt() on that thread.
 #pragma once
@@ -26,7 +28,15 @@ struct Consideration {
   Hit hit;
   Record record;
   Action action = Action::kPass;  // after the group's override
-  enum class Fate : uint8_t { kWon, kOutranked, kExpired, kNotYetValid, kExcepted, kException, kOtherClient } fate;
+  enum class Fate : uint8_t {
+    kWon,
+    kOutranked,
+    kExpired,
+    kNotYetValid,
+    kExcepted,
+    kException,
+    kOtherClient
+  } fate;
 };
 
 class Policy {
@@ -47,16 +57,25 @@ class Policy {
   };
 
   [[nodiscard]] Verdict decide(const Name& name, const Asker& asker) const noexcept {
-    return judge_name(name, MatchKind::kQuestion, asker);
+    bool touched = false;
+    return judge_name(name, MatchKind::kQuestion, asker, touched);
   }
+  struct Inspection {
+    Verdict verdict;
+    // No entry covers anything in the answer, whoever asks and whatever time it is: it need not be inspected
+    // again under this snapshot.
+    bool untouched = true;
+  };
   // `message`: a whole, well-formed response (ScrubbedResponse::message).
-  [[nodiscard]] Verdict inspect(Bytes message, const Asker& asker) const noexcept;
+  [[nodiscard]] Inspection inspect(Bytes message, const Asker& asker) const noexcept;
   // Every entry that covers `name`, most specific first. The texts live until the next adopt().
   [[nodiscard]] std::vector<Consideration> explain(const Name& name, const Asker& asker) const;
 
  private:
-  [[nodiscard]] Verdict judge_name(const Name& name, MatchKind kind, const Asker& asker) const noexcept;
-  [[nodiscard]] Verdict judge_address(const IpAddress& address, MatchKind kind, const Asker& asker) const noexcept;
+  [[nodiscard]] Verdict judge_name(const Name& name, MatchKind kind, const Asker& asker,
+                                   bool& touched) const noexcept;
+  [[nodiscard]] Verdict judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
+                                      bool& touched) const noexcept;
   size_t consider(std::span<Consideration> all, const Asker& asker) const noexcept;
   [[nodiscard]] Action effective_action(const Record& record, uint16_t group) const noexcept;
   void fill(Verdict& verdict, const Consideration& winner) const noexcept;
@@ -64,7 +83,8 @@ class Policy {
 
   PolicySettings settings_;
   Clients clients_;
-  std::vector<IpAddress> own_addresses_;  // the sinkhole's: what we made ourselves is not judged again (RPZ section 6.1)
+  std::vector<IpAddress>
+      own_addresses_;  // the sinkhole's: what we made ourselves is not judged again (RPZ section 6.1)
   std::shared_ptr<const Snapshot> snapshot_;
   int exceptions_feed_ = -1;                    // FeedId of the exceptions in this snapshot, -1: none
   std::vector<std::vector<Action>> overrides_;  // [group][category of the snapshot], kPass: the feed's own

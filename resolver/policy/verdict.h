@@ -1,5 +1,6 @@
-// The decision about one question or one answer, as data. Made once by Policy and carried unchanged to the answer,
-// the event, the metrics, the SIEM line and the block page: "why?" is never computed twice in two ways.
+// The decision about one question or one answer, as data. Made once by Policy and carried unchanged to the
+// answer, the event, the metrics, the SIEM line and the block page: "why?" is never computed twice in two
+// ways.
 //
 // It holds no pointer into a snapshot, so it may be kept across a wait.
 #pragma once
@@ -36,7 +37,9 @@ class ShortText {
     size_ = static_cast<uint8_t>(size);
   }
   [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
-  operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor): a text is a text
+  operator std::string_view() const noexcept {
+    return view();
+  }  // NOLINT(google-explicit-constructor): a text is a text
 
  private:
   static_assert(N < 256);
@@ -47,13 +50,13 @@ class ShortText {
 struct Verdict {
   Action action = Action::kPass;  // what is done; kPass when nothing matched or an exception allows it
   MatchKind match = MatchKind::kNone;
-  Scope scope = Scope::kExact;    // of the entry that won
-  uint8_t depth = 0;              // labels of that entry's name (bits of its prefix)
+  Scope scope = Scope::kExact;  // of the entry that won
+  uint8_t depth = 0;            // labels of that entry's name (bits of its prefix)
   uint8_t confidence = 0;
-  bool keeps_children = false;    // names below resolve on their own: never NXDOMAIN here (RFC 8020)
-  uint64_t generation = 0;        // of the snapshot that decided
-  Name matched;                   // what was compared: the question, the hop, or the target
-  IpAddress address;              // kAddress, kServiceHint
+  bool keeps_children = false;  // names below resolve on their own: never NXDOMAIN here (RFC 8020)
+  uint64_t generation = 0;      // of the snapshot that decided
+  Name matched;                 // what was compared: the question, the hop, or the target
+  IpAddress address;            // kAddress, kServiceHint
   ShortText<62> feed;
   ShortText<30> category;
   ShortText<126> threat;

@@ -1,0 +1,53 @@
+#include "resolver/dns/rr.h"
+
+#include "resolver/dns/ldns_headers.h"
+
+namespace cenote {
+namespace {
+
+constexpr uint32_t kAnyTtl = 3600;  // records without one; nobody here looks at it
+
+struct FreeRecord {
+  void operator()(ldns_rr* record) const noexcept { ldns_rr_free(record); }
+};
+
+bool to_name(const ldns_rdf* field, Name& out) noexcept {
+  const auto name = Name::from_wire({ldns_rdf_data(field), ldns_rdf_size(field)});
+  if (name) {
+    out = *name;
+  }
+  return name.has_value();
+}
+
+}  // namespace
+
+void RecordReader::Free::operator()(ldns_rdf* field) const noexcept {
+  ldns_rdf_deep_free(field);
+}
+
+RecordReader::RecordReader(const Name& origin) {
+  set_origin(origin);
+}
+
+void RecordReader::set_origin(const Name& origin) {
+  origin_.reset(ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, origin.wire().size(), origin.wire().data()));
+}
+
+bool RecordReader::read(const std::string& line, ZoneRecord& out) {
+  ldns_rr* parsed = nullptr;
+  ldns_rdf* owner = last_owner_.release();
+  const ldns_status status = ldns_rr_new_frm_str(&parsed, line.c_str(), kAnyTtl, origin_.get(), &owner);
+  last_owner_.reset(owner);
+  if (status != LDNS_STATUS_OK) {
+    return false;
+  }
+  const std::unique_ptr<ldns_rr, FreeRecord> record(parsed);
+  out.type = static_cast<uint16_t>(ldns_rr_get_type(record.get()));
+  if (!to_name(ldns_rr_owner(record.get()), out.owner)) {
+    return false;
+  }
+  return ldns_rr_get_type(record.get()) != LDNS_RR_TYPE_CNAME ||
+         to_name(ldns_rr_rdf(record.get(), 0), out.target);
+}
+
+}  // namespace cenote

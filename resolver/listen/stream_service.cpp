@@ -1,0 +1,155 @@
+#include "resolver/listen/stream_service.h"
+
+#include "resolver/net/tls.h"
+
+namespace cenote {
+
+class StreamService::Connection final : public StreamEvents {
+ public:
+  Connection(StreamService& service, std::unique_ptr<Stream> stream, MonoTime now)
+      : service_(service), stream_(std::move(stream)), deadline_(now + service.limits_.handshake) {
+    path_.sink = &service;
+    path_.transport = service.tls_ != nullptr ? Transport::kDot : Transport::kTcp;
+    path_.peer.client = stream_->peer();
+  }
+
+  void start(Handle self) {
+    path_.connection = self;
+    std::unique_ptr<TlsSession> tls;
+    if (service_.tls_ != nullptr) {
+      tls = service_.tls_->accept(stream_->local(), stream_->peer());
+    }
+    stream_->start(*this, std::move(tls));
+  }
+
+  void on_bytes(Bytes bytes) override {
+    frames_.feed(bytes);
+    while (const auto message = frames_.next()) {
+      if (!serve(*message)) {
+        service_.drop(path_.connection);  // destroys this object
+        return;
+      }
+    }
+  }
+
+  void on_closed(StreamEnd /*end*/, std::string_view /*why*/) override { service_.drop(path_.connection); }
+
+  // An answer that had to wait. False: the client does not read, or has gone.
+  bool answer_later(MutableBytes framed) {
+    --under_way_;
+    if (paused_ && under_way_ < service_.limits_.questions_under_way) {
+      paused_ = false;
+      stream_->set_reading(true);
+    }
+    deadline_ = service_.loop_.now() + service_.limits_.idle;
+    return stream_->send(framed);
+  }
+
+  [[nodiscard]] bool is_over(MonoTime now) const noexcept { return under_way_ == 0 && now >= deadline_; }
+  [[nodiscard]] bool is_idle() const noexcept { return under_way_ == 0; }
+  [[nodiscard]] const SocketAddress& client() const noexcept { return path_.client(); }
+
+ private:
+  bool serve(Bytes message) {
+    deadline_ = service_.loop_.now() + service_.limits_.idle;
+    const MutableBytes body = MutableBytes(service_.buffer_).subspan(kFrameHeaderSize);
+    std::copy(message.begin(), message.end(), body.begin());
+    const size_t waiting_before = service_.pipeline_.waiting();
+    const size_t size = service_.pipeline_.on_message(path_, body, message.size());
+    if (size == 0) {
+      if (service_.pipeline_.waiting() > waiting_before &&
+          ++under_way_ >= service_.limits_.questions_under_way) {
+        paused_ = true;
+        stream_->set_reading(false);
+      }
+      return true;
+    }
+    ByteWriter header(service_.buffer_);
+    write_frame_header(header, size);
+    return stream_->send(Bytes(service_.buffer_).first(kFrameHeaderSize + size));
+  }
+
+  StreamService& service_;
+  std::unique_ptr<Stream> stream_;
+  FrameReader frames_;
+  ReplyPath path_;
+  MonoTime deadline_;
+  size_t under_way_ = 0;
+  bool paused_ = false;
+};
+
+Result<std::unique_ptr<StreamService>> StreamService::open(Loop& loop, const SocketAddress& address,
+                                                           TlsContext* tls, Pipeline& pipeline,
+                                                           StreamLimits limits) {
+  std::unique_ptr<StreamService> service(new StreamService(loop, tls, pipeline, limits));
+  auto listener = StreamListener::listen(loop, address, *service, {.reuse_port = true});
+  if (!listener) {
+    return listener.error();
+  }
+  service->listener_ = std::move(*listener);
+  service->sweep_.start(seconds{1}, seconds{1});
+  return service;
+}
+
+StreamService::StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits)
+    : loop_(loop), tls_(tls), pipeline_(pipeline), limits_(limits), sweep_(loop, [this] { close_idle(); }) {}
+
+StreamService::~StreamService() = default;
+
+void StreamService::on_stream(StreamListener& /*from*/, std::unique_ptr<Stream> stream) {
+  size_t& of_client = by_client_[stream->peer().address().to_text()];
+  if (connections_.size() >= limits_.connections || of_client >= limits_.connections_per_client) {
+    refused_.add();
+    return;  // Dropping the stream closes it.
+  }
+  ++of_client;
+  const Handle handle =
+      connections_.insert(std::make_unique<Connection>(*this, std::move(stream), loop_.now()));
+  (*connections_.find(handle))->start(handle);
+}
+
+void StreamService::drop(Handle handle) {
+  std::unique_ptr<Connection>* connection = connections_.find(handle);
+  if (connection == nullptr) {
+    return;
+  }
+  const auto client = by_client_.find((*connection)->client().address().to_text());
+  if (client != by_client_.end() && --client->second == 0) {
+    by_client_.erase(client);
+  }
+  connections_.erase(handle);
+}
+
+void StreamService::reply(const ReplyPath& path, Bytes message) noexcept {
+  std::unique_ptr<Connection>* connection = connections_.find(path.connection);
+  if (connection == nullptr) {
+    return;  // The client went away meanwhile.
+  }
+  ByteWriter frame(buffer_);
+  write_frame_header(frame, message.size());
+  frame.bytes(message);
+  if (!(*connection)->answer_later(MutableBytes(buffer_).first(frame.size()))) {
+    drop(path.connection);
+  }
+}
+
+void StreamService::close_idle() {
+  std::vector<Handle> over;
+  connections_.for_each([&](Handle handle, const std::unique_ptr<Connection>& connection) {
+    if (connection->is_over(loop_.now()) || (stopping_ && connection->is_idle())) {
+      over.push_back(handle);
+    }
+  });
+  for (const Handle handle : over) {
+    drop(handle);
+  }
+}
+
+void StreamService::stop() {
+  stopping_ = true;
+  listener_.reset();
+  close_idle();
+  sweep_.start(milliseconds{20}, milliseconds{20});
+}
+
+}  // namespace cenote

@@ -1,0 +1,59 @@
+// DNS over TCP and over TLS on one address, for one worker (RFC 7766, RFC 7858): any number of questions on a
+// connection, answered in whatever order they are ready. Bounded in connections, in questions under way and
+// in time.
+#pragma once
+
+#include <unordered_map>
+
+#include "resolver/net/frame.h"
+#include "resolver/net/stream.h"
+#include "resolver/query/pipeline.h"
+
+namespace cenote {
+
+class TlsContext;
+
+struct StreamLimits {
+  size_t connections = 2000;  // of this worker on this address
+  size_t connections_per_client = 64;
+  size_t questions_under_way = 128;  // of one connection; more are not read until some are answered
+  seconds idle{10};                  // RFC 7766 section 6.2.3: a few seconds
+  seconds handshake{5};              // until the first whole question, TLS handshake included
+};
+
+class StreamService final : StreamAcceptor, ReplySink {
+ public:
+  // `tls`: null for plain TCP; outlives the service.
+  static Result<std::unique_ptr<StreamService>> open(Loop& loop, const SocketAddress& address,
+                                                     TlsContext* tls, Pipeline& pipeline,
+                                                     StreamLimits limits = {});
+  ~StreamService();
+
+  void stop();  // accepts no more and closes what is idle
+  [[nodiscard]] const SocketAddress& local() const noexcept { return listener_->local(); }
+  [[nodiscard]] size_t connections() const noexcept { return connections_.size(); }
+  [[nodiscard]] uint64_t refused() const noexcept { return refused_.value(); }
+
+ private:
+  class Connection;
+  StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits);
+  void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
+  void reply(const ReplyPath& path, Bytes message) noexcept override;
+  void drop(Handle handle);
+  void close_idle();
+
+  Loop& loop_;
+  TlsContext* tls_;
+  Pipeline& pipeline_;
+  StreamLimits limits_;
+  std::unique_ptr<StreamListener> listener_;
+  Slab<std::unique_ptr<Connection>> connections_;
+  std::unordered_map<std::string, size_t> by_client_;
+  // The question in hand and the answer to it, with two bytes in front for the frame's length.
+  std::array<uint8_t, kFrameHeaderSize + kMaxMessageBytes> buffer_;
+  Timer sweep_;
+  bool stopping_ = false;
+  Counter refused_;
+};
+
+}  // namespace cenote

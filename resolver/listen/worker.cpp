@@ -1,0 +1,108 @@
+#include "resolver/listen/worker.h"
+
+#include "resolver/base/log.h"
+#include "resolver/net/tls.h"
+
+namespace cenote {
+namespace {
+
+constexpr seconds kStopPatience{2};
+
+}  // namespace
+
+Worker::Worker(const WorkerSettings& settings, EventRing& events,
+               std::function<void(const Event&)> on_indirect_block)
+    : settings_(settings),
+      policy_(settings.policy),
+      cache_(settings.cache, settings.cache_bytes),
+      blocked_answer_(settings.policy, settings.contact),
+      pipeline_(loop_, {policy_, cache_, events, blocked_answer_, settings.incident_key,
+                        std::move(on_indirect_block)}) {}
+
+Worker::~Worker() {
+  join();
+}
+
+Result<void> Worker::open() {
+  auto forwarder = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events());
+  if (!forwarder) {
+    return forwarder.error();
+  }
+  forwarder_ = std::move(*forwarder);
+  pipeline_.connect(*forwarder_);
+  for (const SocketAddress& address : settings_.listen.dns) {
+    auto udp = UdpListener::open(loop_, address, pipeline_);
+    if (!udp) {
+      return udp.error();
+    }
+    udp_.push_back(std::move(*udp));
+    auto tcp = StreamService::open(loop_, address, nullptr, pipeline_);
+    if (!tcp) {
+      return tcp.error();
+    }
+    streams_.push_back(std::move(*tcp));
+  }
+  if (settings_.listen.dot.empty()) {
+    return {};
+  }
+  auto tls = TlsContext::server(settings_.listen.tls.certificate, settings_.listen.tls.key, {"dot"});
+  if (!tls) {
+    return tls.error();
+  }
+  tls_ = std::make_unique<TlsContext>(std::move(*tls));
+  for (const SocketAddress& address : settings_.listen.dot) {
+    auto dot = StreamService::open(loop_, address, tls_.get(), pipeline_);
+    if (!dot) {
+      return dot.error();
+    }
+    streams_.push_back(std::move(*dot));
+  }
+  return {};
+}
+
+void Worker::start() {
+  for (const auto& listener : udp_) {
+    listener->start();
+  }
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  loop_.post([this, snapshot = std::move(snapshot)]() mutable {
+    // Let go of the old one here: its last owner sends it to the updater's thread to be freed.
+    policy_.adopt(std::move(snapshot));
+    generation_.set(policy_.generation());
+  });
+}
+
+void Worker::stop() {
+  loop_.post([this] {
+    for (const auto& listener : udp_) {
+      listener->stop();
+    }
+    for (const auto& service : streams_) {
+      service->stop();
+    }
+    stop_deadline_ = mono_now() + kStopPatience;
+    stopping_ = std::make_unique<Timer>(loop_, [this] { finish_when_idle(); });
+    stopping_->start(milliseconds{0}, milliseconds{20});
+  });
+}
+
+void Worker::finish_when_idle() {
+  const bool connected = std::any_of(streams_.begin(), streams_.end(),
+                                     [](const auto& service) { return service->connections() != 0; });
+  const bool idle = pipeline_.waiting() == 0 && !connected;
+  if (idle || mono_now() >= stop_deadline_) {
+    stopping_->stop();
+    loop_.stop();
+  }
+}
+
+void Worker::join() {
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+}  // namespace cenote

@@ -1,0 +1,66 @@
+// A worker: one thread, one loop, and everything a query needs on it. Workers share nothing but the snapshot,
+// which is replaced by a job posted to each loop.
+//
+// Threads: open(), start() and join() from main; adopt() and stop() from any; counters may be read from any.
+#pragma once
+
+#include <thread>
+
+#include "resolver/listen/settings.h"
+#include "resolver/listen/stream_service.h"
+#include "resolver/listen/udp_listener.h"
+
+namespace cenote {
+
+struct WorkerSettings {
+  ListenSettings listen;
+  PolicySettings policy;
+  UpstreamSettings upstream;
+  CacheSettings cache;
+  std::string contact;       // for people, in the extended error
+  uint64_t cache_bytes = 0;  // this worker's share
+  uint64_t incident_key = 0;
+};
+
+class Worker {
+ public:
+  Worker(const WorkerSettings& settings, EventRing& events,
+         std::function<void(const Event&)> on_indirect_block);
+  ~Worker();
+
+  // Binds every address; an error names the one that failed.
+  Result<void> open();
+  void start();
+  // Takes no more questions, answers those under way (2 s at most), then ends its loop.
+  void stop();
+  void join();
+
+  // From the next query on policy is this snapshot's.
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+
+  [[nodiscard]] const PipelineCounters& counters() const noexcept { return pipeline_.counters(); }
+  [[nodiscard]] const AnswerCache::Counters& cache_counters() const noexcept { return cache_.counters(); }
+  [[nodiscard]] const ServerPool& servers() const noexcept { return forwarder_->pool(); }
+  [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
+
+ private:
+  void finish_when_idle();
+
+  WorkerSettings settings_;
+  Loop loop_;
+  Random random_;
+  Policy policy_;
+  AnswerCache cache_;
+  BlockedAnswer blocked_answer_;
+  Pipeline pipeline_;
+  std::unique_ptr<Forwarder> forwarder_;
+  std::unique_ptr<TlsContext> tls_;
+  std::vector<std::unique_ptr<UdpListener>> udp_;
+  std::vector<std::unique_ptr<StreamService>> streams_;
+  std::unique_ptr<Timer> stopping_;
+  MonoTime stop_deadline_;
+  Counter generation_;
+  std::thread thread_;
+};
+
+}  // namespace cenote

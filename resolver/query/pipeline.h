@@ -1,0 +1,100 @@
+// The way of a question: listen -> parse -> admit -> decide -> cache -> upstream -> inspect -> answer ->
+// event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "resolver/base/counters.h"
+#include "resolver/cache/answer_cache.h"
+#include "resolver/dns/answer.h"
+#include "resolver/events/event_ring.h"
+#include "resolver/policy/policy.h"
+#include "resolver/query/blocked_answer.h"
+#include "resolver/query/in_flight.h"
+#include "resolver/query/query.h"
+#include "resolver/upstream/forwarder.h"
+
+namespace cenote {
+
+struct PipelineCounters {
+  std::array<Counter, 4> queries;   // by Transport: udp, tcp, dot, doh
+  std::array<Counter, 16> answers;  // by rcode
+  Counter ignored;                  // no query at all, or not even a header: silence
+  Counter malformed;
+  Counter refused_clients;
+  std::array<Counter, 8> actions;  // hits by Action
+  Counter cached;
+  Counter stale;
+  Counter forwarded;   // answers that waited for an upstream
+  Counter coalesced;   // of those: somebody had asked already
+  Counter overloaded;  // too many wait: answered SERVFAIL at once
+  Counter upstream_failures;
+  Counter truncated;
+};
+
+class Pipeline final : ResolutionEvents {
+ public:
+  struct Parts {
+    Policy& policy;
+    AnswerCache& cache;
+    EventRing& events;
+    const BlockedAnswer& blocked_answer;
+    uint64_t incident_key = 0;
+    // Told of a block that only an answer's content explains, so that the page knows it at once. May be
+    // empty.
+    std::function<void(const Event&)> on_indirect_block;
+  };
+  Pipeline(Loop& loop, Parts parts);
+
+  // The upstream side reports to the pipeline, so it is made after it.
+  void connect(Forwarder& forwarder) noexcept { forwarder_ = &forwarder; }
+  [[nodiscard]] ResolutionEvents& resolution_events() noexcept { return *this; }
+
+  // `buffer` begins with the message's `size` bytes and has room for the answer (512 at least, for a stream
+  // 65535). Returns the answer's size, or 0: silence, or an answer that follows through `path.sink`.
+  size_t on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept;
+
+  [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] size_t waiting() const noexcept { return in_flight_.waiting(); }
+
+ private:
+  // What a stage says: the query goes on to the next one, or it is done with an answer of so many bytes.
+  struct Step {
+    bool done;
+    size_t size;
+  };
+  static constexpr Step kNext{false, 0};
+  static Step done(size_t size) noexcept { return {true, size}; }
+
+  Step parse(Query& query) noexcept;
+  Step admit(Query& query) noexcept;
+  Step decide(Query& query) noexcept;
+  Step answer_locally(Query& query) noexcept;
+  Step answer_from_cache(Query& query) noexcept;
+  Step ask_upstream(Query& query) noexcept;
+  void on_resolved(uint64_t cookie, Resolution& resolution) override;
+
+  size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
+  size_t answer_with(Query& query, Bytes upstream, const ExtendedError* error,
+                     uint64_t& passed_generation) noexcept;
+  size_t copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept;
+  size_t answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept;
+  size_t block(Query& query, Bytes chain) noexcept;
+  size_t error(Query& query, Rcode rcode) noexcept;
+  size_t error(Query& query, Rcode rcode, Ede code, std::string_view text) noexcept;
+  IncidentId record(const Query& query) noexcept;
+  void count_answer(Bytes answer) noexcept;
+  [[nodiscard]] std::optional<CacheKey> key_of(const QueryMessage& message) const noexcept;
+
+  Loop& loop_;
+  Parts parts_;
+  Forwarder* forwarder_ = nullptr;
+  InFlight in_flight_;
+  // A cached message with today's TTLs, before its content is judged.
+  std::array<uint8_t, kMaxMessageBytes> scratch_;
+  std::array<uint8_t, kMaxMessageBytes> reply_;  // answers of those who waited
+  PipelineCounters counters_;
+};
+
+}  // namespace cenote

@@ -1,0 +1,26 @@
+// One query of a client, in progress, and how it ended for the counters. Lives on the stack of one call while
+// it can be answered at once; only what must wait for an upstream is copied (see InFlight).
+#pragma once
+
+#include "resolver/dns/query_message.h"
+#include "resolver/policy/policy.h"
+#include "resolver/query/reply_path.h"
+
+namespace cenote {
+
+struct Query {
+  const ReplyPath& path;
+  MutableBytes buffer;  // begins with the query; the answer is written over it
+  Bytes packet;         // the query as received, in `buffer`
+  QueryMessage message;
+  Policy::Asker asker;
+  Verdict verdict;
+
+  [[nodiscard]] bool is_datagram() const noexcept { return path.transport == Transport::kUdp; }
+  // How large its answer may be.
+  [[nodiscard]] size_t limit() const noexcept {
+    return is_datagram() ? message.udp_limit() : std::min(buffer.size(), kMaxMessageBytes);
+  }
+};
+
+}  // namespace cenote

@@ -1,0 +1,31 @@
+// How an answer finds its way back to the client, now or after a wait.
+#pragma once
+
+#include "resolver/base/slab.h"
+#include "resolver/events/event.h"
+#include "resolver/net/udp_server.h"
+
+namespace cenote {
+
+struct ReplyPath;
+
+// A listener. It lives as long as its worker, so a path may keep a pointer to it across a wait; what may go
+// meanwhile (a connection) is named by a handle.
+class ReplySink {
+ public:
+  virtual void reply(const ReplyPath& path, Bytes message) noexcept = 0;
+
+ protected:
+  ~ReplySink() = default;
+};
+
+struct ReplyPath {
+  ReplySink* sink = nullptr;
+  Transport transport = Transport::kUdp;
+  UdpPeer peer;       // UDP: where to; `peer.client` is the client's address on every transport
+  Handle connection;  // streams
+
+  [[nodiscard]] const SocketAddress& client() const noexcept { return peer.client; }
+};
+
+}  // namespace cenote

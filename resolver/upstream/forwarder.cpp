@@ -1,0 +1,201 @@
+#include "resolver/upstream/forwarder.h"
+
+#include "resolver/dns/records.h"
+#include "resolver/net/tls.h"
+
+namespace cenote {
+namespace {
+
+struct Judged {
+  ReplyKind kind = ReplyKind::kBad;
+  Resolution resolution;
+};
+
+Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream) {
+  Judged judged;
+  const RecordReader reader(message);
+  if ((reader.flags() & flag::kTc) != 0 && !over_stream) {
+    judged.kind = ReplyKind::kTruncated;
+    return judged;
+  }
+  Resolution& resolution = judged.resolution;
+  if (scrub_response(message, question.dnssec_ok, resolution.response) != ScrubStatus::kOk) {
+    return judged;
+  }
+  resolution.answered = true;
+  std::string_view text;
+  resolution.has_error = read_extended_error(message, resolution.error, text);
+  resolution.error_text = std::string(text.substr(0, 120));
+  const Rcode rcode = resolution.response.rcode;
+  judged.kind = rcode == Rcode::kNoError || rcode == Rcode::kNxDomain ? ReplyKind::kGood : ReplyKind::kBad;
+  return judged;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Forwarder>> Forwarder::make(Loop& loop, const UpstreamSettings& settings,
+                                                   Random& random, ResolutionEvents& events) {
+  std::unique_ptr<Forwarder> forwarder(new Forwarder(loop, settings, random, events));
+  if (auto opened = forwarder->open_transports(); !opened) {
+    return opened.error();
+  }
+  return forwarder;
+}
+
+Forwarder::Forwarder(Loop& loop, const UpstreamSettings& settings, Random& random, ResolutionEvents& events)
+    : loop_(loop), random_(random), events_(events), pool_(settings), timer_(loop, [this] { on_time(); }) {}
+
+Forwarder::~Forwarder() = default;
+
+Result<void> Forwarder::open_transports() {
+  TransportEvents& events = *this;
+  for (uint16_t i = 0; i < pool_.size(); ++i) {
+    const UpstreamServer& server = pool_.server(i);
+    std::unique_ptr<TlsContext> tls;
+    if (server.scheme == UpstreamServer::Scheme::kHttps) {
+      return fail("upstream https://{}: DNS over HTTPS to an upstream is not supported yet; use tls://",
+                  server.address.to_text());
+    }
+    if (server.scheme == UpstreamServer::Scheme::kTls) {
+      TlsClientTrust trust;
+      trust.host_name = server.tls_name.empty() ? server.address.address().to_text() : server.tls_name;
+      trust.alpn = {"dot"};
+      auto context = TlsContext::client(std::move(trust));
+      if (!context) {
+        return context.error().within("upstream tls://" + server.address.to_text());
+      }
+      tls = std::make_unique<TlsContext>(std::move(*context));
+    }
+    Server& made = servers_.emplace_back();
+    if (server.scheme == UpstreamServer::Scheme::kUdp) {
+      made.udp = std::make_unique<UdpTransport>(loop_, server.address, random_, events);
+    }
+    made.stream = std::make_unique<StreamTransport>(loop_, server.address, tls.get(), random_, events);
+    tls_.push_back(std::move(tls));
+  }
+  return {};
+}
+
+void Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
+  const MonoTime now = loop_.now();
+  Active active;
+  active.exchange = Exchange(pool_.candidates(zone, now), now);
+  active.question = question;
+  active.cookie = cookie;
+  const Handle handle = active_.insert(std::move(active));
+  const Exchange::Action first = active_.find(handle)->exchange.start(now);
+  if (first.kind == Exchange::Action::Kind::kFail) {
+    // Not inside the caller's call: it is told in the next turn.
+    loop_.post([this, handle] { act(handle, {Exchange::Action::Kind::kFail, 0, {}}); });
+    return;
+  }
+  act(handle, first);
+}
+
+bool Forwarder::send(Handle handle, Active& active, const Exchange::Action& action) {
+  const bool over_stream = action.kind == Exchange::Action::Kind::kSendStream;
+  const Attempt attempt{handle, action.server, over_stream, loop_.now()};
+  active.current = action.server;
+  if (std::find(active.asked.begin(), active.asked.end(), action.server) == active.asked.end()) {
+    active.asked.push_back(action.server);
+  }
+  Server& server = servers_[action.server];
+  pool_.on_sent(action.server);
+  return over_stream ? server.stream->send(attempt, active.question)
+                     : server.udp->send(attempt, active.question);
+}
+
+void Forwarder::act(Handle handle, Exchange::Action action) {
+  using Kind = Exchange::Action::Kind;
+  Active* active = active_.find(handle);
+  if (active == nullptr) {
+    return;
+  }
+  switch (action.kind) {
+    case Kind::kSendDatagram:
+    case Kind::kSendStream: {
+      // What cannot even be sent is handled as silence, so that a broken network cannot make us spin.
+      send(handle, *active, action);
+      deadlines_.push({loop_.now() + action.wait, handle, ++active->timer});
+      arm();
+      break;
+    }
+    case Kind::kFail:
+      finish(handle, std::move(active->bad));
+      break;
+    case Kind::kWait:
+    case Kind::kSucceed:
+      break;
+  }
+}
+
+void Forwarder::on_response(const Attempt& attempt, Bytes message) {
+  Active* active = active_.find(attempt.exchange);
+  if (active == nullptr) {
+    return;
+  }
+  const MonoTime now = loop_.now();
+  Judged judged = judge(message, active->question, attempt.over_stream);
+  if (judged.kind == ReplyKind::kBad) {
+    pool_.on_bad(attempt.server, now);
+  } else {
+    pool_.on_answered(attempt.server, std::chrono::duration_cast<milliseconds>(now - attempt.sent), now);
+  }
+  const Exchange::Action action = active->exchange.on_reply(attempt.server, judged.kind, now);
+  if (action.kind == Exchange::Action::Kind::kSucceed) {
+    finish(attempt.exchange, std::move(judged.resolution));
+    return;
+  }
+  if (judged.kind == ReplyKind::kBad && judged.resolution.answered) {
+    active->bad = std::move(judged.resolution);
+  }
+  act(attempt.exchange, action);
+}
+
+void Forwarder::on_unreachable(const Attempt& attempt) {
+  Active* active = active_.find(attempt.exchange);
+  if (active == nullptr) {
+    return;
+  }
+  const MonoTime now = loop_.now();
+  pool_.on_unreachable(attempt.server, now);
+  act(attempt.exchange, active->exchange.on_unreachable(attempt.server, now));
+}
+
+void Forwarder::on_time() {
+  const MonoTime now = loop_.now();
+  while (!deadlines_.empty() && deadlines_.top().at <= now) {
+    const Deadline due = deadlines_.top();
+    deadlines_.pop();
+    Active* active = active_.find(due.exchange);
+    if (active != nullptr && active->timer == due.timer) {
+      pool_.on_silent(active->current, now);
+      act(due.exchange, active->exchange.on_timeout(now));
+    }
+  }
+  arm();
+}
+
+void Forwarder::arm() {
+  if (deadlines_.empty()) {
+    timer_.stop();
+    return;
+  }
+  const auto left = std::chrono::ceil<milliseconds>(deadlines_.top().at - loop_.now());
+  timer_.start(std::max(left, milliseconds{1}));
+}
+
+void Forwarder::finish(Handle handle, Resolution resolution) {
+  Active* active = active_.find(handle);
+  const uint64_t cookie = active->cookie;
+  for (const uint16_t server : active->asked) {
+    if (servers_[server].udp) {
+      servers_[server].udp->cancel(handle);
+    }
+    servers_[server].stream->cancel(handle);
+  }
+  active_.erase(handle);
+  events_.on_resolved(cookie, resolution);
+}
+
+}  // namespace cenote

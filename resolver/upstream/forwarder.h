@@ -1,0 +1,97 @@
+// Resolves questions by asking the upstream servers: one worker's side of the world. Ties the pure parts
+// (exchange, server pool) to the transports. It answers each resolve() exactly once, at the latest after
+// Exchange::kTotal.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <unordered_map>
+#include <vector>
+
+#include "resolver/base/random.h"
+#include "resolver/base/slab.h"
+#include "resolver/dns/scrub.h"
+#include "resolver/net/loop.h"
+#include "resolver/upstream/server_pool.h"
+#include "resolver/upstream/stream_transport.h"
+#include "resolver/upstream/udp_transport.h"
+
+namespace cenote {
+
+class TlsContext;
+
+struct Resolution {
+  bool answered = false;      // `response` holds; otherwise nobody answered usefully
+  ScrubbedResponse response;  // also a SERVFAIL or REFUSED that every server agreed on
+  bool has_error = false;     // the upstream sent an extended error
+  Ede error = Ede::kOther;
+  std::string error_text;
+};
+
+class ResolutionEvents {
+ public:
+  virtual void on_resolved(uint64_t cookie, Resolution& resolution) = 0;
+
+ protected:
+  ~ResolutionEvents() = default;
+};
+
+class Forwarder final : TransportEvents {
+ public:
+  static Result<std::unique_ptr<Forwarder>> make(Loop& loop, const UpstreamSettings& settings, Random& random,
+                                                 ResolutionEvents& events);
+  ~Forwarder();
+
+  [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept {
+    return pool_.zone_of(name);
+  }
+  // `cookie` comes back with the result, never inside this call.
+  void resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie);
+  [[nodiscard]] const ServerPool& pool() const noexcept { return pool_; }
+  [[nodiscard]] size_t waiting() const noexcept { return active_.size(); }
+
+ private:
+  struct Active {
+    Exchange exchange;
+    UpstreamQuestion question;
+    uint64_t cookie = 0;
+    unsigned timer = 0;  // counts the waits: an older deadline means nothing
+    uint16_t current = 0;
+    std::vector<uint16_t> asked;
+    Resolution bad;  // the last answer that was no good: passed on when nothing better comes
+  };
+  struct Deadline {
+    MonoTime at;
+    Handle exchange;
+    unsigned timer;
+    bool operator>(const Deadline& other) const noexcept { return at > other.at; }
+  };
+  struct Server {
+    std::unique_ptr<UdpTransport> udp;
+    std::unique_ptr<StreamTransport> stream;
+  };
+
+  Forwarder(Loop& loop, const UpstreamSettings& settings, Random& random, ResolutionEvents& events);
+  Result<void> open_transports();
+  void on_response(const Attempt& attempt, Bytes message) override;
+  void on_unreachable(const Attempt& attempt) override;
+  void on_time();
+  void act(Handle handle, Exchange::Action action);
+  bool send(Handle handle, Active& active, const Exchange::Action& action);
+  void finish(Handle handle, Resolution resolution);
+  void arm();
+
+  Loop& loop_;
+  Random& random_;
+  ResolutionEvents& events_;
+  ServerPool pool_;
+  std::vector<std::unique_ptr<TlsContext>> tls_;  // by server, null for plain ones
+  std::vector<Server> servers_;
+  Slab<Active> active_;
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+  Timer timer_;
+};
+
+}  // namespace cenote

@@ -1,0 +1,111 @@
+#include "resolver/upstream/server_pool.h"
+
+#include <algorithm>
+
+namespace cenote {
+namespace {
+
+// Before anything is measured; unbound begins with 376 ms.
+constexpr milliseconds kFirstPatience{400};
+// A resolver that answers most questions from its cache in 1 ms still needs time for the others: a smaller
+// wait would ask twice for nothing.
+constexpr milliseconds kLeastPatience{250};
+constexpr milliseconds kMostPatience{1500};
+// One lost packet is weather, three in a row are an outage.
+constexpr unsigned kFailuresUntilDown = 3;
+// The pause doubles from one to the other; then one live question finds out whether the server is back.
+constexpr seconds kFirstPause{1};
+constexpr seconds kLongestPause{30};
+
+}  // namespace
+
+ServerPool::ServerPool(const UpstreamSettings& settings) {
+  for (const UpstreamZone& zone : settings.zones) {
+    Zone& made = zones_.emplace_back();
+    made.name = zone.zone;
+    for (const UpstreamServer& server : zone.servers) {
+      made.servers.push_back(static_cast<uint16_t>(servers_.size()));
+      servers_.emplace_back().settings = server;
+    }
+  }
+  std::stable_sort(zones_.begin(), zones_.end(),
+                   [](const Zone& a, const Zone& b) { return a.name.label_count() > b.name.label_count(); });
+}
+
+std::optional<uint16_t> ServerPool::zone_of(const Name& name) const noexcept {
+  for (size_t i = 0; i < zones_.size(); ++i) {
+    if (name.is_at_or_below(zones_[i].name)) {
+      return static_cast<uint16_t>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<Exchange::Candidate> ServerPool::candidates(uint16_t zone, MonoTime now) const {
+  std::vector<Exchange::Candidate> order;
+  order.reserve(zones_[zone].servers.size());
+  for (const bool down : {false, true}) {
+    for (const uint16_t index : zones_[zone].servers) {
+      const Server& server = servers_[index];
+      if ((now < server.down_until) != down) {
+        continue;
+      }
+      const auto usual = std::chrono::duration_cast<milliseconds>(
+          std::chrono::microseconds{server.smoothed_us + 4 * server.variance_us});
+      order.push_back(
+          {index, server.settings.scheme != UpstreamServer::Scheme::kUdp,
+           server.smoothed_us == 0 ? kFirstPatience : std::clamp(usual, kLeastPatience, kMostPatience)});
+    }
+  }
+  return order;
+}
+
+void ServerPool::on_answered(uint16_t index, milliseconds took, MonoTime /*now*/) noexcept {
+  Server& server = servers_[index];
+  // RFC 6298 section 2, with its weights of 1/8 and 1/4.
+  const int64_t us = std::max<int64_t>(1, std::chrono::microseconds{took}.count());
+  if (server.smoothed_us == 0) {
+    server.smoothed_us = us;
+    server.variance_us = us / 2;
+  } else {
+    const int64_t error = us - server.smoothed_us;
+    server.variance_us += (std::abs(error) - server.variance_us) / 4;
+    server.smoothed_us += error / 8;
+  }
+  server.failures = 0;
+  server.outages = 0;
+  server.down_until = {};
+  server.health.answered.add();
+  server.health.smoothed_us.set(static_cast<uint64_t>(server.smoothed_us));
+  server.health.is_down.set(0);
+}
+
+void ServerPool::on_bad(uint16_t index, MonoTime /*now*/) noexcept {
+  // A server that answers SERVFAIL is alive: the zone may be broken, so this is no outage.
+  servers_[index].health.bad.add();
+}
+
+void ServerPool::declare_down(Server& server, MonoTime now) noexcept {
+  const auto pause = std::min(kLongestPause, kFirstPause * (1 << std::min(server.outages, 5U)));
+  ++server.outages;
+  server.down_until = now + pause;
+  server.health.is_down.set(1);
+}
+
+void ServerPool::on_silent(uint16_t index, MonoTime now) noexcept {
+  Server& server = servers_[index];
+  server.health.timed_out.add();
+  if (++server.failures >= kFailuresUntilDown && now >= server.down_until) {
+    declare_down(server, now);
+  }
+}
+
+void ServerPool::on_unreachable(uint16_t index, MonoTime now) noexcept {
+  Server& server = servers_[index];
+  server.health.timed_out.add();
+  if (now >= server.down_until) {
+    declare_down(server, now);
+  }
+}
+
+}  // namespace cenote

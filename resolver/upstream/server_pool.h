@@ -1,0 +1,65 @@
+// What one worker knows of the upstream servers: how long they take, which are out of order, and in which
+// order to try them for a zone. One worker's; the numbers may be read by any thread.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "resolver/base/counters.h"
+#include "resolver/upstream/exchange.h"
+#include "resolver/upstream/settings.h"
+
+namespace cenote {
+
+class ServerPool {
+ public:
+  struct Health {  // written by the worker, read by anyone
+    Counter asked;
+    Counter answered;
+    Counter timed_out;
+    Counter bad;          // SERVFAIL, REFUSED, malformed ...
+    Counter smoothed_us;  // round-trip time
+    Counter is_down;      // 0 or 1
+  };
+
+  explicit ServerPool(const UpstreamSettings& settings);
+
+  // The zone that serves `name`: the longest one around it. nullopt: no upstream is configured for it.
+  [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept;
+  // The zone's servers in the order to try them: as configured, those that are down last.
+  [[nodiscard]] std::vector<Exchange::Candidate> candidates(uint16_t zone, MonoTime now) const;
+
+  void on_sent(uint16_t server) noexcept { servers_[server].health.asked.add(); }
+  void on_answered(uint16_t server, milliseconds took, MonoTime now) noexcept;
+  void on_bad(uint16_t server, MonoTime now) noexcept;
+  void on_silent(uint16_t server, MonoTime now) noexcept;       // timed out
+  void on_unreachable(uint16_t server, MonoTime now) noexcept;  // refused, no route
+
+  [[nodiscard]] size_t size() const noexcept { return servers_.size(); }
+  [[nodiscard]] const UpstreamServer& server(uint16_t index) const noexcept {
+    return servers_[index].settings;
+  }
+  [[nodiscard]] const Name& zone_name(uint16_t zone) const noexcept { return zones_[zone].name; }
+  [[nodiscard]] const Health& health(uint16_t index) const noexcept { return servers_[index].health; }
+
+ private:
+  struct Server {
+    UpstreamServer settings;
+    Health health;
+    int64_t smoothed_us = 0;  // 0: never measured
+    int64_t variance_us = 0;
+    unsigned failures = 0;  // in a row, without an answer between
+    unsigned outages = 0;   // how often it was declared down in a row: doubles the pause
+    MonoTime down_until;
+  };
+  struct Zone {
+    Name name;
+    std::vector<uint16_t> servers;
+  };
+  void declare_down(Server& server, MonoTime now) noexcept;
+
+  std::deque<Server> servers_;  // a deque: counters cannot move
+  std::vector<Zone> zones_;     // most labels first
+};
+
+}  // namespace cenote

@@ -1,0 +1,55 @@
+// Questions over TCP or TLS: one kept connection to a server, questions pipelined, answers in any order (RFC
+// 7766 section 6.2, RFC 7858). Opened when first needed, closed after a while without work. One worker's.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "resolver/base/counters.h"
+#include "resolver/base/random.h"
+#include "resolver/net/frame.h"
+#include "resolver/net/loop.h"
+#include "resolver/net/stream.h"
+#include "resolver/upstream/transport.h"
+
+namespace cenote {
+
+class TlsContext;
+
+class StreamTransport final : StreamEvents {
+ public:
+  // `tls`: null for plain TCP; outlives the transport.
+  StreamTransport(Loop& loop, const SocketAddress& server, TlsContext* tls, Random& random,
+                  TransportEvents& events);
+  ~StreamTransport();
+
+  bool send(const Attempt& attempt, const UpstreamQuestion& question);
+  void cancel(Handle exchange) noexcept;
+
+  [[nodiscard]] uint64_t connections() const noexcept { return connections_.value(); }
+
+ private:
+  struct Waiting {
+    Attempt attempt;
+    uint16_t id;
+    UpstreamQuestion question;
+  };
+  void on_bytes(Bytes bytes) override;
+  void on_closed(StreamEnd end, std::string_view why) override;
+  void on_message(Bytes message);
+  void connect();
+  void drop_connection();
+
+  Loop& loop_;
+  SocketAddress server_;
+  TlsContext* tls_;
+  Random& random_;
+  TransportEvents& events_;
+  std::unique_ptr<Stream> stream_;
+  FrameReader frames_;
+  std::vector<Waiting> waiting_;
+  Timer idle_;
+  Counter connections_;
+};
+
+}  // namespace cenote

@@ -1,0 +1,42 @@
+// How a question reaches one upstream server. Implementations match replies to questions strictly (address,
+// port, id, question) and ignore everything else, without ending the wait (RFC 5452 section 9, TuDoor).
+#pragma once
+
+#include "resolver/base/clock.h"
+#include "resolver/base/slab.h"
+#include "resolver/dns/name.h"
+#include "resolver/dns/types.h"
+
+namespace cenote {
+
+struct UpstreamQuestion {
+  Name name;
+  uint16_t type = 0;
+  bool dnssec_ok = false;
+  bool checking_disabled = false;
+};
+
+// Names one attempt: which exchange waits, at which server.
+struct Attempt {
+  Handle exchange;
+  uint16_t server = 0;
+  bool over_stream = false;
+  MonoTime sent;
+};
+
+class TransportEvents {
+ public:
+  virtual void on_response(const Attempt& attempt, Bytes message) = 0;
+  virtual void on_unreachable(const Attempt& attempt) = 0;
+
+ protected:
+  ~TransportEvents() = default;
+};
+
+// Writes the query message with EDNS; returns its size (at most kMaxQueryBytes).
+constexpr size_t kMaxQueryBytes = kHeaderBytes + kMaxNameBytes + 4 + 11;
+size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t id) noexcept;
+// Is this the reply to that question? Header, question name, type and class; the id is the caller's to check.
+bool is_reply_to(Bytes message, const UpstreamQuestion& question) noexcept;
+
+}  // namespace cenote

@@ -1,0 +1,133 @@
+#include "resolver/upstream/udp_transport.h"
+
+#include <algorithm>
+
+#include "resolver/base/log.h"
+#include "resolver/dns/records.h"
+
+namespace cenote {
+namespace {
+
+// So many sockets share the questions of one server; more are opened while each has kBusy questions waiting.
+constexpr size_t kSockets = 16;
+constexpr size_t kMostSockets = 512;
+constexpr size_t kBusy = 16;
+// A socket's port is a secret that wears out with use.
+constexpr unsigned kUsesOfSocket = 64;
+
+}  // namespace
+
+UdpTransport::UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events)
+    : loop_(loop), server_(server), random_(random), events_(events) {}
+
+UdpTransport::~UdpTransport() = default;
+
+UdpTransport::Socket* UdpTransport::find(const UdpClient& client) noexcept {
+  for (const auto& socket : sockets_) {
+    if (socket->client.get() == &client) {
+      return socket.get();
+    }
+  }
+  return nullptr;
+}
+
+// Closes worn sockets for which nobody waits.
+void UdpTransport::retire() {
+  std::erase_if(sockets_, [](const std::unique_ptr<Socket>& socket) {
+    return socket->uses >= kUsesOfSocket && socket->waiting.empty();
+  });
+}
+
+UdpTransport::Socket* UdpTransport::pick() {
+  std::vector<Socket*> usable;
+  usable.reserve(sockets_.size());
+  size_t in_use = 0;
+  for (const auto& socket : sockets_) {
+    if (socket->uses < kUsesOfSocket) {
+      ++in_use;
+      if (socket->waiting.size() < kBusy) {
+        usable.push_back(socket.get());
+      }
+    }
+  }
+  if (in_use >= kSockets && !usable.empty()) {
+    return usable[random_.below(usable.size())];
+  }
+  if (sockets_.size() < kMostSockets) {
+    auto client = UdpClient::open(loop_, server_, random_, *this);
+    if (client) {
+      sockets_.push_back(std::make_unique<Socket>());
+      sockets_.back()->client = std::move(*client);
+      return sockets_.back().get();
+    }
+    log::debug("{}", client.error().message);
+  }
+  return usable.empty() ? nullptr : usable[random_.below(usable.size())];
+}
+
+bool UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question) {
+  retire();
+  Socket* socket = pick();
+  if (socket == nullptr) {
+    return false;
+  }
+  const auto taken = [&](uint16_t id) {
+    return std::any_of(socket->waiting.begin(), socket->waiting.end(),
+                       [&](const Waiting& each) { return each.id == id; });
+  };
+  uint16_t id = random_.u16();
+  while (taken(id)) {
+    id = random_.u16();
+  }
+  std::array<uint8_t, kMaxQueryBytes> message;
+  const size_t size = write_query(message, question, id);
+  ++socket->uses;
+  if (!socket->client->send(Bytes(message).first(size))) {
+    return false;
+  }
+  counters_.sent.add();
+  socket->waiting.push_back({attempt, id, question});
+  return true;
+}
+
+void UdpTransport::cancel(Handle exchange) noexcept {
+  for (const auto& socket : sockets_) {
+    std::erase_if(socket->waiting, [&](const Waiting& each) { return each.attempt.exchange == exchange; });
+  }
+}
+
+void UdpTransport::on_reply(UdpClient& client, Bytes datagram) {
+  Socket* socket = find(client);
+  if (socket == nullptr || datagram.size() < kHeaderBytes) {
+    counters_.mismatched.add();
+    return;
+  }
+  const auto id = static_cast<uint16_t>((datagram[0] << 8) | datagram[1]);
+  const auto found = std::find_if(socket->waiting.begin(), socket->waiting.end(),
+                                  [&](const Waiting& each) { return each.id == id; });
+  if (found == socket->waiting.end() || !is_reply_to(datagram, found->question)) {
+    counters_.mismatched.add();  // The wait goes on: a wrong reply must not end it.
+    return;
+  }
+  counters_.replies.add();
+  const Attempt attempt = found->attempt;
+  *found = std::move(socket->waiting.back());
+  socket->waiting.pop_back();
+  events_.on_response(attempt, datagram);
+}
+
+void UdpTransport::on_unreachable(UdpClient& client) {
+  Socket* socket = find(client);
+  if (socket == nullptr) {
+    return;
+  }
+  // The kernel reports it for the socket, not for a question: everybody who waits here hears of it.
+  std::vector<Waiting> waiting;
+  waiting.swap(socket->waiting);
+  socket->uses = kUsesOfSocket;
+  for (const Waiting& each : waiting) {
+    events_.on_unreachable(each.attempt);
+  }
+}
+
+}  // namespace cenote
