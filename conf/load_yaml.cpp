@@ -1,0 +1,168 @@
+#include "conf/load_yaml.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "conf/sections.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+void read_cache(MapReader& root, ReadContext& context) {
+  using std::chrono::hours;
+  CacheSettings& cache = context.settings.cache;
+  MapReader map = root.section("cache");
+  map.value("size", cache.bytes, size_between(uint64_t{1} << 20, uint64_t{1} << 40));
+  map.value("max_ttl", cache.max_ttl, seconds_between(seconds{1}, hours{24 * 7}));  // RFC 8767 section 4
+  map.value("max_negative_ttl", cache.max_negative_ttl, seconds_between(seconds{0}, hours{24}));
+  map.value("serve_stale", cache.serve_stale, seconds_between(seconds{0}, hours{24 * 7}));
+  map.finish();
+}
+
+void read_contact(MapReader& blockpage, BlockpageSettings& page, ReadContext& context) {
+  MapReader map = blockpage.section("contact");
+  map.value("mail", page.contact_mail, any_text());
+  map.value("phone", page.contact_phone, any_text());
+  map.value("hours", page.contact_hours, any_text());
+  map.finish();
+  // One "@" with something on both sides: enough to catch a phone number in the wrong place.
+  const size_t sign = page.contact_mail.find('@');
+  if (!page.contact_mail.empty() &&
+      (sign == 0 || sign == std::string::npos || sign + 1 == page.contact_mail.size())) {
+    context.findings.error(map.at("mail"), fmt::format("blockpage.contact.mail: '{}' is no mail address",
+                                                       printable(page.contact_mail, 60)));
+  }
+}
+
+void read_blockpage(MapReader& root, ReadContext& context) {
+  BlockpageSettings& page = context.settings.blockpage;
+  MapReader map = root.section("blockpage");
+  read_listeners(map, "http", page.http, context);
+  read_listeners(map, "https", page.https, context);
+  MapReader authority = map.section("ca");
+  read_certificate(authority, page.ca_certificate, page.ca_key, context);
+  authority.finish();
+  map.value("organisation", page.organisation, any_text());
+  read_contact(map, page, context);
+  map.list("languages", page.languages, one_of({"ja", "en"}));
+  if (page.languages.empty()) {
+    context.findings.error(map.at("languages"), "blockpage.languages: at least one is needed");
+  }
+  map.finish();
+}
+
+void read_control(MapReader& root, ReadContext& context) {
+  ControlSettings& control = context.settings.control;
+  MapReader map = root.section("control");
+  read_path(map, "socket", control.socket, context);
+  constexpr size_t kMostSocketPath = 107;  // sun_path, unix(7)
+  if (control.socket.size() > kMostSocketPath) {
+    context.findings.error(
+        map.at("socket"),
+        fmt::format("control.socket: a socket's path has at most {} bytes", kMostSocketPath));
+  }
+  read_listeners(map, "http", control.http, context);
+  read_path(map, "tokens", control.tokens, context);
+  map.finish();
+  for (const SocketAddress& address : control.http) {
+    if (!is_loopback(address.address())) {
+      context.findings.warning(map.at("http"),
+                               fmt::format("control.http: tokens cross the network in clear to {}; "
+                                           "put a TLS proxy in front, or use the socket",
+                                           address.to_text()));
+    }
+  }
+}
+
+void read_outputs(MapReader& root, ReadContext& context) {
+  LogSettings& log = context.settings.log;
+  MapReader log_map = root.section("log");
+  log_map.value("level", log.level, one_of({"trace", "debug", "info", "warning", "error", "off"}));
+  log_map.value("format", log.format, one_of({"text", "json"}));
+  log_map.finish();
+  MapReader events = root.section("events");
+  read_path(events, "file", context.settings.events.file, context);
+  events.finish();
+}
+
+// The whole file, section by section, in the order in which conf/cenote.yaml explains it.
+void read_all(const YamlNode& document, ReadContext& context) {
+  MapReader root(document, "", context.findings);
+  read_path(root, "state_dir", context.settings.state_dir, context);
+  read_listen(root, context);
+  read_clients(root, context);
+  read_upstream(root, context);
+  read_cache(root, context);
+  read_feeds(root, context);
+  read_exceptions(root, context);
+  read_sinkhole(root, context);
+  read_blockpage(root, context);
+  read_control(root, context);
+  read_outputs(root, context);
+  root.finish();
+  check_addresses(context);
+}
+
+// Values that more than one module needs.
+void share(Settings& settings, const std::string& base_dir) {
+  settings.ioc.state_dir = settings.state_dir;
+  settings.ioc.base_dir = base_dir;
+  settings.blockpage.state_dir = settings.state_dir;
+  settings.policy.contact_mail = settings.blockpage.contact_mail;
+}
+
+LoadedSettings read(std::string_view yaml, const std::string& file, const std::string& base_dir,
+                    bool looks_at_files) {
+  LoadedSettings loaded;
+  Findings findings(loaded, file);
+  const YamlDocument document = parse_yaml(yaml);
+  for (const YamlProblem& problem : document.problems) {
+    findings.error(problem.at, problem.text);
+  }
+  ReadContext context{loaded.settings, findings, base_dir, looks_at_files, {}};
+  read_all(document.root, context);
+  share(loaded.settings, base_dir);
+  std::stable_sort(loaded.problems.begin(), loaded.problems.end(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  });
+  return loaded;
+}
+
+}  // namespace
+
+std::string to_text(const Problem& problem) {
+  const std::string_view severity = problem.severity == Problem::Severity::kWarning ? "warning: " : "";
+  if (problem.line == 0) {
+    return fmt::format("{}: {}{}", problem.file, severity, problem.text);
+  }
+  return fmt::format("{}:{}:{}: {}{}", problem.file, problem.line, problem.column, severity, problem.text);
+}
+
+bool LoadedSettings::is_usable() const {
+  return std::none_of(problems.begin(), problems.end(),
+                      [](const Problem& problem) { return problem.severity == Problem::Severity::kError; });
+}
+
+LoadedSettings load_settings(const std::string& path) {
+  std::error_code failed;
+  if (std::filesystem::is_directory(path, failed)) {
+    return {{}, {{path, 0, 0, "this is a folder, not a configuration file"}}, {}};
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (!in || (in.peek() != std::ifstream::traits_type::eof() && !(text << in.rdbuf()))) {
+    return {{}, {{path, 0, 0, fmt::format("cannot read the configuration: {}", std::strerror(errno))}}, {}};
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return read(text.str(), path, folder.empty() ? "." : folder, true);
+}
+
+LoadedSettings read_settings(std::string_view yaml, const std::string& file, const std::string& base_dir) {
+  return read(yaml, file, base_dir, false);
+}
+
+}  // namespace cenote

@@ -1,0 +1,143 @@
+// The sections about what is blocked: feeds, exceptions, and names that nothing may block.
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "conf/sections.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+const std::vector<std::string_view> kFormats{
+    "auto", "plain", "wildcard", "hosts",    "adblock", "dnsmasq", "unbound", "bind", "dnscrypt", "rpz",
+    "csv",  "url",   "defanged", "maltrail", "stix",    "misp",    "taxii",   "ip",   "json"};
+
+ValueKind<std::string> feed_name() {
+  return {"a feed name: 1 to 62 of a-z 0-9 . _ -, beginning with a letter or digit",
+          [](std::string_view text) -> std::optional<std::string> {
+            const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+            const auto fits = [&](char c) { return is_word(c) || c == '.' || c == '_' || c == '-'; };
+            // 62 bytes: what a verdict carries to events and answers.
+            if (text.empty() || text.size() > 62 || !is_word(text[0]) ||
+                !std::all_of(text.begin(), text.end(), fits)) {
+              return std::nullopt;
+            }
+            return std::string(text);
+          }};
+}
+
+ValueKind<std::string> feed_source() {
+  return {R"("push", "file:PATH" or "https://...")", [](std::string_view text) -> std::optional<std::string> {
+            const bool is_known = text == "push" || (text.starts_with("file:") && text.size() > 5) ||
+                                  (text.starts_with("https://") && text.size() > 8);
+            const bool is_clean = printable(text, 2000) == text;
+            return is_known && is_clean ? std::optional(std::string(text)) : std::nullopt;
+          }};
+}
+
+ValueKind<std::string> name_text() {
+  return {"a domain name", [](std::string_view text) -> std::optional<std::string> {
+            const auto name = Name::from_text(text);
+            return name && !name->is_root() ? std::optional(name->to_text()) : std::nullopt;
+          }};
+}
+
+// How a format is to be read; the formats themselves know what the values mean.
+void read_options(MapReader& map, FeedSettings& feed) {
+  const auto take = [&](std::string_view key, const ValueKind<std::string>& kind) {
+    std::string text;
+    if (map.value(key, text, kind)) {
+      feed.options[std::string(key)] = text;
+    }
+  };
+  take("scope", one_of({"exact", "suffix"}));
+  take("encoding", any_text(40));
+  take("origin", any_text(255));
+  take("column", any_text());
+  take("header", any_text());
+  take("delimiter", any_text(3));
+  take("type_column", any_text());
+  take("types", any_text());
+  take("all_ids", one_of({"true", "false"}));
+}
+
+void check_source(const FeedSettings& feed, TextPosition at, ReadContext& context) {
+  if (!context.looks_at_files || !feed.source.starts_with("file:")) {
+    return;
+  }
+  const std::string path = context.resolved(feed.source.substr(5));
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) {
+    context.findings.warning(
+        at,
+        fmt::format("feed {}: there is no file {}; the feed stays empty until there is", feed.name, path));
+  }
+}
+
+void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
+  map.value("name", feed.name, feed_name());
+  if (!map.has("name")) {
+    context.findings.error(map.at(), "a feed needs a name");
+  }
+  map.value("source", feed.source, feed_source());
+  map.value("format", feed.format, one_of(kFormats));
+  read_options(map, feed);
+  map.value("category", feed.category, category_name());
+  map.value("action", feed.action, action());
+  map.value("confidence", feed.confidence, whole_number(0, 100));
+  map.value("min_confidence", feed.min_confidence, whole_number(0, 100));
+  seconds refresh{std::chrono::duration_cast<seconds>(feed.refresh)};
+  map.value("refresh", refresh, seconds_between(seconds{1}, std::chrono::hours{24 * 30}));
+  feed.refresh = refresh;
+  map.value("threat", feed.threat, any_text());
+  check_source(feed, map.at("source"), context);
+}
+
+void read_exception(MapReader& map, ExceptionSettings& exception, Findings& findings) {
+  const ValueKind<WallTime> date{
+      R"(a date or time such as 2027-03-31 or "2027-03-31T18:00:00+09:00")", [](std::string_view text) {
+        WallTime time;
+        return parse_wall_time(text, time, true) ? std::optional(time) : std::nullopt;
+      }};
+  map.value("name", exception.name, name_text());
+  if (!map.has("name")) {
+    findings.error(map.at(), "an exception needs a name");
+  }
+  map.value("exact", exception.exact, yes_or_no());
+  map.value("reason", exception.reason, any_text());
+  WallTime until;
+  if (map.value("until", until, date)) {
+    exception.until = until;
+  }
+  Prefix client;
+  if (map.value("client", client, prefix())) {
+    exception.client = client.to_text();
+  }
+}
+
+}  // namespace
+
+void read_feeds(MapReader& root, ReadContext& context) {
+  std::set<std::string> names;
+  read_each(root, "feeds", context.findings, [&](MapReader& item) {
+    FeedSettings feed;
+    read_feed(item, feed, context);
+    if (!feed.name.empty() && !names.insert(feed.name).second) {
+      context.findings.error(item.at("name"), fmt::format("the feed '{}' is there already", feed.name));
+    }
+    context.settings.ioc.feeds.push_back(std::move(feed));
+  });
+}
+
+void read_exceptions(MapReader& root, ReadContext& context) {
+  IocSettings& ioc = context.settings.ioc;
+  read_each(root, "exceptions", context.findings, [&](MapReader& item) {
+    ExceptionSettings exception;
+    read_exception(item, exception, context.findings);
+    ioc.exceptions.push_back(std::move(exception));
+  });
+  root.list("protect", ioc.protect, name_text());
+}
+
+}  // namespace cenote
