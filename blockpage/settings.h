@@ -20,7 +20,7 @@ struct BlockpageSettings {
   std::string organisation;  // empty: the page says "your organisation"
   std::string contact_mail;
   std::string contact_phone;
-  std::string contact_hours;  // "Mon-Fri 9:00-18:00 JST": when somebody answers
+  std::string contact_hours;                       // "Mon-Fri 9:00-18:00 JST": when somebody answers
   std::vector<std::string> languages{"ja", "en"};  // the first when Accept-Language matches none
 
   bool operator==(const BlockpageSettings&) const = default;
