@@ -1,0 +1,127 @@
+// STIX 2.x bundles, arrays of STIX objects and TAXII 2.1 envelopes: their indicators. Observables alone are
+// what somebody saw, not what somebody wants blocked, and are passed over.
+#include <unordered_map>
+
+#include "ioc/formats/formats.h"
+#include "ioc/formats/json_document.h"
+#include "ioc/formats/stix_pattern.h"
+
+namespace cenote {
+namespace {
+
+// Versions of an object are told apart by "modified" (STIX 2.1 section 3.6). The "Z" goes, so that a shorter
+// fraction of a second sorts first.
+std::string_view version_of(JsonObject object) {
+  std::string_view modified = text_of(object, "modified");
+  if (modified.ends_with('Z')) {
+    modified.remove_suffix(1);
+  }
+  return modified;
+}
+
+class Stix : public JsonFormat {
+ public:
+  using JsonFormat::JsonFormat;
+
+ protected:
+  Result<void> read(JsonValue root) override {
+    const auto bundle = as_object(root);
+    const auto objects = bundle ? array_of(*bundle, "objects") : as_array(root);
+    if (!objects && !bundle) {
+      return fail("stix: neither a bundle nor an array of objects");
+    }
+    if (!objects) {
+      return {};  // an empty bundle, and TAXII's answer when there is nothing new
+    }
+    find_newest(*objects);
+    uint64_t number = 0;
+    for (const JsonValue value : *objects) {
+      intake_.line = ++number;
+      const auto object = as_object(value);
+      if (object && text_of(*object, "type") == "indicator") {
+        read_indicator(*object, number);
+      }
+    }
+    return {};
+  }
+
+ private:
+  struct Newest {
+    std::string_view version;
+    uint64_t number;
+  };
+
+  void find_newest(JsonArray objects) {
+    uint64_t number = 0;
+    for (const JsonValue value : objects) {
+      ++number;
+      const auto object = as_object(value);
+      const std::string_view id = object ? text_of(*object, "id") : std::string_view();
+      if (!id.empty()) {
+        const auto [entry, added] = newest_.try_emplace(id, Newest{version_of(*object), number});
+        if (!added && version_of(*object) > entry->second.version) {
+          entry->second = {version_of(*object), number};
+        }
+      }
+    }
+  }
+
+  void read_indicator(JsonObject object, uint64_t number) {
+    const std::string_view pattern = text_of(object, "pattern");
+    const std::string_view language = text_of(object, "pattern_type");
+    const auto newest = newest_.find(text_of(object, "id"));
+    const bool superseded = newest != newest_.end() && newest->second.number != number;
+    const Reason reason = superseded                                ? Reason::kSuperseded
+                          : flag_of(object, "revoked")              ? Reason::kRevoked
+                          : !language.empty() && language != "stix" ? Reason::kPatternType
+                                                                    : read_stix_pattern(pattern, terms_);
+    if (reason != Reason::kNone) {
+      intake_.reject(pattern, reason);
+      return;
+    }
+    for (const StixTerm& term : terms_) {
+      read_term(term, object);
+    }
+  }
+
+  void read_term(const StixTerm& term, JsonObject object) {
+    Indicator indicator;
+    indicator.scope = term.below ? Scope::kBelow : intake_.scope_or(Scope::kExact);
+    indicator.source_ref = text_of(object, "id");
+    indicator.note = text_of(object, "description");
+    // Many tools repeat the pattern as the name.
+    const std::string_view name = text_of(object, "name");
+    indicator.threat = name.find(term.value) == std::string_view::npos ? name : std::string_view();
+    indicator.valid_from = time_of(object, "valid_from");
+    indicator.valid_until = time_of(object, "valid_until");
+    if (const auto confidence = number_of(object, "confidence");
+        confidence && *confidence >= 0 && *confidence <= 100) {
+      indicator.confidence = static_cast<int>(*confidence);
+    }
+    if (const auto references = array_of(object, "external_references")) {
+      for (const JsonValue reference : *references) {
+        const auto found = as_object(reference);
+        if (found && indicator.reference.empty()) {
+          indicator.reference = text_of(*found, "url");
+        }
+      }
+    }
+    if (term.kind == StixTerm::Kind::kAddress) {
+      intake_.address(term.value, indicator);
+      return;
+    }
+    const bool is_url = term.kind == StixTerm::Kind::kUrl;
+    intake_.field(term.value, Forms{.address = true, .url = is_url, .bare_url = is_url}, indicator);
+  }
+
+  std::unordered_map<std::string_view, Newest> newest_;  // by id
+  std::vector<StixTerm> terms_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stage> make_stix(Intake& intake) {
+  return std::make_unique<Stix>(intake);
+}
+
+}  // namespace cenote

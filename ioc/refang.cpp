@@ -1,0 +1,63 @@
+#include <array>
+
+#include "ioc/normalise.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+struct Mark {
+  std::string_view written;
+  std::string_view meant;
+};
+// No legal host name holds any of these, so they can be undone in every format. Matched in any letter case.
+constexpr std::array<Mark, 9> kMarks{{{"[://]", "://"},
+                                      {"[dot]", "."},
+                                      {"(dot)", "."},
+                                      {"{dot}", "."},
+                                      {"[.]", "."},
+                                      {"(.)", "."},
+                                      {"{.}", "."},
+                                      {"[:]", ":"},
+                                      {"\\.", "."}}};
+
+bool starts_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
+  return text.size() >= prefix.size() && equal_ignoring_case(text.substr(0, prefix.size()), prefix);
+}
+
+const Mark* mark_at(std::string_view text) noexcept {
+  for (const Mark& mark : kMarks) {
+    if (starts_ignoring_case(text, mark.written)) {
+      return &mark;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool refang(std::string_view text, std::string& out) {
+  const bool hxxp = starts_ignoring_case(text, "hxxp");
+  if (!hxxp && text.find_first_of("[({\\") == std::string_view::npos) {
+    return false;
+  }
+  std::string plain;
+  plain.reserve(text.size());
+  bool changed = hxxp;
+  if (hxxp) {
+    plain = "http";
+    text.remove_prefix(plain.size());
+  }
+  while (!text.empty()) {
+    const Mark* mark = mark_at(text);
+    plain += mark != nullptr ? mark->meant : text.substr(0, 1);
+    changed = changed || mark != nullptr;
+    text.remove_prefix(mark != nullptr ? mark->written.size() : 1);
+  }
+  if (changed) {
+    out = std::move(plain);
+  }
+  return changed;
+}
+
+}  // namespace cenote
