@@ -166,7 +166,7 @@ bool NameIndex::has_below(const Name& name) const noexcept {
   if (name.is_root()) {
     return head_.names > (is_listed_depth(0) ? 1U : 0U);
   }
-  Posting unused = Posting::shared(0);
+  Posting unused;
   return head_.names != 0 && search(NameKey(name).bytes(), Sought::kBelow, unused);
 }
 

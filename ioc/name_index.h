@@ -25,6 +25,7 @@ namespace cenote {
 class Posting {
  public:
   static constexpr uint32_t kMost = (uint32_t{1} << 30) - 1;
+  Posting() = default;  // no value: arrays of them are made on the stack of every look-up
   static Posting shared(uint32_t index) noexcept { return Posting(index); }
   static Posting fresh(uint32_t index) noexcept { return Posting(index | kFresh); }
   [[nodiscard]] bool is_fresh() const noexcept { return (bits_ & kFresh) != 0; }
@@ -53,8 +54,8 @@ struct FilterLine {
 class NameIndex {
  public:
   struct Match {
-    uint8_t depth = 0;  // labels of the listed name
-    Posting posting = Posting::shared(0);
+    uint8_t depth;  // labels of the listed name
+    Posting posting;
   };
 
   static Result<std::unique_ptr<const NameIndex>> open(const Image& image);
@@ -107,7 +108,7 @@ class NameCursor {
   std::unique_ptr<Block> block_;
   uint64_t done_ = 0;
   size_t size_ = 0;
-  Posting posting_ = Posting::shared(0);
+  Posting posting_;
   std::array<uint8_t, kMaxKeyBytes> key_;
 };
 

@@ -25,12 +25,13 @@ namespace {
 uint64_t hash_key(Bytes key, uint64_t seed, size_t& depth) {
   uint64_t hash = seed;
   depth = 0;
-  for (size_t begin = 0; begin < key.size(); ++depth) {
+  for (size_t begin = 0; begin < key.size() && depth < kMaxLabels; ++depth) {
     std::array<uint8_t, kMaxLabelBytes> label;
     size_t size = 0;
     size_t at = begin;
-    for (; key[at] != 0; ++at) {
-      label[size++] = key[at] == 1 ? static_cast<uint8_t>(key[++at] - 1) : key[at];
+    for (; at < key.size() && key[at] != 0 && size < label.size(); ++at) {
+      const bool is_escaped = key[at] == 1 && at + 1 < key.size();
+      label[size++] = is_escaped ? static_cast<uint8_t>(key[++at] - 1) : key[at];
     }
     hash = hash_label(Bytes(label).first(size), hash);
     begin = at + 1;

@@ -1,0 +1,72 @@
+// Which listed blocks hold an address: sorted blocks, each knowing the next wider one around it, read in
+// place from an image. What the value of a block means is the record table's business.
+//
+// Threads: immutable; any number of readers. Survives any damage: a wrong byte gives wrong answers, nothing
+// worse.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "ioc/image.h"
+#include "resolver/base/address.h"
+
+namespace cenote {
+
+class AddressIndex {
+ public:
+  struct Match {
+    uint8_t length;  // bits of the prefix
+    uint32_t value;
+  };
+  static constexpr size_t kMostMatches = 129;  // one for each length
+  // An address as one number; IPv4 in the low 32 bits of `low`.
+  struct Number {
+    uint64_t high = 0;
+    uint64_t low = 0;
+    auto operator<=>(const Number&) const = default;
+  };
+  struct Row {  // as in the file, sorted by start, then wider first
+    Number start;
+    uint32_t around;  // 1 + the row of the narrowest block around this one; 0: none
+    uint32_t value;
+    uint64_t length;
+  };
+
+  static Result<std::unique_ptr<const AddressIndex>> open(const Image& image);
+
+  // All listed blocks that hold `address`, narrowest first; returns how many were written.
+  size_t find(const IpAddress& address, std::span<Match> out) const noexcept;
+  [[nodiscard]] uint64_t size() const noexcept { return v4_.size() + v6_.size(); }
+  [[nodiscard]] uint64_t bytes() const noexcept { return v4_.size_bytes() + v6_.size_bytes(); }
+
+  // The i-th block of all, IPv4 first: for merging. REQUIRES: i < size().
+  [[nodiscard]] std::pair<Prefix, uint32_t> at(size_t i) const noexcept;
+
+ private:
+  AddressIndex() = default;
+  Items<Row> v4_;
+  Items<Row> v6_;
+};
+
+class AddressIndexBuilder {
+ public:
+  void add(const Prefix& prefix, uint32_t value);  // in any order; a prefix twice: the last value
+  void finish(ImageWriter& out);
+
+ private:
+  using Blocks = std::map<std::pair<AddressIndex::Number, uint8_t>, uint32_t>;
+  static std::vector<AddressIndex::Row> rows(const Blocks& blocks, unsigned bits);
+  Blocks v4_;
+  Blocks v6_;
+};
+
+// The order in which rows stand.
+AddressIndex::Number number_of(const IpAddress& address) noexcept;
+
+}  // namespace cenote
