@@ -127,9 +127,10 @@ Http1::Scan Http1::scan_head() {
 }
 
 bool Http1::parse_head() {
-  if (line_start_ == 0 && buffered().starts_with("\r\n")) {
-    consume(2);  // an empty line before a request is skipped (RFC 9112 section 2.2)
+  if (!skipped_line_ && buffered().starts_with("\r\n")) {
+    consume(2);  // one empty line before a request is skipped (RFC 9112 section 2.2)
     scanned_ = 0;
+    skipped_line_ = true;
   }
   switch (scan_head()) {
     case Scan::kIncomplete:
@@ -148,6 +149,7 @@ bool Http1::parse_head() {
   const int status = read_head();
   consume(scanned_);
   scanned_ = line_start_ = 0;
+  skipped_line_ = false;
   if (status != 0) {
     refuse(status);
     return false;
@@ -183,13 +185,17 @@ int Http1::read_head() {
 
   const size_t hosts = message.count(beast::field::host);
   const size_t encodings = message.count(beast::field::transfer_encoding);
+  const size_t lengths = message.count(beast::field::content_length);
   if (hosts > 1 || (hosts == 0 && !is_old_) || !read_host(request_.header("host"), request_.host)) {
     return 400;
   }
-  if (encodings > 0 && (encodings > 1 || is_old_ || parser.content_length() ||
+  // What is framed in two ways, or in one that we do not know, is read in two ways (RFC 9112 section 6.3).
+  if (encodings > 0 && (encodings > 1 || lengths > 0 || is_old_ ||
                         !equal_ignoring_case(request_.header("transfer-encoding"), "chunked"))) {
-    return 400;  // what is framed in two ways, or in one we do not know, is read in two ways (RFC 9112
-                 // section 6.3)
+    return 400;
+  }
+  if (lengths > 1 || (lengths == 1 && !parse_number(request_.header("content-length")))) {
+    return 400;  // Beast takes "3, 3" for 3
   }
   const auto target = message.target();
   if (!read_target({target.data(), target.size()}, request_)) {
@@ -360,10 +366,10 @@ void Http1::go_away() {
 HttpProgress Http1::progress() const {
   HttpProgress progress = counted_;
   using Phase = HttpProgress::Phase;
-  progress.phase = answering_           ? Phase::kAnswering
-                   : parser_ != nullptr ? Phase::kBody
-                   : buffered().empty() ? Phase::kIdle
-                                        : Phase::kHead;
+  progress.phase = answering_                             ? Phase::kAnswering
+                   : parser_ != nullptr                   ? Phase::kBody
+                   : buffered().empty() && !skipped_line_ ? Phase::kIdle
+                                                          : Phase::kHead;
   progress.is_unsent = unsent() > 0;
   progress.is_finished = finished_ && unsent() == 0;
   progress.wants_input = buffered().empty() || (!answering_ && (parser_ != nullptr || unsent() == 0));

@@ -53,6 +53,7 @@ class Http1 final : public HttpProtocol {
       0;                // input_ before this is used up: erasing the front on every read would be quadratic
   size_t scanned_ = 0;  // of buffered(), while a head comes
   size_t line_start_ = 0;           // of buffered()
+  bool skipped_line_ = false;       // before the head that comes
   std::unique_ptr<Parser> parser_;  // from a whole head to a whole body
   HttpRequest request_;
 

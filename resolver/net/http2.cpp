@@ -21,6 +21,9 @@ constexpr size_t kMostAcknowledgements = 100;  // PING and SETTINGS answers that
 // body_limit(), not by the window.
 constexpr uint32_t kStreamWindow = 256 * 1024;
 constexpr int32_t kConnectionWindow = 1024 * 1024;
+// What a refused upload may still send. A peer stops by itself when it reads the refusal; RST_STREAM right
+// behind that (RFC 9113 section 8.1 allows it) makes curl 7.88 drop the response unread.
+constexpr size_t kMostDiscarded = 1024 * 1024;
 
 nghttp2_nv header_pair(std::string_view name, std::string_view value) {
   const auto bytes = [](std::string_view text) {
@@ -56,6 +59,12 @@ struct Http2::Callbacks {
     return 0;  // Trailers are read and dropped: nothing here needs them.
   }
 
+  // nghttp2 would drop the header and let the request pass; RFC 9113 section 8.2.1 calls it malformed.
+  static int invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t, const uint8_t*,
+                            size_t, uint8_t, void*) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     const auto id = static_cast<uint32_t>(frame->hd.stream_id);
     Exchange* exchange = self(user).find(id);
@@ -80,16 +89,9 @@ struct Http2::Callbacks {
     return 0;
   }
 
-  static int frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
       ++self(user).resets_;
-    }
-    const Exchange* exchange = self(user).find(static_cast<uint32_t>(frame->hd.stream_id));
-    const bool has_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    if (exchange != nullptr && has_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
-        !exchange->is_whole) {
-      // Answered before the body was whole: the peer may stop sending it (RFC 9113 section 8.1).
-      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
     }
     return 0;
   }
@@ -115,6 +117,7 @@ nghttp2_session* Http2::Callbacks::make_session(Http2& self) {
   nghttp2_session_callbacks_new(&callbacks);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, &header);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &invalid_header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &frame_received);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &data_received);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &frame_sent);
@@ -248,6 +251,11 @@ int Http2::head_status(Exchange& exchange) {
 void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
   counted_.body_bytes += bytes.size();
   if (exchange.is_refused) {
+    exchange.discarded += bytes.size();
+    if (exchange.discarded > kMostDiscarded) {
+      nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<int32_t>(id),
+                                NGHTTP2_NO_ERROR);
+    }
     return;
   }
   if (exchange.request.body.size() + bytes.size() > exchange.body_limit) {
