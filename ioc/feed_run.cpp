@@ -34,8 +34,10 @@ Action action_for(const Indicator& indicator, const FeedSettings& feed, int conf
   return indicator.action.value_or(feed.action);
 }
 
-bool is_allow(const RunRecord& record) noexcept {
-  return record.action == Action::kAllow;
+// What makes two entries of one name the same one. Exceptions for several clients stay apart: source_ref holds whom.
+auto identity_of(const RunRecord& record) noexcept {
+  const bool is_allow = record.action == Action::kAllow;
+  return std::tuple(record.scope, is_allow, is_allow ? record.source_ref : 0);
 }
 
 }  // namespace
@@ -158,12 +160,11 @@ void FeedRun::drop_repeated_names() {
     if (kept == 0 || !std::ranges::equal(key, this->key(kept - 1))) {
       group = kept;
     }
-    const auto same = std::find_if(entries_.begin() + static_cast<ptrdiff_t>(group),
-                                   entries_.begin() + static_cast<ptrdiff_t>(kept), [&](const Entry& other) {
-                                     const RunRecord& a = records_[entry.record];
-                                     const RunRecord& b = records_[other.record];
-                                     return a.scope == b.scope && is_allow(a) == is_allow(b);
-                                   });
+    const auto same =
+        std::find_if(entries_.begin() + static_cast<ptrdiff_t>(group),
+                     entries_.begin() + static_cast<ptrdiff_t>(kept), [&](const Entry& other) {
+                       return identity_of(records_[entry.record]) == identity_of(records_[other.record]);
+                     });
     if (same == entries_.begin() + static_cast<ptrdiff_t>(kept)) {
       entries_[kept++] = entry;
     } else if (replaces(entry.record, same->record)) {
@@ -176,7 +177,7 @@ void FeedRun::drop_repeated_names() {
 void FeedRun::drop_repeated_blocks() {
   const auto order = [&](const Block& block) {
     return std::tuple(!block.prefix.address.is_v4(), number_of(block.prefix.address), block.prefix.length,
-                      is_allow(records_[block.record]));
+                      identity_of(records_[block.record]));
   };
   std::stable_sort(blocks_.begin(), blocks_.end(),
                    [&](const Block& a, const Block& b) { return order(a) < order(b); });

@@ -268,7 +268,7 @@ class Builder {
       addresses.add(prefixes_[i], numbers.addresses[i]);
     }
     addresses.finish(out);
-    return {std::move(out).finish(), std::move(differences_)};
+    return {std::move(out).finish(), std::move(differences_), name_entries_, prefixes_.size()};
   }
 
  private:

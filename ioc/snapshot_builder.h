@@ -29,6 +29,8 @@ struct FeedDifference {
 struct BuiltSnapshot {
   std::vector<uint8_t> image;
   std::vector<FeedDifference> differences;  // one for each part
+  uint64_t names = 0;
+  uint64_t addresses = 0;
 };
 
 // `base` may be null. Feeds of the base that are in no part are gone. `hash_seed`: unpredictable.

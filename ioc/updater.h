@@ -62,7 +62,8 @@ class Updater {
   void add_exception(ExceptionSettings exception, std::string who, Done done);
   void remove_exception(std::string name, std::string who, Done done);
   void rollback(uint64_t generation, std::string who, Done done);
-  void refresh(std::string feed, Done done);  // fetch now; "" for every feed that can be fetched
+  // Looks at a file now; a download has only begun when `done` is called.
+  void refresh(std::string feed, Done done);
   void reload(IocSettings settings,
               Done done = {});  // SIGHUP: new settings, every file and URL looked at again
 

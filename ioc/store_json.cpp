@@ -1,0 +1,193 @@
+#include "ioc/store_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace cenote {
+namespace {
+
+using Json = nlohmann::json;
+constexpr int kVersion = 1;
+
+Json json_of(const StoredFeed& feed) {
+  return {{"content", feed.content},
+          {"format", feed.format},
+          {"patch", feed.patch},
+          {"rejects", feed.rejects},
+          {"settings", feed.settings},
+          {"version", feed.version},
+          {"who", feed.who},
+          {"changed", feed.changed.time_since_epoch().count()},
+          {"generation", feed.generation},
+          {"rejected", feed.rejected},
+          {"held", feed.held}};
+}
+
+WallTime time_of(const Json& json) {
+  return WallTime(milliseconds(json.get<int64_t>()));
+}
+std::optional<WallTime> optional_time(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional(time_of(json));
+}
+Json json_of(const std::optional<WallTime>& time) {
+  return time ? Json(time->time_since_epoch().count()) : Json(nullptr);
+}
+
+StoredFeed feed_from(const Json& json) {
+  StoredFeed feed;
+  feed.content = json.at("content");
+  feed.format = json.at("format");
+  feed.patch = json.at("patch");
+  feed.rejects = json.at("rejects");
+  feed.settings = json.at("settings");
+  feed.version = json.at("version");
+  feed.who = json.at("who");
+  feed.changed = time_of(json.at("changed"));
+  feed.generation = json.at("generation");
+  feed.rejected = json.at("rejected");
+  feed.held = json.at("held");
+  return feed;
+}
+
+Json json_of(const SingleIndicator& single) {
+  return {{"feed", single.feed},     {"name", single.name},
+          {"exact", single.exact},   {"category", single.category},
+          {"reason", single.reason}, {"until", json_of(single.until)},
+          {"who", single.who},       {"added", single.added.time_since_epoch().count()}};
+}
+
+SingleIndicator single_from(const Json& json) {
+  SingleIndicator single;
+  single.feed = json.at("feed");
+  single.name = json.at("name");
+  single.exact = json.at("exact");
+  single.category = json.at("category");
+  single.reason = json.at("reason");
+  single.until = optional_time(json.at("until"));
+  single.who = json.at("who");
+  single.added = time_of(json.at("added"));
+  return single;
+}
+
+Json json_of(const ExceptionRecord& record) {
+  return {{"name", record.exception.name},
+          {"exact", record.exception.exact},
+          {"reason", record.exception.reason},
+          {"until", json_of(record.exception.until)},
+          {"client", record.exception.client},
+          {"who", record.who},
+          {"added", record.added.time_since_epoch().count()}};
+}
+
+ExceptionRecord exception_from(const Json& json) {
+  ExceptionRecord record;
+  record.exception.name = json.at("name");
+  record.exception.exact = json.at("exact");
+  record.exception.reason = json.at("reason");
+  record.exception.until = optional_time(json.at("until"));
+  record.exception.client = json.at("client");
+  record.who = json.at("who");
+  record.added = time_of(json.at("added"));
+  return record;
+}
+
+Json json_of(const StoredGeneration& generation) {
+  Json feeds = Json::object();
+  for (const auto& [name, feed] : generation.feeds) {
+    feeds[name] = json_of(feed);
+  }
+  Json singles = Json::array();
+  for (const SingleIndicator& single : generation.singles) {
+    singles.push_back(json_of(single));
+  }
+  Json exceptions = Json::array();
+  for (const ExceptionRecord& exception : generation.exceptions) {
+    exceptions.push_back(json_of(exception));
+  }
+  return {{"number", generation.number},
+          {"made", generation.made.time_since_epoch().count()},
+          {"what", generation.what},
+          {"who", generation.who},
+          {"names", generation.names},
+          {"addresses", generation.addresses},
+          {"exceptions_settings", generation.exceptions_settings},
+          {"feeds", std::move(feeds)},
+          {"singles", std::move(singles)},
+          {"exceptions", std::move(exceptions)}};
+}
+
+StoredGeneration generation_from(const Json& json) {
+  StoredGeneration generation;
+  generation.number = json.at("number");
+  generation.made = time_of(json.at("made"));
+  generation.what = json.at("what");
+  generation.who = json.at("who");
+  generation.names = json.at("names");
+  generation.addresses = json.at("addresses");
+  generation.exceptions_settings = json.at("exceptions_settings");
+  for (const auto& [name, feed] : json.at("feeds").items()) {
+    generation.feeds[name] = feed_from(feed);
+  }
+  for (const Json& single : json.at("singles")) {
+    generation.singles.push_back(single_from(single));
+  }
+  for (const Json& exception : json.at("exceptions")) {
+    generation.exceptions.push_back(exception_from(exception));
+  }
+  return generation;
+}
+
+// Texts from outside may hold any bytes.
+std::string dump(const Json& json) {
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string write_manifest(const std::vector<StoredGeneration>& generations) {
+  Json all = Json::array();
+  for (const StoredGeneration& generation : generations) {
+    all.push_back(json_of(generation));
+  }
+  return dump({{"version", kVersion}, {"generations", std::move(all)}});
+}
+
+Result<std::vector<StoredGeneration>> read_manifest(std::string_view text) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("version") != kVersion) {
+      return fail("manifest version {}, this program reads {}", json.at("version").dump(), kVersion);
+    }
+    std::vector<StoredGeneration> generations;
+    for (const Json& generation : json.at("generations")) {
+      generations.push_back(generation_from(generation));
+    }
+    if (generations.empty()) {
+      return fail("no generation in it");
+    }
+    return generations;
+  } catch (const Json::exception& error) {
+    return fail("{}", error.what());
+  }
+}
+
+std::string write_rejects(const std::vector<RejectRow>& rows) {
+  Json json = Json::array();
+  for (const RejectRow& row : rows) {
+    json.push_back({{"line", row.line}, {"text", row.text}, {"reason", row.reason}, {"held", row.held}});
+  }
+  return dump(json);
+}
+
+std::vector<RejectRow> read_rejects(std::string_view text) {
+  std::vector<RejectRow> rows;
+  try {
+    for (const Json& json : Json::parse(text)) {
+      rows.push_back({json.at("line"), json.at("text"), json.at("reason"), json.at("held")});
+    }
+  } catch (const Json::exception&) {
+    rows.clear();
+  }
+  return rows;
+}
+
+}  // namespace cenote

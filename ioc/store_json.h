@@ -1,0 +1,18 @@
+// The manifest as text and back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ioc/store.h"
+
+namespace cenote {
+
+std::string write_manifest(const std::vector<StoredGeneration>& generations);
+// An error where it is no manifest of ours: damaged, or of another version.
+Result<std::vector<StoredGeneration>> read_manifest(std::string_view text);
+
+std::string write_rejects(const std::vector<RejectRow>& rows);
+std::vector<RejectRow> read_rejects(std::string_view text);  // empty where it is damaged
+
+}  // namespace cenote

@@ -1,0 +1,162 @@
+#include "ioc/updater.h"
+
+#include <sys/resource.h>
+
+#include <unistd.h>
+
+#include "ioc/updater_work.h"
+#include "resolver/base/log.h"
+
+namespace cenote {
+
+// The way of a feed, from what came to what is in force. Nothing changes before the commit; after it the
+// change outlives any crash; only then does anybody see it.
+ChangeResult Updater::Work::enforce(Change change) {
+  change.next.number = store_->current().number + 1;
+  change.next.made = wall_now();
+  Compiled compiled;
+  if (Result<void> parsed = compile(change, compiled); !parsed) {
+    return refused(parsed.error().message);
+  }
+  if (Result<void> allowed = guard(change, compiled); !allowed) {
+    return refused(allowed.error().message);
+  }
+  const FeedRun exceptions = change.exceptions ? compile_exceptions(all_exceptions(change.next)) : FeedRun{};
+  const BuiltSnapshot built = build(change, compiled, change.exceptions ? &exceptions : nullptr);
+  const ChangeResult result = summary(change, compiled, built);
+  if (change.dry_run) {
+    return result;
+  }
+  if (Result<void> kept = keep(change, compiled, built); !kept) {
+    return refused(kept.error().message);
+  }
+  auto snapshot = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
+  if (!snapshot) {
+    return refused(snapshot.error().message);
+  }
+  publish(std::move(*snapshot));
+  return result;
+}
+
+// Before anything is served: the last snapshot as it is when nothing changed meanwhile, else a new one.
+Result<void> Updater::Work::load() {
+  auto store = Store::open(settings_.state_dir);
+  if (!store) {
+    return store.error();
+  }
+  store_ = std::move(*store);
+  auto last = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
+  if (last && (*last)->generation() == store_->current().number) {
+    publish(std::move(*last));
+  } else if (store_->current().number != 0) {
+    log::warn("{}; it is made again from the feeds",
+              last ? "the snapshot is of another generation" : last.error().message);
+  }
+  Change change = begin("start", "cenote");
+  mark_changed_settings(change);
+  for (const FeedSettings& feed : settings_.feeds) {
+    if (is_file_source(feed)) {
+      if (auto taken = take_file(feed, change); !taken) {
+        note_failure(feed.name, taken.error().message);
+      }
+    }
+  }
+  if (!snapshot_ || !change.feeds.empty() || change.exceptions ||
+      change.next.feeds != store_->current().feeds) {
+    if (const ChangeResult done = enforce(std::move(change)); !done.accepted) {
+      return fail("{}", done.error);
+    }
+  }
+  refresh_views();
+  return {};
+}
+
+// The updater's thread: jobs in the order in which they came, and between them a look at the sources.
+void Updater::Work::run() {
+  constexpr milliseconds kLookEvery{250};  // a changed file is to be enforced within a second
+  constexpr int kBehindServing = 5;
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBehindServing));
+  while (!stopping_) {
+    if (auto job = jobs_->take(next_look_)) {
+      (*job)();
+    }
+    if (mono_now() >= next_look_ && !stopping_) {
+      look_at_files();
+      start_due_fetches();
+      next_look_ = mono_now() + kLookEvery;
+    }
+  }
+}
+
+Updater::Updater(IocSettings settings, Publish publish)
+    : work_(std::make_unique<Work>(std::move(settings), std::move(publish))) {}
+Updater::~Updater() {
+  stop();
+}
+
+Result<void> Updater::load() {
+  return work_->load();
+}
+void Updater::start() {
+  work_->start();
+}
+void Updater::stop() {
+  work_->stop();
+}
+
+void Updater::push(PushRequest request, Done done) {
+  work_->post([this, request = std::move(request)] { return work_->push(request); }, std::move(done));
+}
+void Updater::patch(PatchRequest request, Done done) {
+  work_->post([this, request = std::move(request)] { return work_->patch(request); }, std::move(done));
+}
+void Updater::add_indicator(SingleIndicator indicator, Done done) {
+  work_->post([this, indicator = std::move(indicator)] { return work_->add_indicator(indicator); },
+              std::move(done));
+}
+void Updater::remove_indicator(std::string feed, std::string name, std::string who, Done done) {
+  work_->post([this, feed = std::move(feed), name = std::move(name),
+               who = std::move(who)] { return work_->remove_indicator(feed, name, who); },
+              std::move(done));
+}
+void Updater::add_exception(ExceptionSettings exception, std::string who, Done done) {
+  work_->post([this, exception = std::move(exception),
+               who = std::move(who)] { return work_->add_exception(exception, who); },
+              std::move(done));
+}
+void Updater::remove_exception(std::string name, std::string who, Done done) {
+  work_->post(
+      [this, name = std::move(name), who = std::move(who)] { return work_->remove_exception(name, who); },
+      std::move(done));
+}
+void Updater::rollback(uint64_t generation, std::string who, Done done) {
+  work_->post([this, generation, who = std::move(who)] { return work_->rollback(generation, who); },
+              std::move(done));
+}
+void Updater::refresh(std::string feed, Done done) {
+  work_->post([this, feed = std::move(feed)] { return work_->refresh(feed); }, std::move(done));
+}
+void Updater::reload(IocSettings settings, Done done) {
+  work_->post([this, settings = std::move(settings)] { return work_->reload(settings); }, std::move(done));
+}
+
+std::vector<FeedStatus> Updater::feeds() const {
+  return work_->view(&Work::Views::feeds);
+}
+std::vector<RejectRow> Updater::rejects(const std::string& feed) const {
+  return work_->rejects(feed);
+}
+std::vector<GenerationRecord> Updater::generations() const {
+  return work_->view(&Work::Views::generations);
+}
+std::vector<ExceptionRecord> Updater::exceptions() const {
+  return work_->view(&Work::Views::exceptions);
+}
+std::vector<SingleIndicator> Updater::indicators() const {
+  return work_->view(&Work::Views::singles);
+}
+uint64_t Updater::generation() const {
+  return work_->view(&Work::Views::generation);
+}
+
+}  // namespace cenote

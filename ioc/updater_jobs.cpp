@@ -1,0 +1,307 @@
+#include <algorithm>
+
+#include "ioc/updater_work.h"
+#include "resolver/base/log.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+
+Updater::Work::Work(IocSettings settings, Publish publish) : publish_(std::move(publish)) {
+  adopt_settings(std::move(settings));
+}
+
+Updater::Work::~Work() {
+  snapshot_.reset();
+}
+
+void Updater::Work::adopt_settings(IocSettings settings) {
+  settings_ = std::move(settings);
+  protect_.clear();
+  for (const std::string& text : settings_.protect) {
+    if (const auto name = Name::from_text(text)) {
+      protect_.push_back(*name);
+    } else {
+      log::error("protect: {} is no name", printable(text));
+    }
+  }
+}
+
+void Updater::Work::start() {
+  thread_ = std::thread([this] { run(); });
+  fetcher_ = std::thread([this] {
+    while (!stopping_) {
+      if (auto job = fetches_.take(mono_now() + seconds(60))) {
+        (*job)();
+      }
+    }
+  });
+}
+
+void Updater::Work::stop() {
+  if (stopping_.exchange(true)) {
+    return;
+  }
+  static_cast<void>(fetches_.close());
+  std::deque<JobQueue::Job> left = jobs_->close();
+  for (std::thread* thread : {&thread_, &fetcher_}) {
+    if (thread->joinable()) {
+      thread->join();
+    }
+  }
+  for (JobQueue::Job& job : left) {
+    job();  // answers that it was not done
+  }
+}
+
+void Updater::Work::post(std::function<ChangeResult()> job, Done done) {
+  JobQueue::Job run = [this, job = std::move(job), done = std::move(done)] {
+    ChangeResult result = stopping_ ? refused("stopping") : job();
+    if (done) {
+      done(std::move(result));
+    }
+  };
+  if (!jobs_->post(run)) {
+    run();
+  }
+}
+
+Change Updater::Work::begin(std::string what, std::string who) const {
+  Change change;
+  change.next = store_->current();
+  change.next.what = std::move(what);
+  change.next.who = std::move(who);
+  return change;
+}
+
+const FeedSettings* Updater::Work::feed_named(std::string_view name) const {
+  const auto found = std::find_if(settings_.feeds.begin(), settings_.feeds.end(),
+                                  [&](const FeedSettings& feed) { return feed.name == name; });
+  return found == settings_.feeds.end() ? nullptr : &*found;
+}
+
+std::vector<ExceptionSettings> Updater::Work::all_exceptions(const StoredGeneration& of) const {
+  std::vector<ExceptionSettings> all = settings_.exceptions;
+  for (const ExceptionRecord& record : of.exceptions) {
+    all.push_back(record.exception);
+  }
+  return all;
+}
+
+ChangeResult Updater::Work::refused(std::string error) const {
+  ChangeResult result;
+  result.error = std::move(error);
+  result.generation = view(&Views::generation);
+  return result;
+}
+
+ChangeResult Updater::Work::push(PushRequest request) {
+  if (feed_named(request.feed) == nullptr) {
+    return refused(fmt::format("no feed is named {}", printable(request.feed)));
+  }
+  Change change = begin("push " + request.feed, request.who);
+  StoredFeed& stored = change.next.feeds[request.feed];
+  stored.format = request.format;
+  stored.patch.clear();
+  stored.who = request.who;
+  change.subject = request.feed;
+  change.feeds = {request.feed};
+  change.bodies[request.feed] = std::move(request.body);
+  change.dry_run = request.dry_run;
+  ChangeResult result = enforce(std::move(change));
+  return request.dry_run ? result : settle(request.feed, std::move(result));
+}
+
+ChangeResult Updater::Work::patch(PatchRequest request) {
+  if (feed_named(request.feed) == nullptr) {
+    return refused(fmt::format("no feed is named {}", printable(request.feed)));
+  }
+  Change change = begin("patch " + request.feed, request.who);
+  StoredFeed& stored = change.next.feeds[request.feed];
+  std::vector<PatchStep> steps;
+  if (!stored.patch.empty()) {
+    auto before = store_->content(stored.patch);
+    if (!before) {
+      return refused(before.error().message);
+    }
+    steps = read_patch(*before);
+  }
+  for (std::string& text : request.remove) {
+    auto canonical = canonical_indicator(text, true, {});
+    if (!canonical) {
+      return refused(canonical.error().message);
+    }
+    steps.push_back({false, std::move(*canonical)});
+  }
+  for (std::string& text : request.add) {
+    steps.push_back({true, std::move(text)});
+  }
+  auto patch = store_->put_content(write_patch(steps));
+  if (!patch) {
+    return refused(patch.error().message);
+  }
+  stored.patch = *patch;
+  stored.who = request.who;
+  change.subject = request.feed;
+  change.feeds = {request.feed};
+  return settle(request.feed, enforce(std::move(change)));
+}
+
+ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
+  if (feed_named(indicator.feed) == nullptr) {
+    return refused(fmt::format("no feed is named {}", printable(indicator.feed)));
+  }
+  auto canonical = canonical_indicator(indicator.name, indicator.exact, protect_);
+  if (!canonical) {
+    return refused(canonical.error().message);
+  }
+  indicator.name = *canonical;
+  indicator.added = wall_now();
+  Change change = begin("add " + indicator.name + " to " + indicator.feed, indicator.who);
+  std::erase_if(change.next.singles, [&](const SingleIndicator& other) {
+    return other.feed == indicator.feed && other.name == indicator.name && other.exact == indicator.exact;
+  });
+  change.subject = indicator.feed;
+  change.feeds = {indicator.feed};
+  change.next.singles.push_back(std::move(indicator));
+  return enforce(std::move(change));
+}
+
+ChangeResult Updater::Work::remove_indicator(const std::string& feed, const std::string& name,
+                                             const std::string& who) {
+  auto canonical = canonical_indicator(name, true, {});
+  if (!canonical) {
+    return refused(canonical.error().message);
+  }
+  Change change = begin("remove " + *canonical + " from " + feed, who);
+  const size_t removed = std::erase_if(change.next.singles, [&](const SingleIndicator& single) {
+    return single.feed == feed && single.name == *canonical;
+  });
+  if (removed == 0) {
+    PatchRequest patch_request;
+    patch_request.feed = feed;
+    patch_request.remove = {*canonical};
+    patch_request.who = who;
+    ChangeResult result = patch(std::move(patch_request));
+    if (result.accepted && result.removed == 0) {
+      result.accepted = false;
+      result.error = fmt::format("{} does not list {}", feed, *canonical);
+    }
+    return result;
+  }
+  change.subject = feed;
+  change.feeds = {feed};
+  return enforce(std::move(change));
+}
+
+ChangeResult Updater::Work::add_exception(ExceptionSettings exception, const std::string& who) {
+  const auto name = Name::from_text(exception.name);
+  if (!name && !Prefix::from_text(exception.name)) {
+    return refused(fmt::format("{} is neither a name nor an address", printable(exception.name)));
+  }
+  if (!exception.client.empty() && !Prefix::from_text(exception.client)) {
+    return refused(fmt::format("{} is no address or network", printable(exception.client)));
+  }
+  if (const auto prefix = Prefix::from_text(exception.name)) {
+    exception.name = prefix->to_text();
+  } else {
+    exception.name = name->to_text();
+  }
+  Change change = begin("allow " + exception.name, who);
+  std::erase_if(change.next.exceptions, [&](const ExceptionRecord& other) {
+    return other.exception.name == exception.name && other.exception.exact == exception.exact &&
+           other.exception.client == exception.client;
+  });
+  change.next.exceptions.push_back({std::move(exception), who, wall_now()});
+  change.subject = kExceptionsFeed;
+  change.exceptions = true;
+  return enforce(std::move(change));
+}
+
+ChangeResult Updater::Work::remove_exception(const std::string& name, const std::string& who) {
+  const auto read = Name::from_text(name);
+  const std::string canonical = read && !Prefix::from_text(name) ? read->to_text() : name;
+  Change change = begin("end of exception " + canonical, who);
+  const size_t removed = std::erase_if(change.next.exceptions, [&](const ExceptionRecord& other) {
+    return other.exception.name == canonical;
+  });
+  if (removed == 0) {
+    return refused(fmt::format("no exception for {} was added here", printable(name)));
+  }
+  change.subject = kExceptionsFeed;
+  change.exceptions = true;
+  return enforce(std::move(change));
+}
+
+ChangeResult Updater::Work::rollback(uint64_t generation, const std::string& who) {
+  const auto& all = store_->generations();
+  const auto target = std::find_if(all.begin(), all.end(),
+                                   [&](const StoredGeneration& each) { return each.number == generation; });
+  if (target == all.end()) {
+    return refused(fmt::format("generation {} is not kept", generation));
+  }
+  Change change = begin(fmt::format("rollback to {}", generation), who);
+  const StoredGeneration before = change.next;
+  change.next.feeds = target->feeds;
+  change.next.singles = target->singles;
+  change.next.exceptions = target->exceptions;
+  change.exceptions = true;
+  for (const FeedSettings& feed : settings_.feeds) {
+    const auto now = before.feeds.find(feed.name);
+    StoredFeed& then = change.next.feeds[feed.name];
+    if (now != before.feeds.end()) {
+      then.version = now->second.version;  // the source is not looked at again before it changes again
+    }
+    change.feeds.insert(feed.name);
+  }
+  return enforce(std::move(change));
+}
+
+ChangeResult Updater::Work::refresh(const std::string& feed) {
+  const FeedSettings* settings = feed_named(feed);
+  if (settings == nullptr) {
+    return refused(fmt::format("no feed is named {}", printable(feed)));
+  }
+  if (is_url_source(*settings)) {
+    start_fetch(*settings);
+    ChangeResult begun = refused("");
+    begun.accepted = true;
+    return begun;
+  }
+  if (!is_file_source(*settings)) {
+    return refused(fmt::format("{} comes by push only", feed));
+  }
+  attempts_[feed].looked_at.reset();
+  look_at_files();
+  ChangeResult result = refused(attempts_[feed].last_error);
+  result.accepted = result.error.empty();
+  return result;
+}
+
+ChangeResult Updater::Work::reload(IocSettings settings) {
+  if (settings.state_dir != settings_.state_dir) {
+    log::warn("state_dir changes only with a restart");
+    settings.state_dir = settings_.state_dir;
+  }
+  adopt_settings(std::move(settings));
+  Change change = begin("reload", "cenote");
+  mark_changed_settings(change);
+  for (const FeedSettings& feed : settings_.feeds) {
+    FeedAttempts& attempts = attempts_[feed.name];
+    attempts.next_fetch = {};
+    attempts.looked_at.reset();
+    if (is_file_source(feed)) {
+      if (auto taken = take_file(feed, change); !taken) {
+        note_failure(feed.name, taken.error().message);
+      }
+    }
+  }
+  if (change.feeds.empty() && !change.exceptions && change.next.feeds == store_->current().feeds) {
+    refresh_views();
+    ChangeResult unchanged = refused("");
+    unchanged.accepted = true;
+    return unchanged;
+  }
+  return enforce(std::move(change));
+}
+
+}  // namespace cenote

@@ -1,0 +1,212 @@
+#include <filesystem>
+
+#include <sys/stat.h>
+
+#include <xxhash.h>
+
+#include "ioc/durable_file.h"
+#include "ioc/updater_work.h"
+#include "resolver/base/log.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+constexpr std::string_view kFile = "file:";
+constexpr uint64_t kMostFileBytes = uint64_t{1} << 30;
+constexpr milliseconds kRetryAfter{
+    60'000};  // after a failed download, when the feed's own interval is longer
+
+std::string path_of(const FeedSettings& feed, const std::string& base) {
+  return (std::filesystem::path(base) / feed.source.substr(kFile.size())).string();
+}
+
+// Changes whenever the file does; empty when there is none.
+std::string version_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return {};
+  }
+  return fmt::format("file {}.{:09} {} {}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size,
+                     status.st_ino);
+}
+
+}  // namespace
+
+bool is_file_source(const FeedSettings& feed) {
+  return feed.source.starts_with(kFile);
+}
+bool is_url_source(const FeedSettings& feed) {
+  return feed.source.starts_with("https://") || feed.source.starts_with("http://");
+}
+
+std::string fingerprint_of(const FeedSettings& feed, const std::vector<std::string>& protect) {
+  std::string all =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n", feed.format, feed.category, static_cast<int>(feed.action),
+                  feed.confidence, feed.min_confidence, feed.threat);
+  for (const auto& [key, value] : feed.options) {
+    all += key + '=' + value + '\n';
+  }
+  for (const std::string& name : protect) {
+    all += name + '\n';
+  }
+  return fmt::format("{:016x}", XXH3_64bits(all.data(), all.size()));
+}
+
+std::string fingerprint_of(const std::vector<ExceptionSettings>& exceptions) {
+  std::string all;
+  for (const ExceptionSettings& exception : exceptions) {
+    all += fmt::format("{}\n{}\n{}\n{}\n{}\n", exception.name, exception.exact, exception.reason,
+                       exception.until ? exception.until->time_since_epoch().count() : -1, exception.client);
+  }
+  return fmt::format("{:016x}", XXH3_64bits(all.data(), all.size()));
+}
+
+void Updater::Work::note_failure(const std::string& feed, const std::string& error) {
+  FeedAttempts& attempts = attempts_[feed];
+  attempts.last_attempt = wall_now();
+  if (attempts.last_error != error) {
+    log::error("feed {}: {}", feed, printable(error));  // once, not at every look
+  }
+  attempts.last_error = error;
+}
+
+void Updater::Work::note_success(const std::string& feed) {
+  FeedAttempts& attempts = attempts_[feed];
+  attempts.last_attempt = attempts.last_success = wall_now();
+  attempts.last_error.clear();
+}
+
+ChangeResult Updater::Work::settle(const std::string& feed, ChangeResult result) {
+  if (result.accepted) {
+    note_success(feed);
+    log::info("feed {}: generation {}: {} added, {} removed, {} unchanged, {} rejected, {} held", feed,
+              result.generation, result.added, result.removed, result.unchanged, result.rejected,
+              result.held);
+  } else {
+    note_failure(feed, result.error);
+  }
+  refresh_views();
+  return result;
+}
+
+// Puts the file's content into the change when it is another than what is in force.
+Result<bool> Updater::Work::take_file(const FeedSettings& feed, Change& change) {
+  const std::string path = path_of(feed, settings_.base_dir);
+  const std::string version = version_of(path);
+  attempts_[feed.name].looked_at = version;
+  const auto found = change.next.feeds.find(feed.name);
+  const StoredFeed before = found == change.next.feeds.end() ? StoredFeed{} : found->second;
+  if (!version.empty() && before.version == version && !before.content.empty()) {
+    return false;
+  }
+  auto body = read_whole_file(path, kMostFileBytes);
+  if (!body) {
+    return body.error();
+  }
+  if (Store::content_id(*body) == before.content && before.patch.empty() && before.format.empty()) {
+    note_success(feed.name);
+    return false;
+  }
+  StoredFeed& stored = change.next.feeds[feed.name];
+  stored.version = version;
+  stored.format.clear();
+  stored.patch.clear();
+  stored.who = feed.source;
+  change.feeds.insert(feed.name);
+  change.bodies[feed.name] = std::move(*body);
+  return true;
+}
+
+void Updater::Work::look_at_files() {
+  const std::vector<FeedSettings> feeds = settings_.feeds;
+  for (const FeedSettings& feed : feeds) {
+    if (!is_file_source(feed) ||
+        version_of(path_of(feed, settings_.base_dir)) == attempts_[feed.name].looked_at) {
+      continue;
+    }
+    Change change = begin("file " + feed.name, feed.source);
+    change.subject = feed.name;
+    auto taken = take_file(feed, change);
+    if (!taken) {
+      note_failure(feed.name, taken.error().message);
+      refresh_views();
+    } else if (*taken) {
+      settle(feed.name, enforce(std::move(change)));
+    } else {
+      refresh_views();
+    }
+  }
+}
+
+void Updater::Work::start_due_fetches() {
+  for (const FeedSettings& feed : settings_.feeds) {
+    if (is_url_source(feed) && attempts_[feed.name].next_fetch <= mono_now()) {
+      start_fetch(feed);
+    }
+  }
+}
+
+void Updater::Work::start_fetch(const FeedSettings& feed) {
+  FeedAttempts& attempts = attempts_[feed.name];
+  attempts.next_fetch = mono_now() + feed.refresh;
+  if (attempts.is_fetching) {
+    return;
+  }
+  FetchRequest request;
+  request.url = feed.source;
+  const auto stored = store_->current().feeds.find(feed.name);
+  if (stored != store_->current().feeds.end() && !stored->second.content.empty()) {
+    request.version = stored->second.version;
+  }
+  attempts.is_fetching = fetches_.post([this, request, name = feed.name] {
+    auto fetched = std::make_shared<Result<Fetched>>(fetch(request, stopping_));
+    jobs_->post([this, name, url = request.url, fetched] { finish_fetch(name, url, std::move(*fetched)); });
+  });
+}
+
+void Updater::Work::finish_fetch(const std::string& name, const std::string& source,
+                                 Result<Fetched> fetched) {
+  FeedAttempts& attempts = attempts_[name];
+  attempts.is_fetching = false;
+  const FeedSettings* feed = feed_named(name);
+  if (stopping_ || feed == nullptr || feed->source != source) {
+    return;  // the configuration changed meanwhile
+  }
+  if (!fetched) {
+    attempts.next_fetch = mono_now() + std::min(feed->refresh, kRetryAfter);
+    note_failure(name, fetched.error().message);
+    refresh_views();
+    return;
+  }
+  Change change = begin("fetch " + name, source);
+  StoredFeed& stored = change.next.feeds[name];
+  if (fetched->is_unchanged || Store::content_id(fetched->body) == stored.content) {
+    note_success(name);
+    refresh_views();
+    return;
+  }
+  stored.version = fetched->version;
+  stored.format.clear();
+  stored.patch.clear();
+  stored.who = source;
+  change.subject = name;
+  change.feeds = {name};
+  change.bodies[name] = std::move(fetched->body);
+  settle(name, enforce(std::move(change)));
+}
+
+// What must be compiled again because the configuration says something else than when it was.
+void Updater::Work::mark_changed_settings(Change& change) const {
+  std::erase_if(change.next.feeds, [&](const auto& stored) { return feed_named(stored.first) == nullptr; });
+  for (const FeedSettings& feed : settings_.feeds) {
+    const auto stored = change.next.feeds.find(feed.name);
+    const bool has_any = stored != change.next.feeds.end() && !stored->second.settings.empty();
+    if (has_any && (!snapshot_ || stored->second.settings != fingerprint_of(feed, settings_.protect))) {
+      change.feeds.insert(feed.name);
+    }
+  }
+  change.exceptions = !snapshot_ || change.next.exceptions_settings != fingerprint_of(settings_.exceptions);
+}
+
+}  // namespace cenote

@@ -1,0 +1,144 @@
+// The inside of Updater: its state, and the steps of the way that updater.cpp strings together. For
+// ioc/updater*.cpp alone.
+//
+// Threads: the updater's, but for `views`, which any thread may read.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ioc/compiled_snapshot.h"
+#include "ioc/feed_compiler.h"
+#include "ioc/fetch.h"
+#include "ioc/job_queue.h"
+#include "ioc/snapshot_builder.h"
+#include "ioc/store.h"
+#include "ioc/updater.h"
+#include "resolver/base/random.h"
+
+namespace cenote {
+
+// What is to change: the next generation's inputs, and which feeds must be compiled anew for it.
+struct Change {
+  StoredGeneration next;                      // number and counts are filled in on the way
+  std::string subject;                        // the feed that was asked to change; empty: none in particular
+  std::set<std::string> feeds;                // to be compiled
+  std::map<std::string, std::string> bodies;  // new contents, not yet stored
+  bool exceptions = false;                    // to be compiled
+  bool dry_run = false;
+};
+
+// What a feed's attempts came to, beside what the store keeps.
+struct FeedAttempts {
+  std::optional<WallTime> last_success;
+  std::optional<WallTime> last_attempt;
+  std::string last_error;
+  std::optional<std::string> looked_at;  // version of the file that was last tried, good or bad
+  MonoTime next_fetch{};
+  bool is_fetching = false;
+};
+
+class Updater::Work {
+ public:
+  Work(IocSettings settings, Publish publish);
+  ~Work();
+
+  // The three below are the way of a feed: updater.cpp.
+  Result<void> load();
+  ChangeResult enforce(Change change);
+  void run();
+
+  void start();
+  void stop();
+  // Runs on the updater's thread; when that has stopped, `done` gets an error at once.
+  void post(std::function<ChangeResult()> job, Done done);
+
+  // One job each: updater_jobs.cpp.
+  ChangeResult push(PushRequest request);
+  ChangeResult patch(PatchRequest request);
+  ChangeResult add_indicator(SingleIndicator indicator);
+  ChangeResult remove_indicator(const std::string& feed, const std::string& name, const std::string& who);
+  ChangeResult add_exception(ExceptionSettings exception, const std::string& who);
+  ChangeResult remove_exception(const std::string& name, const std::string& who);
+  ChangeResult rollback(uint64_t generation, const std::string& who);
+  ChangeResult refresh(const std::string& feed);
+  ChangeResult reload(IocSettings settings);
+
+  // What any thread may read.
+  struct Views {
+    std::vector<FeedStatus> feeds;
+    std::map<std::string, std::vector<RejectRow>> rejects;
+    std::vector<GenerationRecord> generations;
+    std::vector<ExceptionRecord> exceptions;
+    std::vector<SingleIndicator> singles;
+    uint64_t generation = 0;
+  };
+  template <typename T>
+  T view(T Views::*member) const {
+    const std::lock_guard lock(views_mutex_);
+    return views_.*member;
+  }
+  std::vector<RejectRow> rejects(const std::string& feed) const;
+
+ private:
+  using Compiled = std::map<std::string, CompiledFeed>;
+
+  // Steps of enforce(): updater_steps.cpp.
+  Result<void> compile(Change& change, Compiled& out);
+  Result<CompiledFeed> compile_one(const Change& change, const FeedSettings& feed);
+  Result<void> guard(const Change& change, const Compiled& compiled) const;
+  BuiltSnapshot build(const Change& change, const Compiled& compiled, const FeedRun* exceptions);
+  Result<void> keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built);
+  void publish(std::unique_ptr<const CompiledSnapshot> snapshot);
+  [[nodiscard]] ChangeResult summary(const Change& change, const Compiled& compiled,
+                                     const BuiltSnapshot& built) const;
+  void refresh_views();
+
+  // Sources: updater_sources.cpp.
+  void note_failure(const std::string& feed, const std::string& error);
+  void note_success(const std::string& feed);
+  Result<bool> take_file(const FeedSettings& feed, Change& change);  // false: as it was
+  void look_at_files();
+  void start_due_fetches();
+  void start_fetch(const FeedSettings& feed);
+  void finish_fetch(const std::string& feed, const std::string& source, Result<Fetched> fetched);
+  ChangeResult settle(const std::string& feed, ChangeResult result);
+
+  [[nodiscard]] Change begin(std::string what, std::string who) const;
+  [[nodiscard]] const FeedSettings* feed_named(std::string_view name) const;
+  [[nodiscard]] std::vector<ExceptionSettings> all_exceptions(const StoredGeneration& of) const;
+  [[nodiscard]] ChangeResult refused(std::string error) const;
+  [[nodiscard]] uint64_t entries_of(const std::string& feed) const;
+  void mark_changed_settings(Change& change) const;
+  void adopt_settings(IocSettings settings);
+
+  IocSettings settings_;
+  std::vector<Name> protect_;
+  Publish publish_;
+  Random random_;
+  std::unique_ptr<Store> store_;
+  std::shared_ptr<const CompiledSnapshot> snapshot_;  // what is in force
+  std::map<std::string, FeedAttempts> attempts_;
+  MonoTime next_look_{};
+
+  std::shared_ptr<JobQueue> jobs_ = std::make_shared<JobQueue>();
+  JobQueue fetches_;  // downloads wait for servers, pushes must not wait for downloads
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+  std::thread fetcher_;
+  mutable std::mutex views_mutex_;
+  Views views_;
+};
+
+bool is_file_source(const FeedSettings& feed);
+bool is_url_source(const FeedSettings& feed);
+std::string fingerprint_of(const FeedSettings& feed, const std::vector<std::string>& protect);
+std::string fingerprint_of(const std::vector<ExceptionSettings>& exceptions);
+
+}  // namespace cenote
