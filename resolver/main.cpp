@@ -1,1 +1,110 @@
-int main() { return 0; }
+// Arguments -> configuration -> Daemon -> exit code.
+#include <cstdio>
+#include <cstdlib>
+
+#include "conf/embedded.h"
+#include "conf/load_yaml.h"
+#include "resolver/base/log.h"
+#include "resolver/cli/command_line.h"
+#include "resolver/daemon.h"
+
+namespace cenote {
+namespace {
+
+void print(std::FILE* to, const std::vector<Problem>& problems) {
+  for (const Problem& problem : problems) {
+    std::fprintf(to, "%s\n", to_text(problem).c_str());
+  }
+}
+
+// Where the embedded configuration keeps its files (XDG Base Directory Specification).
+std::string user_state_folder() {
+  if (const char* state = std::getenv("XDG_STATE_HOME")) {
+    return std::string(state) + "/cenote";
+  }
+  const char* home = std::getenv("HOME");
+  return std::string(home != nullptr ? home : "/tmp") + "/.local/state/cenote";
+}
+
+LoadedSettings load(const std::string& config) {
+  if (!config.empty()) {
+    return load_settings(config);
+  }
+  auto embedded = embedded_settings(user_state_folder());
+  if (!embedded) {
+    LoadedSettings failed;
+    failed.problems.push_back({"embedded configuration", 0, 0, embedded.error().message});
+    return failed;
+  }
+  return std::move(*embedded);
+}
+
+std::string joined(const std::vector<SocketAddress>& addresses) {
+  std::string text;
+  for (const SocketAddress& address : addresses) {
+    text += (text.empty() ? "" : ", ") + address.to_text();
+  }
+  return text;
+}
+
+// What a newcomer needs to see: where it listens, and what to try.
+void greet(const Daemon& daemon, const std::string& config) {
+  const Settings& settings = daemon.settings();
+  std::printf("Cenote %s is running with %zu workers on %s.\n", CENOTE_VERSION, daemon.worker_count(),
+              config.empty() ? "its embedded configuration" : config.c_str());
+  std::printf("  DNS         %s (UDP and TCP)\n", joined(settings.listen.dns).c_str());
+  std::printf("  block page  http %s, https %s\n", joined(settings.blockpage.http).c_str(),
+              joined(settings.blockpage.https).c_str());
+  std::printf("  CA          %s  (import it, and the page comes over HTTPS without a warning)\n",
+              daemon.authority().certificate_file().c_str());
+  std::printf("  control     %s\n", settings.control.socket.c_str());
+  if (config.empty() && !settings.listen.dns.empty()) {
+    const SocketAddress& dns = settings.listen.dns.front();
+    const std::string at = fmt::format("@{} -p {}", dns.address().to_text(), dns.port());
+    const std::string feed = settings.ioc.base_dir + "/feeds/sample.txt";
+    std::printf(
+        "Try, in another terminal:\n"
+        "  dig %s example.com\n"
+        "  dig %s c2.cenote.test\n"
+        "  curl -H 'Host: c2.cenote.test' http://%s/\n"
+        "  echo another.cenote.test >> %s\n"
+        "  build/release/cenote status\n",
+        at.c_str(), at.c_str(), joined({settings.blockpage.http.front()}).c_str(), feed.c_str());
+  }
+  std::fflush(stdout);
+}
+
+int serve(const std::string& config) {
+  const LoadedSettings loaded = load(config);
+  print(stderr, loaded.problems);
+  if (!loaded.is_usable()) {
+    return 1;
+  }
+  if (auto logging = start_log(loaded.settings.log); !logging) {
+    std::fprintf(stderr, "cenote: %s\n", logging.error().message.c_str());
+    return 1;
+  }
+  Daemon daemon(loaded.settings, [config] { return load(config); });
+  if (auto started = daemon.start(); !started) {
+    std::fprintf(stderr, "cenote: %s\n", started.error().message.c_str());
+    return 1;
+  }
+  greet(daemon, config);
+  return daemon.run();
+}
+
+int check(const std::string& config) {
+  const LoadedSettings loaded = load(config);
+  print(stdout, loaded.problems);
+  if (loaded.is_usable()) {
+    std::printf("%s: good\n", config.empty() ? "embedded configuration" : config.c_str());
+  }
+  return loaded.is_usable() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace cenote
+
+int main(int argc, char** argv) {
+  return cenote::run_command_line(argc, argv, {cenote::serve, cenote::check});
+}

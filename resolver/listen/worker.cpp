@@ -1,5 +1,7 @@
 #include "resolver/listen/worker.h"
 
+#include <utility>
+
 #include "resolver/base/log.h"
 #include "resolver/net/tls.h"
 
@@ -68,11 +70,45 @@ void Worker::start() {
 }
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  if (!thread_.joinable()) {  // before start(): the first packet must be under policy
+    policy_.adopt(std::move(snapshot));
+    generation_.set(policy_.generation());
+    return;
+  }
   loop_.post([this, snapshot = std::move(snapshot)]() mutable {
     // Let go of the old one here: its last owner sends it to the updater's thread to be freed.
     policy_.adopt(std::move(snapshot));
     generation_.set(policy_.generation());
   });
+}
+
+void Worker::reload(const WorkerSettings& settings) {
+  loop_.post([this, settings] {
+    Policy renewed(settings.policy);
+    renewed.adopt(policy_.share());
+    policy_ = std::move(renewed);
+    blocked_answer_ = BlockedAnswer(settings.policy, settings.contact);
+    if (!(settings.upstream == settings_.upstream)) {
+      replace_upstream(settings.upstream);
+    }
+    settings_ = settings;
+  });
+}
+
+void Worker::replace_upstream(const UpstreamSettings& upstream) {
+  auto forwarder = Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events());
+  if (!forwarder) {
+    log::error("{}; the upstreams stay as they were", forwarder.error().message);
+    return;
+  }
+  // The old one finishes what it has in hand. The cache goes, for what another server said is not this one's word.
+  std::erase_if(retired_, [](const auto& old) { return old->waiting() == 0; });
+  {
+    const std::lock_guard lock(servers_mutex_);
+    retired_.push_back(std::exchange(forwarder_, std::move(*forwarder)));
+  }
+  pipeline_.connect(*forwarder_);
+  cache_.clear();
 }
 
 void Worker::stop() {

@@ -4,6 +4,7 @@
 // Threads: open(), start() and join() from main; adopt() and stop() from any; counters may be read from any.
 #pragma once
 
+#include <mutex>
 #include <thread>
 
 #include "resolver/listen/settings.h"
@@ -35,16 +36,24 @@ class Worker {
   void stop();
   void join();
 
+  // New policy settings and upstreams, from the next query on; addresses and sizes need a restart.
+  void reload(const WorkerSettings& settings);
   // From the next query on policy is this snapshot's.
   void adopt(std::shared_ptr<const Snapshot> snapshot);
 
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return pipeline_.counters(); }
   [[nodiscard]] const AnswerCache::Counters& cache_counters() const noexcept { return cache_.counters(); }
-  [[nodiscard]] const ServerPool& servers() const noexcept { return forwarder_->pool(); }
+  // Shows the upstream servers to `read(const ServerPool&)`; a reload may replace them afterwards.
+  template <typename Read>
+  auto read_servers(Read&& read) const {
+    const std::lock_guard lock(servers_mutex_);
+    return read(forwarder_->pool());
+  }
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
 
  private:
   void finish_when_idle();
+  void replace_upstream(const UpstreamSettings& upstream);
 
   WorkerSettings settings_;
   Loop loop_;
@@ -53,7 +62,9 @@ class Worker {
   AnswerCache cache_;
   BlockedAnswer blocked_answer_;
   Pipeline pipeline_;
+  mutable std::mutex servers_mutex_;  // held to replace forwarder_, and to look at it from another thread
   std::unique_ptr<Forwarder> forwarder_;
+  std::vector<std::unique_ptr<Forwarder>> retired_;  // replaced, with questions still under way
   std::unique_ptr<TlsContext> tls_;
   std::vector<std::unique_ptr<UdpListener>> udp_;
   std::vector<std::unique_ptr<StreamService>> streams_;

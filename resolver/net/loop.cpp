@@ -30,12 +30,15 @@ void Loop::Closer::operator()(uv_loop_s* loop) const noexcept {
   // Everything has an owner that closed it; one more turn lets the close callbacks free the handles.
   uv_run(loop, UV_RUN_NOWAIT);
   if (uv_loop_close(loop) == UV_EBUSY) {
-    uv_walk(loop, [](uv_handle_t* handle, void*) {
-      if (!uv_is_closing(handle)) {
-        log::debug("a {} handle outlived its owner", uv_handle_type_name(uv_handle_get_type(handle)));
-        uv_close(handle, nullptr);
-      }
-    }, nullptr);
+    uv_walk(
+        loop,
+        [](uv_handle_t* handle, void*) {
+          if (!uv_is_closing(handle)) {
+            log::debug("a {} handle outlived its owner", uv_handle_type_name(uv_handle_get_type(handle)));
+            uv_close(handle, nullptr);
+          }
+        },
+        nullptr);
     uv_run(loop, UV_RUN_DEFAULT);
     uv_loop_close(loop);
   }
@@ -55,9 +58,13 @@ Loop::Loop() : loop_(new uv_loop_t) {
        "event loop");
 }
 
-Loop::~Loop() { close_and_free(wake_); }
+Loop::~Loop() {
+  close_and_free(wake_);
+}
 
-void Loop::run() { uv_run(loop_.get(), UV_RUN_DEFAULT); }
+void Loop::run() {
+  uv_run(loop_.get(), UV_RUN_DEFAULT);
+}
 
 void Loop::stop() {
   post([this] { uv_stop(loop_.get()); });
@@ -84,12 +91,15 @@ void Loop::run_posted() {
   }
 }
 
-Timer::Timer(Loop& loop, std::function<void()> on_time) : timer_(new uv_timer_t), on_time_(std::move(on_time)) {
+Timer::Timer(Loop& loop, std::function<void()> on_time)
+    : timer_(new uv_timer_t), on_time_(std::move(on_time)) {
   uv_timer_init(loop.raw(), timer_);
   timer_->data = this;
 }
 
-Timer::~Timer() { close_and_free(timer_); }
+Timer::~Timer() {
+  close_and_free(timer_);
+}
 
 void Timer::start(milliseconds delay, milliseconds repeat) {
   uv_timer_start(
@@ -102,9 +112,13 @@ void Timer::start(milliseconds delay, milliseconds repeat) {
       static_cast<uint64_t>(delay.count()), static_cast<uint64_t>(repeat.count()));
 }
 
-void Timer::stop() { uv_timer_stop(timer_); }
+void Timer::stop() {
+  uv_timer_stop(timer_);
+}
 
-bool Timer::is_active() const noexcept { return uv_is_active(reinterpret_cast<const uv_handle_t*>(timer_)) != 0; }
+bool Timer::is_active() const noexcept {
+  return uv_is_active(reinterpret_cast<const uv_handle_t*>(timer_)) != 0;
+}
 
 Poll::Poll(Loop& loop, int descriptor, Callback callback, void* context)
     : poll_(new uv_poll_t), callback_(callback), context_(context) {
@@ -127,7 +141,8 @@ void Poll::watch(bool readable, bool writable) {
     auto* self = static_cast<Poll*>(handle->data);
     if (self != nullptr) {
       // A failed poll is reported as readable: the read that follows finds the error.
-      self->callback_(self->context_, status != 0 || (happened & UV_READABLE) != 0, (happened & UV_WRITABLE) != 0);
+      self->callback_(self->context_, status != 0 || (happened & UV_READABLE) != 0,
+                      (happened & UV_WRITABLE) != 0);
     }
   });
 }

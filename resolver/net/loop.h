@@ -22,7 +22,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void run();  // until stop(); the calling thread is the loop's thread
+  void run();   // until stop(); the calling thread is the loop's thread
   void stop();  // from any thread
 
   // Runs `job` on the loop's thread, soon and in order. From any thread; jobs that are posted after the last

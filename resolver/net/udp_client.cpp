@@ -1,18 +1,19 @@
 #include "resolver/net/udp_client.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <unistd.h>
+
 namespace cenote {
 namespace {
 
-// A port from the whole unprivileged range, by the CSPRNG: the kernel's own choice is a smaller range. When ten
-// draws are taken the kernel may choose.
+// A port from the whole unprivileged range, by the CSPRNG: the kernel's own choice is a smaller range. When
+// ten draws are taken the kernel may choose.
 bool bind_random_port(int descriptor, bool v4, Random& random) {
   const IpAddress any = v4 ? IpAddress{} : *IpAddress::from_text("::");
   for (int i = 0; i < 10; ++i) {
@@ -32,7 +33,8 @@ bool bind_random_port(int descriptor, bool v4, Random& random) {
 
 Result<std::unique_ptr<UdpClient>> UdpClient::open(Loop& loop, const SocketAddress& server, Random& random,
                                                    Handler& handler) {
-  const int descriptor = socket(server.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int descriptor =
+      socket(server.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     return fail("open a socket to {}: {}", server.to_text(), std::strerror(errno));
   }
@@ -49,7 +51,8 @@ UdpClient::UdpClient(Loop& loop, int descriptor, Handler& handler)
     : handler_(handler),
       descriptor_(descriptor),
       poll_(
-          loop, descriptor, [](void* context, bool, bool) { static_cast<UdpClient*>(context)->receive(); }, this) {
+          loop, descriptor, [](void* context, bool, bool) { static_cast<UdpClient*>(context)->receive(); },
+          this) {
   poll_.watch(true, false);
 }
 

@@ -1,5 +1,5 @@
-// A UDP socket that asks one server: bound to a random port, connected, so that the kernel lets only that server's
-// datagrams through (RFC 5452 sections 9.1 and 9.2). One loop's thread.
+// A UDP socket that asks one server: bound to a random port, connected, so that the kernel lets only that
+// server's datagrams through (RFC 5452 sections 9.1 and 9.2). One loop's thread.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
-// A UDP socket that serves: receives in batches, lets each datagram be answered in place, sends in batches, and always
-// answers from the address that was asked, also on wildcard binds (RFC 2181 section 4). One loop's thread.
+// A UDP socket that serves: receives in batches, lets each datagram be answered in place, sends in batches,
+// and always answers from the address that was asked, also on wildcard binds (RFC 2181 section 4). One loop's
+// thread.
 #pragma once
 
 #include <array>

@@ -55,6 +55,9 @@ Policy::Policy(const PolicySettings& settings) : settings_(settings), clients_(s
 std::shared_ptr<const Snapshot> Policy::adopt(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_.swap(snapshot);
   exceptions_feed_ = -1;
+  if (snapshot_ == nullptr) {
+    return snapshot;
+  }
   const auto& feeds = snapshot_->feeds();
   for (size_t i = 0; i < feeds.size(); ++i) {
     if (feeds[i].name == kExceptionsFeed) {

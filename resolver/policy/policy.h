@@ -47,6 +47,7 @@ class Policy {
   std::shared_ptr<const Snapshot> adopt(std::shared_ptr<const Snapshot> snapshot);
   [[nodiscard]] uint64_t generation() const noexcept { return snapshot_ ? snapshot_->generation() : 0; }
   [[nodiscard]] const Snapshot* snapshot() const noexcept { return snapshot_.get(); }
+  [[nodiscard]] std::shared_ptr<const Snapshot> share() const noexcept { return snapshot_; }
   [[nodiscard]] const Clients& clients() const noexcept { return clients_; }
   [[nodiscard]] const PolicySettings& settings() const noexcept { return settings_; }
 

@@ -39,6 +39,8 @@ class ServerPool {
   [[nodiscard]] const UpstreamServer& server(uint16_t index) const noexcept {
     return servers_[index].settings;
   }
+  [[nodiscard]] size_t zone_count() const noexcept { return zones_.size(); }
+  [[nodiscard]] const std::vector<uint16_t>& servers_of(uint16_t zone) const noexcept { return zones_[zone].servers; }
   [[nodiscard]] const Name& zone_name(uint16_t zone) const noexcept { return zones_[zone].name; }
   [[nodiscard]] const Health& health(uint16_t index) const noexcept { return servers_[index].health; }
 

@@ -1,0 +1,240 @@
+#include "resolver/backend.h"
+
+#include <algorithm>
+
+#include "resolver/dns/types.h"
+#include "resolver/web.h"
+
+namespace cenote {
+namespace {
+
+constexpr std::array<std::string_view, 4> kTransports{"udp", "tcp", "dot", "doh"};
+
+template <typename Read>
+uint64_t sum(const Backend::Workers& workers, Read&& read) {
+  uint64_t total = 0;
+  for (const auto& worker : workers) {
+    total += read(*worker);
+  }
+  return total;
+}
+
+uint64_t hits(const PipelineCounters& counters, bool blocks) {
+  uint64_t total = 0;
+  for (size_t action = 0; action < counters.actions.size(); ++action) {
+    const bool is_monitor = action == static_cast<size_t>(Action::kMonitor);
+    total += is_monitor != blocks ? counters.actions[action].value() : 0;
+  }
+  return total;
+}
+
+std::string server_text(const UpstreamServer& server) {
+  constexpr std::array<std::string_view, 4> kSchemes{"udp", "tcp", "tls", "https"};
+  return fmt::format("{}://{}{}{}{}", kSchemes[static_cast<size_t>(server.scheme)], server.address.to_text(),
+                     server.path, server.tls_name.empty() ? "" : "#", server.tls_name);
+}
+
+void add_health(UpstreamStatus& status, const ServerPool::Health& health) {
+  status.asked += health.asked.value();
+  status.answered += health.answered.value();
+  status.timed_out += health.timed_out.value();
+  status.bad += health.bad.value();
+  status.is_down |= health.is_down.value() != 0;
+  status.round_trip = std::max(status.round_trip, std::chrono::duration_cast<milliseconds>(
+                                                      std::chrono::microseconds{health.smoothed_us.value()}));
+}
+
+// The workers ask the same servers in the same order: their numbers add up, and one that is down for any is
+// down.
+std::vector<UpstreamStatus> upstreams(const Backend::Workers& workers) {
+  std::vector<UpstreamStatus> all;
+  for (const auto& worker : workers) {
+    worker->read_servers([&](const ServerPool& pool) {
+      size_t row = 0;
+      for (uint16_t zone = 0; zone < pool.zone_count(); ++zone) {
+        for (const uint16_t index : pool.servers_of(zone)) {
+          if (row == all.size()) {
+            all.emplace_back();
+            all.back().zone = pool.zone_name(zone).to_text();
+            all.back().server = server_text(pool.server(index));
+          }
+          add_health(all[row++], pool.health(index));
+        }
+      }
+    });
+  }
+  return all;
+}
+
+void collect_queries(MetricsPage& page, const Backend::Workers& workers) {
+  for (size_t i = 0; i < kTransports.size(); ++i) {
+    page.counter(
+        "cenote_queries_total", "Queries received.",
+        static_cast<double>(sum(workers, [&](const Worker& w) { return w.counters().queries[i].value(); })),
+        {{"transport", std::string(kTransports[i])}});
+  }
+  for (uint8_t rcode = 0; rcode < 6; ++rcode) {
+    page.counter("cenote_answers_total", "Answers sent, by response code.",
+                 static_cast<double>(
+                     sum(workers, [&](const Worker& w) { return w.counters().answers[rcode].value(); })),
+                 {{"rcode", std::string(rcode_text(rcode))}});
+  }
+  for (size_t action = 1; action < 7; ++action) {
+    page.counter("cenote_hits_total", "Queries that an indicator covered, by what was done.",
+                 static_cast<double>(
+                     sum(workers, [&](const Worker& w) { return w.counters().actions[action].value(); })),
+                 {{"action", std::string(to_text(static_cast<Action>(action)))}});
+  }
+}
+
+struct NamedCounter {
+  const char* name;
+  const char* help;
+  const Counter PipelineCounters::*counter;
+};
+constexpr std::array<NamedCounter, 9> kPipelineCounters{{
+    {"cenote_ignored_total", "Datagrams and messages that were no query: not answered.",
+     &PipelineCounters::ignored},
+    {"cenote_malformed_total", "Queries answered with FORMERR.", &PipelineCounters::malformed},
+    {"cenote_refused_clients_total", "Queries of clients that may not ask.",
+     &PipelineCounters::refused_clients},
+    {"cenote_cached_answers_total", "Answers from the cache.", &PipelineCounters::cached},
+    {"cenote_stale_answers_total", "Answers from the cache past their time, for upstream failed.",
+     &PipelineCounters::stale},
+    {"cenote_forwarded_answers_total", "Answers that waited for an upstream.", &PipelineCounters::forwarded},
+    {"cenote_coalesced_total", "Queries that waited for an answer somebody had asked for already.",
+     &PipelineCounters::coalesced},
+    {"cenote_overloaded_total", "Queries refused because too many were waiting.",
+     &PipelineCounters::overloaded},
+    {"cenote_upstream_failures_total", "Questions that no upstream answered usefully.",
+     &PipelineCounters::upstream_failures},
+}};
+
+}  // namespace
+
+Backend::Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
+                 std::vector<std::string> listeners)
+    : updater_(updater),
+      recorder_(recorder),
+      web_(web),
+      workers_(workers),
+      listeners_(std::move(listeners)),
+      started_(wall_now()) {}
+
+bool Backend::is_ready() const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->generation() != 0; });
+}
+
+ServerStatus Backend::status() const {
+  ServerStatus status;
+  status.started = started_;
+  status.generation = updater_.generation();
+  if (const Snapshot* snapshot = web_.policy().snapshot()) {
+    status.names = snapshot->names();
+    status.addresses = snapshot->addresses();
+    status.snapshot_bytes = snapshot->bytes();
+  }
+  status.workers = workers_.size();
+  for (const auto& worker : workers_) {
+    const PipelineCounters& counters = worker->counters();
+    for (const Counter& transport : counters.queries) {
+      status.queries += transport.value();
+    }
+    status.blocked += hits(counters, true);
+    status.monitored += hits(counters, false);
+    status.cached += counters.cached.value();
+    status.forwarded += counters.forwarded.value();
+    status.upstream_failures += counters.upstream_failures.value();
+    status.cache_entries += worker->cache_counters().entries.value();
+    status.cache_bytes += worker->cache_counters().bytes.value();
+  }
+  status.events_dropped = recorder_.dropped();
+  status.listeners = listeners_;
+  status.upstreams = upstreams(workers_);
+  return status;
+}
+
+void Backend::collect(MetricsPage& page) const {
+  collect_queries(page, workers_);
+  for (const NamedCounter& named : kPipelineCounters) {
+    page.counter(named.name, named.help, static_cast<double>(sum(workers_, [&](const Worker& w) {
+                   return (w.counters().*named.counter).value();
+                 })));
+  }
+  const ServerStatus now = status();
+  page.gauge("cenote_generation", "Generation of the policy in force.", static_cast<double>(now.generation));
+  page.gauge("cenote_names", "Names listed.", static_cast<double>(now.names));
+  page.gauge("cenote_addresses", "Address blocks listed.", static_cast<double>(now.addresses));
+  page.gauge("cenote_snapshot_bytes", "Memory of the compiled policy.",
+             static_cast<double>(now.snapshot_bytes));
+  page.gauge("cenote_cache_entries", "Answers in the cache.", static_cast<double>(now.cache_entries));
+  page.gauge("cenote_cache_bytes", "Memory of the cache.", static_cast<double>(now.cache_bytes));
+  page.counter("cenote_events_recorded_total", "Hits recorded.", static_cast<double>(recorder_.recorded()));
+  page.counter("cenote_events_dropped_total", "Hits lost because the recorder fell behind.",
+               static_cast<double>(recorder_.dropped()));
+  page.counter("cenote_events_unwritten_total", "Hits that the event file refused.",
+               static_cast<double>(recorder_.unwritten()));
+  for (const UpstreamStatus& upstream : now.upstreams) {
+    const MetricsPage::Labels labels{{"zone", upstream.zone}, {"server", upstream.server}};
+    page.counter("cenote_upstream_asked_total", "Attempts at an upstream.",
+                 static_cast<double>(upstream.asked), labels);
+    page.counter("cenote_upstream_timeouts_total", "Attempts without an answer in time.",
+                 static_cast<double>(upstream.timed_out), labels);
+    page.counter("cenote_upstream_bad_total", "Answers that were no good.", static_cast<double>(upstream.bad),
+                 labels);
+    page.gauge("cenote_upstream_up", "1 while the upstream answers.", upstream.is_down ? 0 : 1, labels);
+  }
+  for (const FeedStatus& feed : feeds()) {
+    const MetricsPage::Labels labels{{"feed", feed.name}};
+    page.gauge("cenote_feed_entries", "Entries of a feed in force.", static_cast<double>(feed.entries),
+               labels);
+    page.gauge("cenote_feed_last_success_seconds", "Unix time of a feed's last good update.",
+               feed.last_success ? static_cast<double>(unix_seconds(*feed.last_success)) : 0, labels);
+    page.gauge("cenote_feed_up", "1 when a feed's last update was good.", feed.last_error.empty() ? 1 : 0,
+               labels);
+  }
+}
+
+Explanation Backend::explain(const ExplainQuestion& question) const {
+  Explanation explanation = cenote::explain(web_.policy(), question);
+  workers_.front()->read_servers([&](const ServerPool& pool) {
+    if (const auto zone = pool.zone_of(question.name)) {
+      explanation.upstream_zone = pool.zone_name(*zone).to_text();
+    }
+  });
+  return explanation;
+}
+
+Updater::Done Backend::on_web_loop(Done done) const {
+  return [&loop = web_.loop(), done = std::move(done)](ChangeResult result) {
+    loop.post([done, result = std::move(result)] { done(result); });
+  };
+}
+
+void Backend::push(PushRequest request, Done done) {
+  updater_.push(std::move(request), on_web_loop(std::move(done)));
+}
+void Backend::patch(PatchRequest request, Done done) {
+  updater_.patch(std::move(request), on_web_loop(std::move(done)));
+}
+void Backend::refresh(std::string feed, Done done) {
+  updater_.refresh(std::move(feed), on_web_loop(std::move(done)));
+}
+void Backend::rollback(uint64_t generation, std::string who, Done done) {
+  updater_.rollback(generation, std::move(who), on_web_loop(std::move(done)));
+}
+void Backend::add_indicator(SingleIndicator indicator, Done done) {
+  updater_.add_indicator(std::move(indicator), on_web_loop(std::move(done)));
+}
+void Backend::remove_indicator(std::string feed, std::string name, std::string who, Done done) {
+  updater_.remove_indicator(std::move(feed), std::move(name), std::move(who), on_web_loop(std::move(done)));
+}
+void Backend::add_exception(ExceptionSettings exception, std::string who, Done done) {
+  updater_.add_exception(std::move(exception), std::move(who), on_web_loop(std::move(done)));
+}
+void Backend::remove_exception(std::string name, std::string who, Done done) {
+  updater_.remove_exception(std::move(name), std::move(who), on_web_loop(std::move(done)));
+}
+
+}  // namespace cenote

@@ -1,0 +1,59 @@
+// What the control API asks of the running server, answered with the real parts. Web thread; the updater's
+// answers come back as jobs on the web loop.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ioc/updater.h"
+#include "resolver/control/backend.h"
+#include "resolver/events/recorder.h"
+#include "resolver/listen/worker.h"
+
+namespace cenote {
+
+class Web;
+
+class Backend final : public ControlBackend {
+ public:
+  using Workers = std::vector<std::unique_ptr<Worker>>;
+
+  // All outlive the backend. `workers` are all there, and stay.
+  Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
+          std::vector<std::string> listeners);
+
+  [[nodiscard]] bool is_ready() const override;
+  [[nodiscard]] ServerStatus status() const override;
+  void collect(MetricsPage& page) const override;
+  [[nodiscard]] Explanation explain(const ExplainQuestion& question) const override;
+  [[nodiscard]] const History& history() const override { return recorder_.history(); }
+
+  [[nodiscard]] std::vector<FeedStatus> feeds() const override { return updater_.feeds(); }
+  [[nodiscard]] std::vector<RejectRow> rejects(const std::string& feed) const override {
+    return updater_.rejects(feed);
+  }
+  [[nodiscard]] std::vector<GenerationRecord> generations() const override { return updater_.generations(); }
+  [[nodiscard]] std::vector<ExceptionRecord> exceptions() const override { return updater_.exceptions(); }
+  [[nodiscard]] std::vector<SingleIndicator> indicators() const override { return updater_.indicators(); }
+
+  void push(PushRequest request, Done done) override;
+  void patch(PatchRequest request, Done done) override;
+  void refresh(std::string feed, Done done) override;
+  void rollback(uint64_t generation, std::string who, Done done) override;
+  void add_indicator(SingleIndicator indicator, Done done) override;
+  void remove_indicator(std::string feed, std::string name, std::string who, Done done) override;
+  void add_exception(ExceptionSettings exception, std::string who, Done done) override;
+  void remove_exception(std::string name, std::string who, Done done) override;
+
+ private:
+  [[nodiscard]] Updater::Done on_web_loop(Done done) const;
+
+  Updater& updater_;
+  const Recorder& recorder_;
+  Web& web_;
+  const Workers& workers_;
+  const std::vector<std::string> listeners_;
+  const WallTime started_;
+};
+
+}  // namespace cenote

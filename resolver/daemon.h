@@ -1,0 +1,56 @@
+// The daemon: makes every part, ties them together, and takes them through start, reload and stop. The only
+// file that knows every module. Lives on the main thread, which waits for signals once all runs:
+//
+//   SIGHUP           reads the configuration and all feeds again, reopens the event file
+//   SIGTERM, SIGINT  finishes the queries under way and ends
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "conf/settings.h"
+#include "ioc/updater.h"
+#include "resolver/events/recorder.h"
+#include "resolver/listen/worker.h"
+#include "resolver/web.h"
+
+namespace cenote {
+
+class Backend;
+
+class Daemon {
+ public:
+  // Reads the settings again at a reload.
+  using Load = std::function<LoadedSettings()>;
+
+  Daemon(const Settings& settings, Load load);
+  ~Daemon();
+
+  // Under policy before the first packet: the snapshot is in force when the sockets begin to receive. An
+  // error is one line that names what failed; nothing runs then.
+  Result<void> start();
+  // Until a signal says stop. Returns the exit code.
+  int run();
+
+  [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
+  [[nodiscard]] const Authority& authority() const noexcept { return web_->authority(); }
+  [[nodiscard]] size_t worker_count() const noexcept { return workers_.size(); }
+
+ private:
+  void publish(const std::shared_ptr<const Snapshot>& snapshot);
+  void reload();
+  void stop();
+  [[nodiscard]] WorkerSettings worker_settings(const Settings& settings) const;
+
+  Settings settings_;
+  Load load_;
+  const uint64_t incident_key_;
+  Recorder recorder_;
+  std::unique_ptr<Web> web_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Updater> updater_;
+  std::unique_ptr<Backend> backend_;
+};
+
+}  // namespace cenote

@@ -1,0 +1,163 @@
+#include "resolver/web.h"
+
+#include "resolver/base/log.h"
+#include "resolver/net/tls.h"
+
+namespace cenote {
+namespace {
+
+// How long a hit explains the page that follows it: a browser connects within seconds, a person reloads
+// within minutes.
+constexpr seconds kExplains{600};
+constexpr size_t kMostIndirect = 1000;
+constexpr milliseconds kStopGrace{1000};
+constexpr milliseconds kFollowInterval{100};  // how soon those who follow the hits see a new one
+
+}  // namespace
+
+Web::Web(const Settings& settings, EventRing& events, const History& history, uint64_t incident_key)
+    : settings_(settings),
+      events_(events),
+      history_(history),
+      incident_key_(incident_key),
+      policy_(std::make_unique<Policy>(settings.policy)) {}
+
+Web::~Web() {
+  join();
+}
+
+Result<void> Web::open(ControlBackend& backend) {
+  auto page = Page::load(settings_.blockpage);
+  if (!page) {
+    return page.error();
+  }
+  auto authority = Authority::open(settings_.blockpage, wall_now());
+  if (!authority) {
+    return authority.error();
+  }
+  certificates_ = std::make_unique<Certificates>(
+      std::move(*authority), [this](const Name& host) { return is_blocked_for_anyone(host); });
+  auto tls = TlsContext::server(*certificates_, {"h2", "http/1.1"});
+  if (!tls) {
+    return tls.error();
+  }
+  tls_ = std::make_unique<TlsContext>(std::move(*tls));
+  site_ = std::make_unique<BlockSite>(settings_.blockpage, std::move(*page), *this,
+                                      [this](const Event& event) { events_.push(event); });
+  page_server_ = std::make_unique<HttpServer>(loop_, *site_);
+  for (const SocketAddress& address : settings_.blockpage.http) {
+    if (auto bound = page_server_->listen(address); !bound) {
+      return bound.error().within("block page");
+    }
+  }
+  for (const SocketAddress& address : settings_.blockpage.https) {
+    if (auto bound = page_server_->listen(address, tls_.get()); !bound) {
+      return bound.error().within("block page");
+    }
+  }
+  api_ = std::make_unique<ControlApi>(backend);
+  control_server_ = std::make_unique<HttpServer>(loop_, *api_);
+  if (!settings_.control.socket.empty()) {
+    if (auto bound = control_server_->listen(settings_.control.socket); !bound) {
+      return bound.error().within("control socket");
+    }
+  }
+  for (const SocketAddress& address : settings_.control.http) {
+    if (auto bound = control_server_->listen(address); !bound) {
+      return bound.error().within("control API");
+    }
+  }
+  follow_ = std::make_unique<Timer>(loop_, [this] { api_->tick(); });
+  follow_->start(kFollowInterval, kFollowInterval);
+  return {};
+}
+
+void Web::start() {
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Web::stop() {
+  loop_.post([this] {
+    follow_.reset();
+    api_->stop();
+    page_server_->stop(kStopGrace, [this] { control_server_->stop(kStopGrace, [this] { loop_.stop(); }); });
+  });
+}
+
+void Web::join() {
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+void Web::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  if (!thread_.joinable()) {
+    policy_->adopt(std::move(snapshot));
+    return;
+  }
+  loop_.post([this, snapshot = std::move(snapshot)]() mutable { policy_->adopt(std::move(snapshot)); });
+}
+
+void Web::reload(const PolicySettings& policy) {
+  loop_.post([this, policy] {
+    auto renewed = std::make_unique<Policy>(policy);
+    renewed->adopt(policy_->share());
+    policy_ = std::move(renewed);
+  });
+}
+
+void Web::on_indirect_block(const Event& event) {
+  loop_.post([this, event] {
+    indirect_.push_back(event);
+    if (indirect_.size() > kMostIndirect) {
+      indirect_.pop_front();
+    }
+  });
+}
+
+std::optional<Event> Web::find_indirect(const IpAddress& client, const Name& host, WallTime since) const {
+  for (auto it = indirect_.rbegin(); it != indirect_.rend() && it->time >= since; ++it) {
+    if (it->name == host && it->client.address() == client) {
+      return *it;
+    }
+  }
+  return std::nullopt;
+}
+
+// Policy speaks first, for an exception may have lifted the block since; the hit gives time and incident
+// number.
+std::optional<Incident> Web::find(const IpAddress& client, const Name& host, Now time) {
+  const WallTime since = time.wall - kExplains;
+  const Policy::Asker asker{client, policy_->clients().group_of(client), unix_seconds(time.wall)};
+  const Verdict verdict = policy_->decide(host, asker);
+  if (verdict.blocks()) {
+    const auto hit = history_.find_recent(client, host, since);
+    const WallTime when = hit ? hit->time : time.wall;
+    return Incident{IncidentId::make(incident_key_, client, host, when), when, client, host, verdict};
+  }
+  const auto hit = find_indirect(client, host, since);
+  if (!hit) {
+    return std::nullopt;
+  }
+  return Incident{hit->incident, hit->time, client, host, hit->verdict};
+}
+
+// A certificate may be asked for by a client of any group.
+bool Web::is_blocked_for_anyone(const Name& host) const {
+  const int64_t unix_time = unix_seconds(wall_now());
+  const auto blocked_for = [&](uint16_t group) {
+    return policy_->decide(host, {IpAddress(), group, unix_time}).blocks();
+  };
+  if (blocked_for(kNoGroup)) {
+    return true;
+  }
+  for (uint16_t group = 0; group < policy_->clients().groups().size(); ++group) {
+    if (blocked_for(group)) {
+      return true;
+    }
+  }
+  return std::any_of(indirect_.begin(), indirect_.end(),
+                     [&](const Event& event) { return event.name == host; });
+}
+
+}  // namespace cenote

@@ -1,0 +1,65 @@
+// The web thread: one loop that serves the block page and the control API and answers "why?" for both. Slow
+// work is done elsewhere and comes back as a job; nothing here is on the way of a DNS query.
+//
+// Threads: open(), start(), join() from main; adopt(), on_indirect_block(), reload() and stop() from any.
+#pragma once
+
+#include <deque>
+#include <thread>
+
+#include "blockpage/certificates.h"
+#include "blockpage/site.h"
+#include "conf/settings.h"
+#include "resolver/control/api.h"
+#include "resolver/events/event_ring.h"
+#include "resolver/events/history.h"
+#include "resolver/net/http_server.h"
+#include "resolver/policy/policy.h"
+
+namespace cenote {
+
+class Web final : IncidentSource {
+ public:
+  Web(const Settings& settings, EventRing& events, const History& history, uint64_t incident_key);
+  ~Web();
+
+  // Binds every address and loads or makes the CA; the error names what failed.
+  Result<void> open(ControlBackend& backend);
+  void start();
+  void stop();
+  void join();
+
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+  // A block that only an answer's content explains: kept so that the page, which comes a moment later, knows
+  // it though the question's own name is not listed.
+  void on_indirect_block(const Event& event);
+  void reload(const PolicySettings& policy);
+
+  [[nodiscard]] Loop& loop() noexcept { return loop_; }
+  [[nodiscard]] const Policy& policy() const noexcept { return *policy_; }  // on the web thread
+  [[nodiscard]] const Authority& authority() const noexcept { return certificates_->authority(); }
+
+ private:
+  std::optional<Incident> find(const IpAddress& client, const Name& host, Now time) override;
+  [[nodiscard]] std::optional<Event> find_indirect(const IpAddress& client, const Name& host,
+                                                   WallTime since) const;
+  [[nodiscard]] bool is_blocked_for_anyone(const Name& host) const;
+
+  const Settings settings_;
+  EventRing& events_;
+  const History& history_;
+  const uint64_t incident_key_;
+  Loop loop_;
+  std::unique_ptr<Policy> policy_;
+  std::deque<Event> indirect_;  // newest last
+  std::unique_ptr<Certificates> certificates_;
+  std::unique_ptr<TlsContext> tls_;
+  std::unique_ptr<BlockSite> site_;
+  std::unique_ptr<ControlApi> api_;
+  std::unique_ptr<Timer> follow_;
+  std::unique_ptr<HttpServer> page_server_;
+  std::unique_ptr<HttpServer> control_server_;
+  std::thread thread_;
+};
+
+}  // namespace cenote
