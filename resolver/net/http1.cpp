@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <boost/beast/core/buffers_range.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
@@ -14,33 +14,6 @@ namespace cenote {
 namespace {
 
 namespace beast = boost::beast::http;
-
-// Collects a body as it comes. Beast's string_body reserves what Content-Length promises, before a byte is
-// seen.
-struct GrowingBody {
-  using value_type = std::string;
-
-  class reader {  // NOLINT(readability-identifier-naming): the name is Beast's
-   public:
-    template <bool kIsRequest, class Fields>
-    reader(beast::header<kIsRequest, Fields>&, std::string& body) : body_(body) {}
-    void init(const boost::optional<std::uint64_t>&, boost::beast::error_code& error) { error = {}; }
-    template <class Buffers>
-    std::size_t put(const Buffers& buffers, boost::beast::error_code& error) {
-      error = {};
-      size_t size = 0;
-      for (const auto buffer : boost::beast::buffers_range_ref(buffers)) {
-        body_.append(static_cast<const char*>(buffer.data()), buffer.size());
-        size += buffer.size();
-      }
-      return size;
-    }
-    void finish(boost::beast::error_code& error) { error = {}; }
-
-   private:
-    std::string& body_;
-  };
-};
 
 // Memory that a connection keeps between requests.
 constexpr size_t kKeptBuffer = 64 * 1024;
@@ -58,13 +31,8 @@ bool has_no_body(int status) noexcept {
 
 }  // namespace
 
-struct Http1::Parser {
-  beast::request_parser<GrowingBody> beast;
-};
-
 Http1::Http1(const HttpSite& site, const HttpLimits& limits, HttpRequest about)
     : site_(site), limits_(limits), about_(std::move(about)) {}
-Http1::~Http1() = default;
 
 void Http1::receive(Bytes bytes) {
   if (!finished_) {
@@ -85,16 +53,16 @@ void Http1::consume(size_t count) {
 
 std::optional<HttpProtocol::Incoming> Http1::next_request() {
   // One at a time: a pipelined request waits until the response before it has been taken.
-  if (finished_ || answering_ || (parser_ == nullptr && unsent() > 0)) {
+  if (finished_ || answering_ || (!in_body_ && unsent() > 0)) {
     return std::nullopt;
   }
-  if (parser_ == nullptr && !parse_head()) {
+  if (!in_body_ && !parse_head()) {
     return std::nullopt;
   }
   if (!parse_body()) {
     return std::nullopt;
   }
-  parser_.reset();
+  in_body_ = false;
   answering_ = true;
   return Incoming{++id_, std::move(request_)};
 }
@@ -145,7 +113,6 @@ bool Http1::parse_head() {
       break;
   }
   ++counted_.requests;
-  parser_ = std::make_unique<Parser>();
   const int status = read_head();
   consume(scanned_);
   scanned_ = line_start_ = 0;
@@ -154,13 +121,15 @@ bool Http1::parse_head() {
     refuse(status);
     return false;
   }
+  in_body_ = true;
   expect_continue();
-  return true;
+  return in_body_;
 }
 
 // Takes the scanned head into request_. Returns 0, or the status to refuse it with.
 int Http1::read_head() {
-  auto& parser = parser_->beast;
+  // Beast reads the head alone. Its chunk decoder (1.74) asserts on "0 CR LF" that comes in pieces.
+  beast::request_parser<beast::empty_body> parser;
   parser.header_limit(UINT32_MAX);  // limited by scan_head()
   parser.body_limit(UINT64_MAX);    // "no limit" would refuse every Content-Length in Beast 1.74
   boost::beast::error_code error;
@@ -202,11 +171,14 @@ int Http1::read_head() {
     return 400;
   }
   const size_t limit = site_.body_limit(request_);
-  if (parser.content_length() && *parser.content_length() > limit) {
-    return 413;
+  chunks_.reset();
+  body_left_ = 0;
+  if (encodings > 0) {
+    chunks_.emplace(limit, limits_.header_bytes);
+  } else if (lengths > 0) {
+    body_left_ = *parse_number(request_.header("content-length"));
   }
-  parser.body_limit(limit);
-  return 0;
+  return body_left_ > limit ? 413 : 0;
 }
 
 void Http1::expect_continue() {
@@ -216,43 +188,38 @@ void Http1::expect_continue() {
   }
   if (!equal_ignoring_case(expected, "100-continue")) {
     refuse(417);
-  } else if (!parser_->beast.is_done() && buffered().empty()) {
+  } else if ((chunks_ || body_left_ > 0) && buffered().empty()) {
     output_ += "HTTP/1.1 100 Continue\r\n\r\n";
   }
 }
 
 // True: the body is whole and in request_.
 bool Http1::parse_body() {
-  if (parser_ == nullptr) {
-    return false;  // refused meanwhile
+  const size_t had = request_.body.size();
+  std::string_view input = buffered();
+  auto state = ChunkedBody::State::kDone;
+  if (chunks_) {
+    state = chunks_->read(input, request_.body);
+  } else {
+    const std::string_view piece =
+        input.substr(0, static_cast<size_t>(std::min<uint64_t>(body_left_, input.size())));
+    request_.body += piece;
+    input.remove_prefix(piece.size());
+    body_left_ -= piece.size();
+    state = body_left_ > 0 ? ChunkedBody::State::kMore : ChunkedBody::State::kDone;
   }
-  auto& parser = parser_->beast;
-  parser.eager(true);
-  const size_t had = parser.get().body().size();
-  boost::beast::error_code error;
-  while (!parser.is_done() && !buffered().empty() && !error) {
-    const std::string_view input = buffered();
-    consume(parser.put(boost::asio::const_buffer(input.data(), input.size()), error));
+  counted_.body_bytes += request_.body.size() - had;
+  consume(buffered().size() - input.size());
+  if (state == ChunkedBody::State::kBad || state == ChunkedBody::State::kTooLarge) {
+    refuse(state == ChunkedBody::State::kBad ? 400 : 413);
   }
-  counted_.body_bytes += parser.get().body().size() - had;
-  if (error == beast::error::need_more && buffered().size() <= limits_.header_bytes) {
-    error = {};  // an endless chunk extension or trailer is none
-  }
-  if (error) {
-    refuse(error == beast::error::body_limit ? 413 : 400);
-    return false;
-  }
-  if (!parser.is_done()) {
-    return false;
-  }
-  request_.body = std::move(parser.get().body());
-  return true;
+  return state == ChunkedBody::State::kDone;
 }
 
 // What follows a request that was not understood cannot be delimited either, so the connection ends with it.
 void Http1::refuse(int status) {
   ++counted_.refused;
-  parser_.reset();
+  in_body_ = false;
   closes_ = true;
   chunked_ = false;
   HttpResponse response = error_response(status);
@@ -358,7 +325,7 @@ void Http1::take_output(std::string& out, size_t most) {
 
 void Http1::go_away() {
   closes_ = true;
-  if (!answering_ && parser_ == nullptr && buffered().empty()) {
+  if (!answering_ && !in_body_ && buffered().empty()) {
     finished_ = true;
   }
 }
@@ -367,12 +334,12 @@ HttpProgress Http1::progress() const {
   HttpProgress progress = counted_;
   using Phase = HttpProgress::Phase;
   progress.phase = answering_                             ? Phase::kAnswering
-                   : parser_ != nullptr                   ? Phase::kBody
+                   : in_body_                             ? Phase::kBody
                    : buffered().empty() && !skipped_line_ ? Phase::kIdle
                                                           : Phase::kHead;
   progress.is_unsent = unsent() > 0;
   progress.is_finished = finished_ && unsent() == 0;
-  progress.wants_input = buffered().empty() || (!answering_ && (parser_ != nullptr || unsent() == 0));
+  progress.wants_input = buffered().empty() || (!answering_ && (in_body_ || unsent() == 0));
   return progress;
 }
 

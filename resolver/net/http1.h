@@ -3,8 +3,7 @@
 // to it, and more or less than one Host are refused. HTTP/1.0 is answered and closed.
 #pragma once
 
-#include <memory>
-
+#include "resolver/net/chunked_body.h"
 #include "resolver/net/http_protocol.h"
 
 namespace cenote {
@@ -14,7 +13,6 @@ class Http1 final : public HttpProtocol {
   // `about` holds what every request of this connection shares (addresses, TLS); both references outlive
   // this.
   Http1(const HttpSite& site, const HttpLimits& limits, HttpRequest about);
-  ~Http1() override;
 
   void receive(Bytes bytes) override;
   std::optional<Incoming> next_request() override;
@@ -29,7 +27,6 @@ class Http1 final : public HttpProtocol {
   [[nodiscard]] HttpProgress progress() const override;
 
  private:
-  struct Parser;
   enum class Scan : uint8_t { kIncomplete, kComplete, kBad, kTooLarge };
 
   [[nodiscard]] std::string_view buffered() const { return std::string_view(input_).substr(input_start_); }
@@ -52,9 +49,11 @@ class Http1 final : public HttpProtocol {
   size_t input_start_ =
       0;                // input_ before this is used up: erasing the front on every read would be quadratic
   size_t scanned_ = 0;  // of buffered(), while a head comes
-  size_t line_start_ = 0;           // of buffered()
-  bool skipped_line_ = false;       // before the head that comes
-  std::unique_ptr<Parser> parser_;  // from a whole head to a whole body
+  size_t line_start_ = 0;      // of buffered()
+  bool skipped_line_ = false;  // before the head that comes
+  bool in_body_ = false;       // from a whole head to a whole body
+  std::optional<ChunkedBody> chunks_;
+  uint64_t body_left_ = 0;  // with Content-Length
   HttpRequest request_;
 
   uint32_t id_ = 0;
