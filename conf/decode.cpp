@@ -1,6 +1,7 @@
 #include "conf/decode.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/ranges.h>
 
@@ -8,19 +9,11 @@
 
 namespace cenote {
 
-void Findings::error(TextPosition at, std::string text) {
-  add(at, std::move(text), Problem::Severity::kError);
-}
-
-void Findings::warning(TextPosition at, std::string text) {
-  add(at, std::move(text), Problem::Severity::kWarning);
-}
-
 void Findings::add(TextPosition at, std::string text, Problem::Severity severity) {
   // A file of another kind given by mistake has thousands of them; the first ones tell enough.
   constexpr size_t kMost = 200;
-  if (loaded_.problems.size() < kMost) {
-    loaded_.problems.push_back({file_, at.line, at.column, std::move(text), severity});
+  if (problems_.size() < kMost) {
+    problems_.push_back({file_, at.line, at.column, std::move(text), severity});
   }
 }
 
@@ -112,6 +105,13 @@ ValueKind<Action> action() {
           }};
 }
 
+ValueKind<WallTime> point_in_time() {
+  return {R"(a date or time such as 2027-03-31 or "2027-03-31T18:00:00+09:00")", [](std::string_view text) {
+            WallTime time;
+            return parse_wall_time(text, time, true) ? std::optional(time) : std::nullopt;
+          }};
+}
+
 std::string describe(const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::kScalar:
@@ -152,6 +152,9 @@ MapReader MapReader::section(std::string_view key) {
 }
 
 void MapReader::finish() {
+  if (std::exchange(is_finished_, true)) {
+    return;
+  }
   for (const YamlNode::Entry& entry : node_.entries) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) {
       continue;

@@ -17,17 +17,24 @@ namespace cenote {
 // What one file has turned up so far.
 class Findings {
  public:
-  explicit Findings(LoadedSettings& loaded, std::string file) : loaded_(loaded), file_(std::move(file)) {}
+  // `problems` collects; `unset`, where given, the keys that stay at their defaults.
+  Findings(std::string file, std::vector<Problem>& problems, std::vector<std::string>* unset = nullptr)
+      : file_(std::move(file)), problems_(problems), unset_(unset) {}
 
-  void error(TextPosition at, std::string text);
-  void warning(TextPosition at, std::string text);
-  void unset(std::string key) { loaded_.unset.push_back(std::move(key)); }
+  void error(TextPosition at, std::string text) { add(at, std::move(text), Problem::Severity::kError); }
+  void warning(TextPosition at, std::string text) { add(at, std::move(text), Problem::Severity::kWarning); }
+  void unset(std::string key) {
+    if (unset_ != nullptr) {
+      unset_->push_back(std::move(key));
+    }
+  }
 
  private:
   void add(TextPosition at, std::string text, Problem::Severity severity);
 
-  LoadedSettings& loaded_;
   std::string file_;
+  std::vector<Problem>& problems_;
+  std::vector<std::string>* unset_;
 };
 
 // A kind of value: how its text is read, and what to say was expected.
@@ -47,6 +54,7 @@ ValueKind<seconds> seconds_between(seconds least, seconds most);
 ValueKind<SocketAddress> socket_address();
 ValueKind<Prefix> prefix();
 ValueKind<Action> action();
+ValueKind<WallTime> point_in_time();  // a date alone is the end of that day
 
 // Reports and returns nullopt when the node is no scalar of that kind.
 template <typename T>
@@ -63,7 +71,7 @@ class MapReader {
   const YamlNode* find(std::string_view key);
   // The mapping below the key; an empty one when the key is absent.
   MapReader section(std::string_view key);
-  void finish();
+  void finish();  // once; later calls do nothing
 
   template <typename T>
   bool value(std::string_view key, T& out, const ValueKind<T>& kind);
@@ -82,6 +90,7 @@ class MapReader {
   std::string path_;
   Findings& findings_;
   std::vector<std::string_view> known_;
+  bool is_finished_ = false;
 };
 
 std::string describe(const YamlNode& node);  // "'x'", "a list", "a mapping", "nothing"

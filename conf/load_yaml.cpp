@@ -118,7 +118,7 @@ void share(Settings& settings, const std::string& base_dir) {
 LoadedSettings read(std::string_view yaml, const std::string& file, const std::string& base_dir,
                     bool looks_at_files) {
   LoadedSettings loaded;
-  Findings findings(loaded, file);
+  Findings findings(file, loaded.problems, &loaded.unset);
   const YamlDocument document = parse_yaml(yaml);
   for (const YamlProblem& problem : document.problems) {
     findings.error(problem.at, problem.text);

@@ -95,11 +95,6 @@ void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
 }
 
 void read_exception(MapReader& map, ExceptionSettings& exception, Findings& findings) {
-  const ValueKind<WallTime> date{
-      R"(a date or time such as 2027-03-31 or "2027-03-31T18:00:00+09:00")", [](std::string_view text) {
-        WallTime time;
-        return parse_wall_time(text, time, true) ? std::optional(time) : std::nullopt;
-      }};
   map.value("name", exception.name, name_text());
   if (!map.has("name")) {
     findings.error(map.at(), "an exception needs a name");
@@ -107,7 +102,7 @@ void read_exception(MapReader& map, ExceptionSettings& exception, Findings& find
   map.value("exact", exception.exact, yes_or_no());
   map.value("reason", exception.reason, any_text());
   WallTime until;
-  if (map.value("until", until, date)) {
+  if (map.value("until", until, point_in_time())) {
     exception.until = until;
   }
   Prefix client;

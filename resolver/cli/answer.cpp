@@ -1,0 +1,99 @@
+#include "resolver/cli/answer.h"
+
+#include <array>
+#include <ctime>
+
+#include "resolver/base/clock.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+
+std::string error_of(const ApiResponse& response) {
+  const Json body = Json::parse(response.body, nullptr, false);
+  if (body.is_object() && body.contains("error")) {
+    if (const std::string message = text_of(body["error"], "message"); !message.empty()) {
+      return message;
+    }
+  }
+  if (response.status == 413) {
+    return "the server takes no body of this size from this sender; is the token right?";
+  }
+  return fmt::format("the server answered {} {}", response.status, printable(trim(response.body), 200));
+}
+
+int ask(const CommandContext& context, const ApiRequest& request,
+        const std::function<void(const Json&)>& show, const std::function<bool(const Json&)>& is_found) {
+  const auto response = context.api.exchange(request);
+  if (!response) {
+    context.output.error(response.error().message);
+    return 1;
+  }
+  const bool is_good = response->status >= 200 && response->status < 300;
+  const Json body = Json::parse(response->body, nullptr, false);
+  if (context.is_json) {
+    context.output.raw(response->body);
+  } else if (!is_good || !body.is_object()) {
+    context.output.error(is_good ? "the server's answer is no JSON object" : error_of(*response));
+  } else {
+    show(body);
+  }
+  return is_good && body.is_object() && (!is_found || is_found(body)) ? 0 : 1;
+}
+
+std::string text_of(const Json& object, const char* key) {
+  if (!object.is_object()) {
+    return "";
+  }
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+uint64_t number_of(const Json& object, const char* key) {
+  if (!object.is_object()) {
+    return 0;
+  }
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+}
+
+bool flag_of(const Json& object, const char* key) {
+  if (!object.is_object()) {
+    return false;
+  }
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+const Json& list_of(const Json& object, const char* key) {
+  static const Json kEmpty = Json::array();
+  if (!object.is_object()) {
+    return kEmpty;
+  }
+  const auto found = object.find(key);
+  return found != object.end() && found->is_array() ? *found : kEmpty;
+}
+
+std::string local_time(const std::string& rfc3339) {
+  WallTime time;
+  if (!parse_wall_time(rfc3339, time)) {
+    return "-";
+  }
+  const std::time_t unix_time = unix_seconds(time);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  localtime_r(&unix_time, &parts);
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+  return text.data();
+}
+
+std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters) {
+  std::string query;
+  for (const auto& [key, value] : parameters) {
+    if (!value.empty()) {
+      query += (query.empty() ? "?" : "&") + key + "=" + percent_encoded(value);
+    }
+  }
+  return query;
+}
+
+}  // namespace cenote

@@ -1,0 +1,234 @@
+// Commands about feeds, generations, single indicators and exceptions: what is blocked, and who changed it.
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "resolver/base/text.h"
+#include "resolver/cli/answer.h"
+
+namespace cenote {
+namespace {
+
+Result<std::string> contents_of(const std::string& file) {
+  std::ostringstream text;
+  if (file == "-") {
+    text << std::cin.rdbuf();
+    return std::move(text).str();
+  }
+  std::ifstream in(file, std::ios::binary);
+  if (!in || (in.peek() != std::ifstream::traits_type::eof() && !(text << in.rdbuf()))) {
+    return fail("cannot read {}", printable(file));
+  }
+  return std::move(text).str();
+}
+
+void show_rejects(Output& output, const Json& rejects) {
+  std::vector<std::vector<Cell>> rows;
+  for (const Json& row : rejects) {
+    rows.push_back({Cell::number(number_of(row, "line")),
+                    flag_of(row, "held") ? Cell("held", Colour::kYellow) : Cell("rejected", Colour::kRed),
+                    text_of(row, "reason"), text_of(row, "text")});
+  }
+  if (!rows.empty()) {
+    output.table({"LINE", "", "REASON", "TEXT"}, rows);
+  }
+}
+
+void show_change(Output& output, const Json& result, std::string_view did) {
+  output.line({Cell(fmt::format("{} {}", did, number_of(result, "generation")), Colour::kBold)});
+  output.line({Cell(fmt::format("  added {}, removed {}, unchanged {}, rejected {}, held {}",
+                                number_of(result, "added"), number_of(result, "removed"),
+                                number_of(result, "unchanged"), number_of(result, "rejected"),
+                                number_of(result, "held")))});
+  show_rejects(output, list_of(result, "rejects"));
+}
+
+int change(const CommandContext& context, ApiRequest request) {
+  return ask(context, request,
+             [&](const Json& result) { show_change(context.output, result, "in force: generation"); });
+}
+
+ApiRequest with_json(std::string method, std::string target, const Json& body) {
+  return {std::move(method),
+          std::move(target),
+          body.dump(-1, ' ', true, Json::error_handler_t::replace),
+          {{"Content-Type", "application/json"}}};
+}
+
+void put_if_given(Json& body, const char* key, const std::string& value) {
+  if (!value.empty()) {
+    body[key] = value;
+  }
+}
+
+// nullopt: the file cannot be read, and that was said.
+std::optional<ApiRequest> put_request(const CommandContext& context, const PushArguments& arguments,
+                                      bool is_dry) {
+  auto body = contents_of(arguments.file);
+  if (!body) {
+    context.output.error(body.error().message);
+    return std::nullopt;
+  }
+  ApiRequest request{"PUT",
+                     "/v1/feeds/" + percent_encoded(arguments.feed) +
+                         query_string({{"format", arguments.format}, {"dry_run", is_dry ? "1" : ""}}),
+                     std::move(*body),
+                     {{"Content-Type", "application/octet-stream"}}};
+  if (!arguments.idempotency_key.empty()) {
+    request.headers.emplace_back("Idempotency-Key", arguments.idempotency_key);
+  }
+  return request;
+}
+
+}  // namespace
+
+int list_feeds(const CommandContext& context) {
+  return ask(context, {"GET", "/v1/feeds", "", {}}, [&](const Json& body) {
+    std::vector<std::vector<Cell>> rows;
+    for (const Json& feed : list_of(body, "feeds")) {
+      const std::string action = text_of(feed, "action");
+      const std::string error = text_of(feed, "error");
+      rows.push_back({text_of(feed, "name"), text_of(feed, "category"),
+                      Cell(action, colour_of_action(action)), Cell::number(number_of(feed, "entries")),
+                      Cell::number(number_of(feed, "rejected")), Cell::number(number_of(feed, "held")),
+                      Cell::number(number_of(feed, "generation")), local_time(text_of(feed, "last_success")),
+                      error.empty() ? Cell("ok", Colour::kGreen) : Cell(error, Colour::kRed)});
+    }
+    context.output.table(
+        {"FEED", "CATEGORY", "ACTION", "ENTRIES", "REJECTED", "HELD", "GENERATION", "LAST GOOD", "STATE"},
+        rows);
+  });
+}
+
+int push_feed(const CommandContext& context, const PushArguments& arguments) {
+  const auto request = put_request(context, arguments, false);
+  return request ? change(context, *request) : 1;
+}
+
+int diff_feed(const CommandContext& context, const PushArguments& arguments) {
+  const auto request = put_request(context, arguments, true);
+  return request ? ask(context, *request,
+                       [&](const Json& result) {
+                         show_change(context.output, result, "nothing changed; in force: generation");
+                       })
+                 : 1;
+}
+
+int refresh_feed(const CommandContext& context, const std::string& feed) {
+  return change(context, {"POST", "/v1/feeds/" + percent_encoded(feed) + "/refresh", "", {}});
+}
+
+int list_rejects(const CommandContext& context, const std::string& feed) {
+  return ask(context, {"GET", "/v1/feeds/" + percent_encoded(feed) + "/rejects", "", {}},
+             [&](const Json& body) {
+               const Json& rejects = list_of(body, "rejects");
+               show_rejects(context.output, rejects);
+               if (rejects.empty()) {
+                 context.output.line({Cell(fmt::format("every line of {} was taken", feed))});
+               }
+             });
+}
+
+int list_generations(const CommandContext& context) {
+  return ask(context, {"GET", "/v1/generations", "", {}}, [&](const Json& body) {
+    std::vector<std::vector<Cell>> rows;
+    for (const Json& one : list_of(body, "generations")) {
+      const bool is_current = flag_of(one, "current");
+      rows.push_back({Cell::number(number_of(one, "generation")), local_time(text_of(one, "time")),
+                      Cell::number(number_of(one, "names")), Cell::number(number_of(one, "addresses")),
+                      is_current                      ? Cell("current", Colour::kGreen)
+                      : flag_of(one, "can_roll_back") ? Cell("kept")
+                                                      : Cell("gone", Colour::kFaint),
+                      text_of(one, "who"), text_of(one, "what")});
+    }
+    context.output.table({"GENERATION", "MADE", "NAMES", "ADDRESSES", "", "WHO", "WHAT"}, rows);
+  });
+}
+
+int roll_back(const CommandContext& context, const std::string& generation) {
+  std::string target = generation;
+  if (target.empty()) {
+    const auto response = context.api.exchange({"GET", "/v1/generations", "", {}});
+    if (!response || response->status != 200) {
+      context.output.error(response ? error_of(*response) : response.error().message);
+      return 1;
+    }
+    const Json body = Json::parse(response->body, nullptr, false);
+    for (const Json& one : list_of(body, "generations")) {  // newest first
+      if (!flag_of(one, "current") && flag_of(one, "can_roll_back")) {
+        target = std::to_string(number_of(one, "generation"));
+        break;
+      }
+    }
+    if (target.empty()) {
+      context.output.error("there is no earlier generation to go back to");
+      return 1;
+    }
+  }
+  return change(context, {"POST", "/v1/generations/" + percent_encoded(target) + "/rollback", "", {}});
+}
+
+int add_indicator(const CommandContext& context, const IndicatorArguments& arguments) {
+  Json body{{"name", arguments.name}, {"feed", arguments.feed}, {"reason", arguments.reason}};
+  put_if_given(body, "category", arguments.category);
+  put_if_given(body, "until", arguments.until);
+  if (arguments.is_exact) {
+    body["exact"] = true;
+  }
+  return change(context, with_json("POST", "/v1/indicators", body));
+}
+
+int remove_indicator(const CommandContext& context, const std::string& name, const std::string& feed) {
+  return change(
+      context,
+      {"DELETE", "/v1/indicators/" + percent_encoded(name) + query_string({{"feed", feed}}), "", {}});
+}
+
+int find_indicator(const CommandContext& context, const std::string& name) {
+  const auto show = [&](const Json& body) {
+    std::vector<std::vector<Cell>> rows;
+    for (const Json& entry : list_of(body, "entries")) {
+      const std::string action = text_of(entry, "action");
+      rows.push_back({text_of(entry, "indicator"), text_of(entry, "scope"), text_of(entry, "feed"),
+                      text_of(entry, "category"), Cell(action, colour_of_action(action)),
+                      text_of(entry, "fate"), text_of(entry, "threat")});
+    }
+    if (rows.empty()) {
+      context.output.line({Cell(fmt::format("no feed lists {} or a name above it", name))});
+    } else {
+      context.output.table({"INDICATOR", "SCOPE", "FEED", "CATEGORY", "ACTION", "FATE", "THREAT"}, rows);
+    }
+  };
+  return ask(context, {"GET", "/v1/indicators" + query_string({{"name", name}}), "", {}}, show,
+             [](const Json& body) { return !list_of(body, "entries").empty(); });
+}
+
+int allow_name(const CommandContext& context, const AllowArguments& arguments) {
+  Json body{{"name", arguments.name}, {"reason", arguments.reason}};
+  put_if_given(body, "for", arguments.duration);
+  put_if_given(body, "until", arguments.until);
+  put_if_given(body, "client", arguments.client);
+  if (arguments.is_exact) {
+    body["exact"] = true;
+  }
+  return change(context, with_json("POST", "/v1/exceptions", body));
+}
+
+int list_exceptions(const CommandContext& context) {
+  return ask(context, {"GET", "/v1/exceptions", "", {}}, [&](const Json& body) {
+    std::vector<std::vector<Cell>> rows;
+    for (const Json& one : list_of(body, "exceptions")) {
+      const std::string client = text_of(one, "client");
+      rows.push_back({text_of(one, "name"), flag_of(one, "exact") ? "exact" : "suffix",
+                      client.empty() ? "everybody" : client, local_time(text_of(one, "until")),
+                      text_of(one, "who"), text_of(one, "reason")});
+    }
+    context.output.table({"NAME", "SCOPE", "CLIENT", "UNTIL", "WHO", "REASON"}, rows);
+  });
+}
+
+int remove_exception(const CommandContext& context, const std::string& name) {
+  return change(context, {"DELETE", "/v1/exceptions/" + percent_encoded(name), "", {}});
+}
+
+}  // namespace cenote

@@ -1,0 +1,92 @@
+#include "resolver/control/call.h"
+
+#include <algorithm>
+
+#include "resolver/base/text.h"
+
+namespace cenote {
+
+void ControlCall::answer(HttpResponse response) {
+  response.headers.emplace_back("cache-control", "no-store");
+  response.headers.emplace_back("x-content-type-options", "nosniff");
+  if (on_answer) {
+    on_answer(response);
+  }
+  responder.respond(std::move(response));
+}
+
+void ControlCall::answer(const Json& body, int status) {
+  answer(HttpResponse::json(status, to_text(body) + "\n"));
+}
+
+void ControlCall::refuse(int status, std::string_view code, std::string message) {
+  answer(error_response(status, code, message));
+}
+
+HttpResponse error_response(int status, std::string_view code, const std::string& message) {
+  return HttpResponse::json(status, to_text(Json{{"error", {{"code", code}, {"message", message}}}}) + "\n");
+}
+
+const std::vector<ControlRoute>& control_routes() {
+  static const std::vector<ControlRoute> kRoutes{
+      {"GET", "/healthz", Right::kNone, get_health},
+      {"GET", "/metrics", Right::kNone, get_metrics},
+      {"GET", "/v1/status", Right::kRead, get_status},
+      {"GET", "/v1/feeds", Right::kRead, get_feeds},
+      {"PUT", "/v1/feeds/{feed}", Right::kPush, put_feed},
+      {"PATCH", "/v1/feeds/{feed}", Right::kPush, patch_feed},
+      {"GET", "/v1/feeds/{feed}/rejects", Right::kRead, get_rejects},
+      {"POST", "/v1/feeds/{feed}/refresh", Right::kPush, post_refresh},
+      {"GET", "/v1/generations", Right::kRead, get_generations},
+      {"POST", "/v1/generations/{generation}/rollback", Right::kOperate, post_rollback},
+      {"GET", "/v1/explain", Right::kRead, get_explanation},
+      {"GET", "/v1/hits", Right::kRead, get_hits},
+      {"GET", "/v1/incidents/{incident}", Right::kRead, get_incident},
+      {"GET", "/v1/exceptions", Right::kRead, get_exceptions},
+      {"POST", "/v1/exceptions", Right::kOperate, post_exception},
+      {"DELETE", "/v1/exceptions/{name}", Right::kOperate, delete_exception},
+      {"GET", "/v1/indicators", Right::kRead, get_indicators},
+      {"POST", "/v1/indicators", Right::kToken, post_indicator},
+      {"DELETE", "/v1/indicators/{name}", Right::kToken, delete_indicator},
+  };
+  return kRoutes;
+}
+
+std::optional<Prefix> prefix_or_refuse(const ControlCallRef& call, const std::string& what,
+                                       const std::string& text) {
+  const auto prefix = Prefix::from_text(text);
+  if (!prefix) {
+    call->refuse(
+        400, "bad_request",
+        fmt::format("{}: '{}' is neither an address nor an address block", what, printable(text, 60)));
+  }
+  return prefix;
+}
+
+std::optional<Name> name_or_refuse(const ControlCallRef& call, const std::string& what,
+                                   const std::string& text) {
+  const auto name = Name::from_text(text);
+  if (!name) {
+    call->refuse(400, "bad_request", fmt::format("{}: '{}' is no domain name", what, printable(text, 60)));
+  }
+  return name;
+}
+
+bool is_known_feed(const ControlCallRef& call, const std::string& feed) {
+  const auto feeds = call->backend.feeds();
+  const bool known =
+      std::any_of(feeds.begin(), feeds.end(), [&](const FeedStatus& one) { return one.name == feed; });
+  if (!known) {
+    std::vector<std::string_view> names;
+    for (const FeedStatus& one : feeds) {
+      names.push_back(one.name);
+    }
+    const std::string_view meant = feed.size() < 100 ? nearest(feed, names) : std::string_view{};
+    call->refuse(404, "unknown_feed",
+                 fmt::format("there is no feed '{}' in the configuration{}", printable(feed, 62),
+                             meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+  }
+  return known;
+}
+
+}  // namespace cenote

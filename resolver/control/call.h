@@ -1,0 +1,82 @@
+// One request to the control API on its way to an answer, now or later. Shared by whoever will answer it: a
+// change is answered from the updater's `done`. Web thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "resolver/control/json.h"
+#include "resolver/control/tokens.h"
+#include "resolver/net/http.h"
+
+namespace cenote {
+
+class HitStreams;
+
+struct ControlCall {
+  ControlBackend& backend;
+  HitStreams& streams;
+  HttpRequest request;
+  HttpResponder responder;
+  Now now;
+  std::optional<Token> token;                          // nullopt: the local socket, which may do everything
+  std::vector<std::string> captures;                   // what the route's {...} stood for
+  std::function<void(const HttpResponse&)> on_answer;  // remembers it for repeats; may be empty
+
+  [[nodiscard]] std::string who() const { return token ? token->name : "local"; }
+  [[nodiscard]] bool may(Right right, std::string_view feed = {}) const {
+    return !token || grants(*token, right, feed);
+  }
+
+  void answer(HttpResponse response);
+  void answer(const Json& body, int status = 200);
+  // {"error": {"code": ..., "message": ...}}
+  void refuse(int status, std::string_view code, std::string message);
+};
+using ControlCallRef = std::shared_ptr<ControlCall>;
+
+HttpResponse error_response(int status, std::string_view code, const std::string& message);
+
+// One line of the API. The table of them is the whole API; docs/openapi.yaml is held to it by a test.
+struct ControlRoute {
+  const char* method;
+  const char* pattern;  // "/v1/feeds/{feed}/rejects"
+  Right right;          // kPush: of the feed that the pattern captures
+  void (*serve)(const ControlCallRef& call);
+};
+const std::vector<ControlRoute>& control_routes();
+
+// Reading (reads.cpp)
+void get_health(const ControlCallRef& call);
+void get_metrics(const ControlCallRef& call);
+void get_status(const ControlCallRef& call);
+void get_feeds(const ControlCallRef& call);
+void get_rejects(const ControlCallRef& call);
+void get_generations(const ControlCallRef& call);
+void get_explanation(const ControlCallRef& call);
+void get_hits(const ControlCallRef& call);
+void get_incident(const ControlCallRef& call);
+void get_exceptions(const ControlCallRef& call);
+void get_indicators(const ControlCallRef& call);
+// Changing (changes.cpp)
+void put_feed(const ControlCallRef& call);
+void patch_feed(const ControlCallRef& call);
+void post_refresh(const ControlCallRef& call);
+void post_rollback(const ControlCallRef& call);
+void post_exception(const ControlCallRef& call);
+void delete_exception(const ControlCallRef& call);
+void post_indicator(const ControlCallRef& call);
+void delete_indicator(const ControlCallRef& call);
+
+// Shared by both: a parameter or a JSON value that is not what it must be is answered with 400 at once, and
+// nullopt comes back.
+std::optional<Prefix> prefix_or_refuse(const ControlCallRef& call, const std::string& what,
+                                       const std::string& text);
+std::optional<Name> name_or_refuse(const ControlCallRef& call, const std::string& what,
+                                   const std::string& text);
+bool is_known_feed(const ControlCallRef& call, const std::string& feed);  // else answered with 404
+
+}  // namespace cenote

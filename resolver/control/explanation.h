@@ -1,0 +1,47 @@
+// The verdict on a name and the whole way to it, as values that outlive the snapshot: `cenote explain`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "resolver/policy/policy.h"
+
+namespace cenote {
+
+struct ExplainQuestion {
+  Name name;
+  uint16_t type = 1;
+  IpAddress client = IpAddress::v4({127, 0, 0, 1});
+  WallTime time{};
+};
+
+// One entry that covers the name, and what became of it.
+struct ExplainStep {
+  std::string feed;
+  std::string category;
+  std::string indicator;  // the entry's name
+  Scope scope = Scope::kExact;
+  Action feed_action = Action::kPass;
+  Action action = Action::kPass;  // after the group's say
+  std::string fate;               // "won", "outranked", "expired", "not-yet-valid", "excepted", ...
+  int confidence = 0;
+  std::string threat;
+  std::string reference;
+  std::string note;
+  int64_t valid_from = 0;  // Unix seconds, 0: always
+  int64_t valid_until = 0;
+};
+
+struct Explanation {
+  ExplainQuestion question;
+  bool may_ask = true;  // false: the client is refused whatever the name
+  std::string group;
+  Verdict verdict;
+  std::vector<ExplainStep> steps;  // most specific first
+  std::string upstream_zone;       // who would be asked when nothing blocks; filled by the daemon
+};
+
+// Upstream is not asked, so what an answer would carry is not judged.
+Explanation explain(const Policy& policy, const ExplainQuestion& question);
+
+}  // namespace cenote

@@ -1,0 +1,182 @@
+// The API's answers that change nothing.
+#include "resolver/base/text.h"
+#include "resolver/control/call.h"
+#include "resolver/control/hit_stream.h"
+#include "resolver/dns/types.h"
+
+namespace cenote {
+namespace {
+
+template <typename T>
+Json list_under(const char* key, const std::vector<T>& values) {
+  Json list = Json::array();
+  for (const T& value : values) {
+    list.push_back(to_json(value));
+  }
+  return {{key, std::move(list)}};
+}
+
+// "1h" (ago) or a point in time.
+std::optional<WallTime> parse_since(const std::string& text, WallTime now) {
+  milliseconds ago{};
+  if (parse_duration(text, ago)) {
+    return now - ago;
+  }
+  WallTime time;
+  return parse_wall_time(text, time) ? std::optional(time) : std::nullopt;
+}
+
+// nullopt: a parameter was wrong, and that was answered.
+std::optional<HitQuery> read_hit_query(const ControlCallRef& call) {
+  constexpr size_t kMostHits = 10'000;
+  HitQuery query;
+  if (const auto client = call->request.parameter("client")) {
+    query.client = prefix_or_refuse(call, "client", *client);
+    if (!query.client) {
+      return std::nullopt;
+    }
+  }
+  if (const auto name = call->request.parameter("name")) {
+    query.name = name_or_refuse(call, "name", *name);
+    if (!query.name) {
+      return std::nullopt;
+    }
+  }
+  if (const auto since = call->request.parameter("since")) {
+    query.since = parse_since(*since, call->now.wall);
+    if (!query.since) {
+      call->refuse(400, "bad_request",
+                   "since: neither a duration such as 1h nor a time such as 2027-03-31T12:00:00Z");
+      return std::nullopt;
+    }
+  }
+  if (const auto limit = call->request.parameter("limit")) {
+    query.limit = parse_number(*limit, kMostHits).value_or(0);
+    if (query.limit == 0) {
+      call->refuse(400, "bad_request", fmt::format("limit: a number from 1 to {}", kMostHits));
+      return std::nullopt;
+    }
+  }
+  if (const auto after = call->request.parameter("after")) {
+    query.after = parse_number(*after).value_or(0);
+  }
+  return query;
+}
+
+}  // namespace
+
+void get_health(const ControlCallRef& call) {
+  const bool ready = call->backend.is_ready();
+  call->answer(HttpResponse::text(ready ? 200 : 503, ready ? "ok\n" : "not ready\n"));
+}
+
+void get_metrics(const ControlCallRef& call) {
+  MetricsPage page;
+  call->backend.collect(page);
+  call->answer(HttpResponse{200, {{"content-type", MetricsPage::kContentType}}, page.text()});
+}
+
+void get_status(const ControlCallRef& call) {
+  Json status = to_json(call->backend.status(), call->now.wall);
+  status["feeds"] = list_under("feeds", call->backend.feeds())["feeds"];
+  call->answer(status);
+}
+
+void get_feeds(const ControlCallRef& call) {
+  call->answer(list_under("feeds", call->backend.feeds()));
+}
+
+void get_rejects(const ControlCallRef& call) {
+  const std::string& feed = call->captures[0];
+  if (is_known_feed(call, feed)) {
+    call->answer(list_under("rejects", call->backend.rejects(feed)));
+  }
+}
+
+void get_generations(const ControlCallRef& call) {
+  call->answer(list_under("generations", call->backend.generations()));
+}
+
+void get_explanation(const ControlCallRef& call) {
+  ExplainQuestion question;
+  question.time = call->now.wall;
+  const auto name = name_or_refuse(call, "name", call->request.parameter("name").value_or(""));
+  if (!name) {
+    return;
+  }
+  question.name = *name;
+  if (const auto type = call->request.parameter("type")) {
+    question.type = parse_type(*type);
+    if (question.type == 0) {
+      call->refuse(400, "bad_request", fmt::format("type: '{}' is no record type", printable(*type, 30)));
+      return;
+    }
+  }
+  if (const auto text = call->request.parameter("client")) {
+    const auto client = IpAddress::from_text(*text);
+    if (!client) {
+      call->refuse(400, "bad_request", fmt::format("client: '{}' is no address", printable(*text, 60)));
+      return;
+    }
+    question.client = *client;
+  }
+  call->answer(to_json(call->backend.explain(question)));
+}
+
+void get_hits(const ControlCallRef& call) {
+  auto query = read_hit_query(call);
+  if (!query) {
+    return;
+  }
+  if (call->request.parameter("follow").value_or("0") != "0") {
+    if (!call->streams.start(call->request, call->responder, *query, call->backend.history(),
+                             call->now.mono)) {
+      call->refuse(503, "too_many_followers", "too many follow the hits already");
+    }
+    return;
+  }
+  // The lines are JSON already; parsing them only to write them again would double the work.
+  std::string body = "{\"hits\":[";
+  for (const NumberedEvent& hit : call->backend.history().find(*query)) {
+    body += (body.back() == '[' ? "" : ",\n") + hit_line(hit);
+  }
+  body += fmt::format("],\"last\":{}}}\n", call->backend.history().last_number());
+  call->answer(HttpResponse::json(200, std::move(body)));
+}
+
+void get_incident(const ControlCallRef& call) {
+  const auto id = IncidentId::from_text(call->captures[0]);
+  if (!id) {
+    call->refuse(400, "bad_request", "an incident id has ten letters and digits, such as 7K4QW-9XM2D");
+    return;
+  }
+  const auto found = call->backend.history().find_incident(*id);
+  if (!found) {
+    call->refuse(
+        404, "unknown_incident",
+        fmt::format("incident {} is not in memory; older ones are in the event file", id->to_text().view()));
+    return;
+  }
+  call->answer(to_json(*found));
+}
+
+void get_exceptions(const ControlCallRef& call) {
+  call->answer(list_under("exceptions", call->backend.exceptions()));
+}
+
+// Without a name: what people added by hand. With one: every entry that covers it, whichever feed has it.
+void get_indicators(const ControlCallRef& call) {
+  const auto text = call->request.parameter("name");
+  if (!text) {
+    call->answer(list_under("indicators", call->backend.indicators()));
+    return;
+  }
+  if (const auto name = name_or_refuse(call, "name", *text)) {
+    ExplainQuestion question;
+    question.name = *name;
+    question.time = call->now.wall;
+    call->answer(list_under("entries", call->backend.explain(question).steps));
+  }
+}
+
+}  // namespace cenote

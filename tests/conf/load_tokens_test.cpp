@@ -1,0 +1,62 @@
+#include "conf/load_tokens.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+using namespace cenote;
+
+namespace {
+
+const std::string kDigest(64, 'a');
+
+}  // namespace
+
+TEST_CASE("a token has a name, a digest, scopes and perhaps an end", "[conf][load_tokens]") {
+  const auto loaded = read_tokens("tokens:\n  - {name: soc, sha256: " + kDigest +
+                                      ", scopes: [read, 'push:c2-intel'], expires: 2027-03-31}\n",
+                                  "tokens.yaml");
+  REQUIRE(loaded.problems.empty());
+  REQUIRE(loaded.tokens.size() == 1);
+  CHECK(loaded.tokens[0].name == "soc");
+  CHECK(loaded.tokens[0].sha256 == kDigest);
+  CHECK(loaded.tokens[0].scopes == std::vector<std::string>{"read", "push:c2-intel"});
+  CHECK(to_rfc3339(*loaded.tokens[0].expires) == "2027-03-31T23:59:59.000Z");
+}
+
+TEST_CASE("a token with a mistake is left out, and the mistake is told", "[conf][load_tokens]") {
+  struct Row {
+    std::string token;
+    std::string says;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"sha256: " + kDigest + ", scopes: [read]", "tokens[0].name is missing"},
+      {"name: a, scopes: [read]", "tokens[0].sha256 is missing"},
+      {"name: a, sha256: " + kDigest, "tokens[0].scopes is missing"},
+      {"name: a, sha256: secret, scopes: [read]", "expected the token's SHA-256"},
+      {"name: a, sha256: " + kDigest + ", scopes: [write]", "expected one of read, push:FEED"},
+      {"name: a, sha256: " + kDigest + ", scopes: [read], expires: never", "expected a date or time"},
+      {"name: a, sha256: " + kDigest + ", scopes: [read], expire: 2027-03-31", "did you mean 'expires'?"},
+  }));
+  const auto loaded = read_tokens("tokens:\n  - {" + row.token + "}\n", "tokens.yaml");
+  REQUIRE(loaded.problems.size() == 1);
+  CHECK_THAT(to_text(loaded.problems[0]), Catch::StartsWith("tokens.yaml:2:") && Catch::Contains(row.says));
+  CHECK(loaded.tokens.empty());
+}
+
+TEST_CASE("a tokens file that everybody may write is not believed", "[conf][load_tokens]") {
+  std::string pattern = (std::filesystem::temp_directory_path() / "cenote-tokens-XXXXXX").string();
+  REQUIRE(mkdtemp(pattern.data()) != nullptr);
+  const std::string path = pattern + "/tokens.yaml";
+  CHECK(load_tokens(path).problems.empty());
+  std::ofstream(path) << "tokens: [{name: a, sha256: " << kDigest << ", scopes: [admin]}]\n";
+  CHECK(load_tokens(path).tokens.size() == 1);
+  std::filesystem::permissions(path, std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  const auto loaded = load_tokens(path);
+  CHECK(loaded.tokens.empty());
+  REQUIRE(loaded.problems.size() == 1);
+  CHECK_THAT(loaded.problems[0].text, Catch::Contains("everybody may write"));
+  std::filesystem::remove_all(pattern);
+}

@@ -1,0 +1,116 @@
+// A server that holds what a test puts in and remembers what it was asked to change.
+#pragma once
+
+#include "resolver/control/api.h"
+
+namespace cenote {
+
+class FakeBackend final : public ControlBackend {
+ public:
+  bool ready = true;
+  ServerStatus server;
+  std::vector<FeedStatus> feed_list;
+  std::vector<RejectRow> reject_list;
+  std::vector<GenerationRecord> generation_list;
+  std::vector<ExceptionRecord> exception_list;
+  std::vector<SingleIndicator> indicator_list;
+  Explanation explanation;
+  mutable ExplainQuestion asked;
+  History hits;
+
+  ChangeResult result;
+  bool answers_at_once = true;
+  std::vector<Done> waiting;
+  std::vector<std::string> changes;  // "push c2 by bob"
+  PushRequest last_push;
+  PatchRequest last_patch;
+  SingleIndicator last_indicator;
+  ExceptionSettings last_exception;
+
+  FakeBackend() { result.accepted = true; }
+
+  [[nodiscard]] bool is_ready() const override { return ready; }
+  [[nodiscard]] ServerStatus status() const override { return server; }
+  void collect(MetricsPage& page) const override { page.counter("cenote_queries_total", "Queries.", 7); }
+  [[nodiscard]] Explanation explain(const ExplainQuestion& question) const override {
+    asked = question;
+    Explanation answer = explanation;
+    answer.question = question;
+    return answer;
+  }
+  [[nodiscard]] const History& history() const override { return hits; }
+  [[nodiscard]] std::vector<FeedStatus> feeds() const override { return feed_list; }
+  [[nodiscard]] std::vector<RejectRow> rejects(const std::string& /*feed*/) const override {
+    return reject_list;
+  }
+  [[nodiscard]] std::vector<GenerationRecord> generations() const override { return generation_list; }
+  [[nodiscard]] std::vector<ExceptionRecord> exceptions() const override { return exception_list; }
+  [[nodiscard]] std::vector<SingleIndicator> indicators() const override { return indicator_list; }
+
+  void push(PushRequest request, Done done) override {
+    last_push = request;
+    change("push " + request.feed, request.who, std::move(done));
+  }
+  void patch(PatchRequest request, Done done) override {
+    last_patch = request;
+    change("patch " + request.feed, request.who, std::move(done));
+  }
+  void refresh(std::string feed, Done done) override { change("refresh " + feed, "", std::move(done)); }
+  void rollback(uint64_t generation, std::string who, Done done) override {
+    change("rollback " + std::to_string(generation), who, std::move(done));
+  }
+  void add_indicator(SingleIndicator indicator, Done done) override {
+    last_indicator = indicator;
+    change("add " + indicator.name, indicator.who, std::move(done));
+  }
+  void remove_indicator(std::string feed, std::string name, std::string who, Done done) override {
+    change("remove " + name + " from " + feed, who, std::move(done));
+  }
+  void add_exception(ExceptionSettings exception, std::string who, Done done) override {
+    last_exception = exception;
+    change("allow " + exception.name, who, std::move(done));
+  }
+  void remove_exception(std::string name, std::string who, Done done) override {
+    change("disallow " + name, who, std::move(done));
+  }
+
+ private:
+  void change(const std::string& what, const std::string& who, Done done) {
+    changes.push_back(what + " by " + who);
+    if (answers_at_once) {
+      done(result);
+    } else {
+      waiting.push_back(std::move(done));
+    }
+  }
+};
+
+// What a connection would have sent.
+class RecordedExchange final : public HttpResponder::Exchange {
+ public:
+  HttpResponse response{0, {}, ""};
+  std::string streamed;
+  bool is_finished = false;
+  bool open = true;
+  int answers = 0;
+
+  void respond(HttpResponse given) override {
+    response = std::move(given);
+    ++answers;
+  }
+  void start(HttpResponse head) override { response = std::move(head); }
+  void write(std::string chunk) override { streamed += chunk; }
+  void finish() override { is_finished = true; }
+  [[nodiscard]] bool is_open() const override { return open && !is_finished; }
+
+  [[nodiscard]] std::string header(std::string_view name) const {
+    for (const auto& [key, value] : response.headers) {
+      if (key == name) {
+        return value;
+      }
+    }
+    return "";
+  }
+};
+
+}  // namespace cenote

@@ -1,0 +1,52 @@
+#include "resolver/control/idempotency.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/resolver/control/fake_backend.h"
+
+using namespace cenote;
+
+namespace {
+
+using Outcome = Idempotency::Outcome;
+
+HttpResponder responder() {
+  return HttpResponder(std::make_shared<RecordedExchange>());
+}
+
+}  // namespace
+
+TEST_CASE("memory is bounded: the oldest answers go first, changes under way stay",
+          "[control][idempotency]") {
+  Idempotency memory(3);
+  const MonoTime start(seconds{0});
+  REQUIRE(memory.begin("under-way", "f", responder(), start) == Outcome::kFirst);
+  for (const char* key : {"a", "b"}) {
+    REQUIRE(memory.begin(key, "f", responder(), start) == Outcome::kFirst);
+    memory.finish(key, HttpResponse::text(200, key));
+  }
+  REQUIRE(memory.begin("c", "f", responder(), start) == Outcome::kFirst);
+  CHECK(memory.size() == 3);
+  CHECK(memory.begin("b", "f", responder(), start) == Outcome::kAnswered);
+  CHECK(memory.begin("under-way", "f", responder(), start) == Outcome::kAnswered);
+  REQUIRE(memory.begin("a", "f", responder(), start) == Outcome::kFirst);  // "b" went for it
+  CHECK(memory.begin("d", "f", responder(), start) == Outcome::kFull);
+}
+
+TEST_CASE("a server's fault is not remembered", "[control][idempotency]") {
+  Idempotency memory;
+  const MonoTime start(seconds{0});
+  REQUIRE(memory.begin("k", "f", responder(), start) == Outcome::kFirst);
+  memory.finish("k", HttpResponse::text(503, ""));
+  CHECK(memory.begin("k", "f", responder(), start) == Outcome::kFirst);
+}
+
+TEST_CASE("an answer is forgotten after a day", "[control][idempotency]") {
+  Idempotency memory;
+  const MonoTime start(seconds{0});
+  REQUIRE(memory.begin("k", "f", responder(), start) == Outcome::kFirst);
+  memory.finish("k", HttpResponse::text(200, ""));
+  CHECK(memory.begin("k", "f", responder(), start + std::chrono::hours{23}) == Outcome::kAnswered);
+  CHECK(memory.begin("k", "g", responder(), start + std::chrono::hours{23}) == Outcome::kMismatch);
+  CHECK(memory.begin("k", "g", responder(), start + std::chrono::hours{25}) == Outcome::kFirst);
+}
