@@ -260,8 +260,16 @@ Reason NameGuard::check(const HostName& host, Scope scope) const {
 }
 
 bool NameGuard::has_known_tld(const HostName& host) const {
-  const size_t dot = host.view().rfind('.');
-  return suffixes_.has_tld(host.text.data() + (dot == std::string_view::npos ? 0 : dot + 1));
+  // Some TLDs stand in the list only with their second level ("co.za").
+  const char* end = host.text.data() + host.size;
+  for (const char* label = host.text.data(); label != end;) {
+    if (suffixes_.kind(label) == PublicSuffixes::Kind::kIcann) {
+      return true;
+    }
+    const char* dot = std::find(label, end, '.');
+    label = dot == end ? end : dot + 1;
+  }
+  return false;
 }
 
 }  // namespace cenote

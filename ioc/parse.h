@@ -43,17 +43,16 @@ class FeedSink {
 
 struct ParseOptions {
   std::string format = "auto";
-  std::optional<Scope>
-      scope;  // instead of the format's own; a mark in the line ("*.x", RPZ wildcards) still counts
-  std::string encoding;        // "shift_jis", "utf-16le", ...; empty: UTF-8, or what a byte order mark says
-  std::string origin;          // rpz: the zone's name
-  std::string column;          // csv: name or number (from 1) of the indicator's column
-  std::optional<bool> header;  // csv: whether the first row names the columns; unset: look
-  char delimiter = '\0';       // csv; '\0': look
-  std::string type_column;     // csv: name or number
-  std::vector<std::string> types;  // csv: only rows of these types; empty: the network types that are known
-  bool all_ids = false;            // misp: also attributes without to_ids
-  std::vector<Name> own;           // names that no feed may block: at, below, and above for wide scopes
+  std::optional<Scope> scope{};  // instead of the format's own; a mark in the line ("*.x") still counts
+  std::string encoding{};        // "shift_jis", "utf-16le", ...; empty: UTF-8, or what a byte order mark says
+  std::string origin{};          // rpz: the zone's name
+  std::string column{};          // csv: name or number (from 1) of the indicator's column
+  std::optional<bool> header{};  // csv: whether the first row names the columns; unset: look
+  char delimiter = '\0';         // csv; '\0': look
+  std::string type_column{};     // csv: name or number
+  std::vector<std::string> types{};  // csv: only rows of these types; empty: the network types that are known
+  bool all_ids = false;              // misp: also attributes without to_ids
+  std::vector<Name> own{};           // names that no feed may block: at, below, and above for wide scopes
   const PublicSuffixes* suffixes = nullptr;  // nullptr: the system's list
   uint64_t max_inflated = 256ULL << 20;      // a compressed feed beyond this is refused
   uint64_t max_document = 256ULL << 20;      // JSON and YAML are held whole

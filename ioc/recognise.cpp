@@ -44,6 +44,7 @@ bool is_json(std::string_view head) noexcept {
 // What single lines look like, counted.
 struct Votes {
   size_t lines = 0;  // that are no comment
+  bool opens_yaml = false;
   size_t adblock = 0;
   size_t rpz = 0;
   size_t dnsmasq = 0;
@@ -54,9 +55,11 @@ struct Votes {
   size_t yaml = 0;
   size_t csv = 0;
   size_t defanged = 0;
+  size_t prose = 0;
   size_t url = 0;
   size_t address = 0;
   size_t wildcard = 0;
+  size_t name = 0;
 };
 
 bool is_record(std::string_view line) noexcept {
@@ -79,9 +82,18 @@ bool is_hosts_line(std::string_view line) {
 }
 
 bool is_yaml(std::string_view line) noexcept {
-  return line.starts_with("- ")
-             ? contains(line, ": ") || line.find(' ', 2) == std::string_view::npos
-             : line.ends_with(':') && line.find(' ') == std::string_view::npos && line.size() > 1;
+  return line.starts_with("- ") || line == "---" ||
+         (line.ends_with(':') && line.find(' ') == std::string_view::npos);
+}
+
+// "- name: X", "domains:": a document begins with its structure, prose does not.
+bool opens_yaml(std::string_view line) noexcept {
+  line.remove_prefix(line.starts_with("- ") ? 2 : 0);
+  const size_t colon = line.find(':');
+  const bool is_key =
+      colon != 0 && colon != std::string_view::npos &&
+      line.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == colon;
+  return line == "---" || (is_key && (colon + 1 == line.size() || line[colon + 1] == ' '));
 }
 
 bool has_fields(std::string_view line) noexcept {
@@ -92,7 +104,7 @@ bool has_fields(std::string_view line) noexcept {
 // One vote for each line, for what it can only be.
 void vote(std::string_view line, Votes& votes) {
   std::string plain;
-  Prefix block;
+  HostName host;
   ++votes.lines;
   if (line.starts_with("||") || line.starts_with("@@") || line.starts_with("[Adblock") ||
       contains(line, "##")) {
@@ -107,14 +119,16 @@ void vote(std::string_view line, Votes& votes) {
     ++votes.bind;
   } else if (is_hosts_line(line)) {
     ++votes.hosts;
+  } else if (refang(line, plain)) {
+    ++votes.defanged;
   } else if (is_yaml(line)) {
     ++votes.yaml;
   } else if (has_fields(line)) {
     ++votes.csv;
-    votes.defanged += refang(line, plain) ? 1U : 0U;
-  } else if (refang(line, plain)) {
-    ++votes.defanged;
-  } else if (line.starts_with('=')) {
+  } else if (std::count(line.begin(), line.end(), ' ') > 1 || line.starts_with("==") ||
+             line.starts_with("--")) {
+    ++votes.prose;
+  } else if (line.starts_with('=') && canonical_name(line.substr(1), host) == Reason::kNone) {
     ++votes.dnscrypt;
   } else if (line.starts_with("*.")) {
     ++votes.wildcard;
@@ -122,6 +136,8 @@ void vote(std::string_view line, Votes& votes) {
     ++votes.address;
   } else if (contains(line, "/")) {
     ++votes.url;
+  } else if (canonical_name(line, host) == Reason::kNone) {
+    ++votes.name;
   }
 }
 
@@ -140,14 +156,17 @@ std::string_view decide(const Votes& votes) noexcept {
   if (most(votes.hosts)) {
     return "hosts";
   }
-  if (most(votes.yaml)) {
+  if (votes.opens_yaml && most(votes.yaml)) {
     return "yaml";
+  }
+  // Text about indicators holds few of them; a list holds little else. Only marked ones count in text, so
+  // taking a list for text loses entries and taking text for a list would block what it merely mentions.
+  const size_t items = votes.name + votes.address + votes.url + votes.wildcard;
+  if (votes.defanged * 4 > votes.lines || (votes.defanged > 0 && !most(items)) || most(votes.prose)) {
+    return "defanged";
   }
   if (votes.dnscrypt > 0) {
     return "dnscrypt";
-  }
-  if (votes.defanged * 4 > votes.lines) {
-    return "defanged";
   }
   if (most(votes.csv)) {
     return "csv";
@@ -191,6 +210,7 @@ std::string_view recognise_format(std::string_view head) {
     const bool comment = line.empty() || line[0] == '#' || line[0] == '!' || line[0] == ';';
     if (!comment && is_first_row) {
       is_first_row = false;
+      votes.opens_yaml = opens_yaml(line);
       if (has_fields(line) && is_header(split_header(line, likely_delimiter(line)), ParseOptions{})) {
         return "csv";
       }

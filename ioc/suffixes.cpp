@@ -48,8 +48,4 @@ PublicSuffixes::Kind PublicSuffixes::kind(const char* name) const {
   return is_below_private_wildcard(list_.get(), name) ? Kind::kNone : Kind::kPrivate;
 }
 
-bool PublicSuffixes::has_tld(const char* tld) const {
-  return is_suffix(list_.get(), tld, PSL_TYPE_ICANN);
-}
-
 }  // namespace cenote

@@ -23,7 +23,6 @@ class PublicSuffixes {
   // What the list says of exactly this name. The parent of a wildcard rule ("kawasaki.jp" of "*.kawasaki.jp")
   // is a suffix as well. Below a private wildcard is one tenant, which is no suffix here.
   [[nodiscard]] Kind kind(const char* name) const;
-  [[nodiscard]] bool has_tld(const char* tld) const;
 
  private:
   struct Free {

@@ -46,7 +46,8 @@ class Defanged : public LineFormat {
         static_cast<size_t>(std::find_if(text.begin(), text.end(), is_token_edge) - text.begin()));
     const size_t scheme = text.find("://");
     if (scheme == std::string_view::npos && text.find('@') != std::string_view::npos) {
-      return;  // an e-mail address
+      intake_.reject(token, Reason::kNotNetwork);  // an e-mail address
+      return;
     }
     Indicator indicator;
     indicator.scope = intake_.scope_or(Scope::kExact);

@@ -1,5 +1,6 @@
 // maltrail's static trails: name, name:port, address, address:port, block, and host/path, in one file.
 #include "ioc/formats/formats.h"
+#include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
@@ -15,38 +16,26 @@ class Maltrail : public LineFormat {
     }
     std::string_view trail = trim_blanks(without_comment(line));
     const std::string_view whole = trail;
-    if (const size_t scheme = trail.find("://"); scheme != std::string_view::npos) {
-      trail.remove_prefix(scheme + 3);
+    for (const std::string_view scheme :
+         {"http://", "https://"}) {  // "http://" and a host is how some mark a web trail
+      trail.remove_prefix(trail.starts_with(scheme) ? scheme.size() : 0);
     }
     const size_t slash = trail.find('/');
-    if (slash != std::string_view::npos && !looks_like_address(trail)) {
+    if (slash != std::string_view::npos && !is_block(trail, slash)) {
       intake_.reject(whole, Reason::kUrlPath);
       return;
     }
-    Indicator indicator;
-    indicator.scope = intake_.scope_or(Scope::kSuffix);
-    if (looks_like_address(trail)) {
-      read_address(whole, trail, indicator);
-      return;
-    }
-    // A port says nothing to a resolver.
-    if (const size_t colon = trail.find(':'); colon != std::string_view::npos) {
+    // A port says nothing to a resolver, so it may be any, or two. IPv6 has its first colon before any dot.
+    if (const size_t colon = trail.find(':'); slash == std::string_view::npos && trail.find('.') < colon) {
       trail = trail.substr(0, colon);
     }
     constexpr Forms kForms{.address = true, .stars = true};
-    intake_.field(trail, kForms, indicator);
+    intake_.field(trail, kForms, intake_.scope_or(Scope::kSuffix));
   }
 
  private:
-  void read_address(std::string_view whole, std::string_view trail, Indicator& indicator) {
-    const size_t slash = trail.find('/');
-    const bool has_path = slash != std::string_view::npos &&
-                          trail.find_first_not_of("0123456789", slash + 1) != std::string_view::npos;
-    if (has_path) {
-      intake_.reject(whole, Reason::kUrlPath);
-    } else {
-      intake_.address(trail, indicator);
-    }
+  static bool is_block(std::string_view trail, size_t slash) noexcept {
+    return looks_like_address(trail) && parse_number(trail.substr(slash + 1), 999).has_value();
   }
 };
 

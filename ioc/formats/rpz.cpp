@@ -230,7 +230,7 @@ class Rpz : public LineFormat {
     }
   }
 
-  RecordReader reader_;
+  ZoneRecordReader reader_;
   Name origin_;
   std::optional<Name> zone_;
   std::string zone_text_;  // with a dot in front

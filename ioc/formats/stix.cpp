@@ -1,5 +1,6 @@
 // STIX 2.x bundles, arrays of STIX objects and TAXII 2.1 envelopes: their indicators. Observables alone are
 // what somebody saw, not what somebody wants blocked, and are passed over.
+#include <algorithm>
 #include <unordered_map>
 
 #include "ioc/formats/formats.h"
@@ -34,43 +35,33 @@ class Stix : public JsonFormat {
       return {};  // an empty bundle, and TAXII's answer when there is nothing new
     }
     find_newest(*objects);
-    uint64_t number = 0;
     for (const JsonValue value : *objects) {
-      intake_.line = ++number;
+      ++intake_.line;
       const auto object = as_object(value);
       if (object && text_of(*object, "type") == "indicator") {
-        read_indicator(*object, number);
+        read_indicator(*object);
       }
     }
     return {};
   }
 
  private:
-  struct Newest {
-    std::string_view version;
-    uint64_t number;
-  };
-
   void find_newest(JsonArray objects) {
-    uint64_t number = 0;
     for (const JsonValue value : objects) {
-      ++number;
       const auto object = as_object(value);
       const std::string_view id = object ? text_of(*object, "id") : std::string_view();
       if (!id.empty()) {
-        const auto [entry, added] = newest_.try_emplace(id, Newest{version_of(*object), number});
-        if (!added && version_of(*object) > entry->second.version) {
-          entry->second = {version_of(*object), number};
-        }
+        std::string_view& newest = newest_[id];
+        newest = std::max(newest, version_of(*object));
       }
     }
   }
 
-  void read_indicator(JsonObject object, uint64_t number) {
+  void read_indicator(JsonObject object) {
     const std::string_view pattern = text_of(object, "pattern");
     const std::string_view language = text_of(object, "pattern_type");
     const auto newest = newest_.find(text_of(object, "id"));
-    const bool superseded = newest != newest_.end() && newest->second.number != number;
+    const bool superseded = newest != newest_.end() && version_of(object) < newest->second;
     const Reason reason = superseded                                ? Reason::kSuperseded
                           : flag_of(object, "revoked")              ? Reason::kRevoked
                           : !language.empty() && language != "stix" ? Reason::kPatternType
@@ -114,7 +105,7 @@ class Stix : public JsonFormat {
     intake_.field(term.value, Forms{.address = true, .url = is_url, .bare_url = is_url}, indicator);
   }
 
-  std::unordered_map<std::string_view, Newest> newest_;  // by id
+  std::unordered_map<std::string_view, std::string_view> newest_;  // version by id
   std::vector<StixTerm> terms_;
 };
 

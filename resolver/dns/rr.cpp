@@ -21,19 +21,19 @@ bool to_name(const ldns_rdf* field, Name& out) noexcept {
 
 }  // namespace
 
-void RecordReader::Free::operator()(ldns_rdf* field) const noexcept {
+void ZoneRecordReader::Free::operator()(ldns_rdf* field) const noexcept {
   ldns_rdf_deep_free(field);
 }
 
-RecordReader::RecordReader(const Name& origin) {
+ZoneRecordReader::ZoneRecordReader(const Name& origin) {
   set_origin(origin);
 }
 
-void RecordReader::set_origin(const Name& origin) {
+void ZoneRecordReader::set_origin(const Name& origin) {
   origin_.reset(ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, origin.wire().size(), origin.wire().data()));
 }
 
-bool RecordReader::read(const std::string& line, ZoneRecord& out) {
+bool ZoneRecordReader::read(const std::string& line, ZoneRecord& out) {
   ldns_rr* parsed = nullptr;
   ldns_rdf* owner = last_owner_.release();
   const ldns_status status = ldns_rr_new_frm_str(&parsed, line.c_str(), kAnyTtl, origin_.get(), &owner);

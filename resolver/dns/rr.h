@@ -18,10 +18,10 @@ struct ZoneRecord {
   Name target;  // CNAME only
 };
 
-class RecordReader {
+class ZoneRecordReader {
  public:
   // Relative names are below `origin`.
-  explicit RecordReader(const Name& origin);
+  explicit ZoneRecordReader(const Name& origin);
   void set_origin(const Name& origin);
 
   // "owner [ttl] [class] type rdata" in any letter case; a blank in front repeats the last owner. False: no
