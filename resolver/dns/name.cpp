@@ -2,7 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "resolver/dns/types.h"
+
 namespace cenote {
+namespace {
+
+// An honest writer needs one pointer a name. A message may hold 8,000 that lead to each other, and thousands
+// of names that begin there: this bounds what such a name costs (CVE-2024-8508 and its like).
+constexpr size_t kMaxPointers = kMaxLabels;
+
+}  // namespace
 
 std::optional<Name> Name::from_text(std::string_view text) noexcept {
   if (text == ".") {
@@ -91,35 +100,38 @@ std::optional<Name> Name::from_wire(Bytes wire) noexcept {
 
 bool Name::read(ByteReader& reader, Name& out) noexcept {
   const Bytes message = reader.all();
+  const auto violation = [&] {
+    reader.fail();
+    out.bytes_[0] = 0;
+    out.size_ = 1;
+    return false;
+  };
   size_t at = reader.offset();
   size_t lowest = at;  // every pointer must lead below all that was read before
   size_t behind = 0;   // where the reader goes on: behind the first pointer, or behind the root label
+  size_t pointers = 0;
   size_t size = 0;
   while (true) {
     if (!reader.ok() || at >= message.size()) {
-      reader.fail();
-      return false;
+      return violation();
     }
     const uint8_t length = message[at];
     if ((length & 0xC0) == 0xC0) {
       if (at + 1 >= message.size()) {
-        reader.fail();
-        return false;
+        return violation();
       }
       const size_t target = (static_cast<size_t>(length & 0x3F) << 8) | message[at + 1];
       if (behind == 0) {
         behind = at + 2;
       }
-      if (target >= lowest) {
-        reader.fail();
-        return false;
+      if (target >= lowest || target < kHeaderBytes || ++pointers > kMaxPointers) {
+        return violation();
       }
       lowest = at = target;
       continue;
     }
     if (length > kMaxLabelBytes || size + 1 + length > kMaxNameBytes || length >= message.size() - at) {
-      reader.fail();
-      return false;
+      return violation();
     }
     out.bytes_[size++] = length;
     ++at;

@@ -29,7 +29,8 @@ class Name {
   static std::optional<Name> from_wire(Bytes wire) noexcept;
 
   // Reads a name that may be compressed (RFC 1035 section 4.1.4) and moves the reader behind it. Pointers
-  // must lead strictly backwards, so a loop is impossible. False, and the reader failed, on any violation.
+  // must lead strictly backwards, so a loop is impossible, and never into the header. False, the reader
+  // failed and `out` is the root, on any violation.
   static bool read(ByteReader& reader, Name& out) noexcept;
 
   [[nodiscard]] Bytes wire() const noexcept { return {bytes_.data(), size_}; }
