@@ -7,9 +7,14 @@ namespace {
 
 // How the rdata of the types is laid out that may hold compressed names: 'n' a name, '1' to '9' that many
 // fixed bytes, 's' a character-string, '*' the rest. RFC 1035 section 3.3, and RFC 3597 section 4 for those
-// after it, which must not be sent compressed but may be received so. Other types are opaque.
+// after it, which must not be sent compressed but may be received so. Addresses are here for their size.
+// Other types are opaque.
 std::string_view layout_of(uint16_t type) noexcept {
   switch (type) {
+    case rrtype::kA:
+      return "4";
+    case rrtype::kAaaa:
+      return "88";
     case rrtype::kNs:
     case rrtype::kCname:
     case rrtype::kPtr:
@@ -149,7 +154,8 @@ void MessageBuilder::drop_authority() {
 void MessageBuilder::finish(Rcode rcode, std::vector<uint8_t>& message, std::vector<uint16_t>& ttl_offsets) {
   ByteWriter header(bytes_);
   header.u16(0);
-  header.u16(static_cast<uint16_t>(flag::kQr | flag::kRd | flag::kRa | static_cast<uint16_t>(rcode)));
+  header.u16(static_cast<uint16_t>(flag::kQr | flag::kRd | flag::kRa |
+                                   (static_cast<uint16_t>(rcode) & flag::kRcode)));
   header.u16(1);
   header.u16(counts_[0]);
   header.u16(counts_[1]);

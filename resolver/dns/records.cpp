@@ -35,10 +35,8 @@ bool RecordReader::next(RecordView& out) noexcept {
   out.type = reader_.u16();
   out.klass = reader_.u16();
   out.ttl_offset = reader_.offset();
-  out.ttl = reader_.u32();
-  if ((out.ttl & 0x80000000U) != 0) {
-    out.ttl = 0;  // RFC 2181 section 8
-  }
+  out.ttl_bits = reader_.u32();
+  out.ttl = (out.ttl_bits & 0x80000000U) != 0 ? 0 : out.ttl_bits;  // RFC 2181 section 8
   out.rdata_size = reader_.u16();
   out.rdata_offset = reader_.offset();
   reader_.skip(out.rdata_size);

@@ -14,8 +14,9 @@ struct RecordView {
   Name owner;
   uint16_t type = 0;
   uint16_t klass = 0;
-  uint32_t ttl = 0;
-  size_t start = 0;  // offset of the owner name
+  uint32_t ttl = 0;       // seconds
+  uint32_t ttl_bits = 0;  // as received: an OPT record keeps other things there (RFC 6891 section 6.1.3)
+  size_t start = 0;       // offset of the owner name
   size_t ttl_offset = 0;
   size_t rdata_offset = 0;
   uint16_t rdata_size = 0;

@@ -47,22 +47,47 @@ bool is_dnssec_type(uint16_t type) noexcept {
   return type == rrtype::kRrsig || type == rrtype::kNsec || type == rrtype::kNsec3;
 }
 
+// The type that an RRSIG signs stands first in its rdata (RFC 4034 section 3.1).
+uint16_t covered_type(Bytes message, const RecordView& record) noexcept {
+  ByteReader reader(message.first(record.end()), record.rdata_offset);
+  return reader.u16();
+}
+
+// Is this CNAME a step of the chain? A second one at the same name would be a way around it (RFC 2181 section
+// 10.1 allows only one).
+bool is_step(Bytes message, const RecordView& record, const Chain& chain) noexcept {
+  Name target;
+  if (!read_rdata_name(message, record, 0, target)) {
+    return false;
+  }
+  for (size_t i = 0; i + 1 < chain.size; ++i) {
+    if (chain.names[i] == record.owner) {
+      return chain.names[i + 1] == target;
+    }
+  }
+  return false;
+}
+
 // Does this answer record belong to the question? What was asked at the chain's names, the CNAMEs between
 // them, a DNAME above one of them, and their signatures.
-bool keeps_answer(const RecordView& record, const Chain& chain, uint16_t type, bool dnssec_ok) noexcept {
+bool keeps_answer(Bytes message, const RecordView& record, const Chain& chain, uint16_t type,
+                  bool dnssec_ok) noexcept {
   if (record.klass != kClassIn) {
     return false;
   }
-  if (record.type == rrtype::kDname) {
+  const bool is_signature = record.type == rrtype::kRrsig && dnssec_ok;
+  if (record.type == rrtype::kDname || (is_signature && covered_type(message, record) == rrtype::kDname)) {
     return std::any_of(chain.names.begin(), chain.names.begin() + static_cast<ptrdiff_t>(chain.size),
                        [&](const Name& name) { return name.is_at_or_below(record.owner); });
   }
-  const bool wanted = record.type == type || record.type == rrtype::kCname || type == rrtype::kAny ||
-                      (record.type == rrtype::kRrsig && dnssec_ok);
-  return wanted && chain.contains(record.owner);
+  if (record.type == rrtype::kCname && type != rrtype::kCname) {
+    return is_step(message, record, chain);
+  }
+  return (record.type == type || type == rrtype::kAny || is_signature) && chain.contains(record.owner);
 }
 
-// Of the authority section only what proves a negative answer: the SOA of a zone around the chain's end.
+// Of the authority section only what proves an answer: the SOA of a zone around the chain's end, and with DO
+// the NSEC records, which a positive answer out of a wildcard needs as well (RFC 4035 section 3.1.3.3).
 bool keeps_authority(const RecordView& record, const Chain& chain, bool dnssec_ok) noexcept {
   if (record.klass != kClassIn) {
     return false;
@@ -100,10 +125,19 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   while (reader.next(record)) {
     const bool keep =
         record.section == Section::kAnswer
-            ? keeps_answer(record, chain, reader.question_type(), dnssec_ok)
+            ? keeps_answer(message, record, chain, reader.question_type(), dnssec_ok)
             : record.section == Section::kAuthority && keeps_authority(record, chain, dnssec_ok);
+    if (record.type == rrtype::kOpt && record.section == Section::kAdditional) {
+      // The upper bits of the rcode (RFC 6891 section 6.1.3): without them BADVERS would read as NOERROR.
+      out.rcode = (record.ttl_bits >> 24) != 0 ? Rcode::kBadVers : out.rcode;
+    }
     if (!keep) {
       continue;
+    }
+    if (record.section == Section::kAuthority && record.type == rrtype::kSoa) {
+      // RFC 2308 section 3: the SOA says how long the answer holds, also to whoever gets it from the cache.
+      negative = std::min(negative, negative_ttl(message, record));
+      record.ttl = negative;
     }
     if (!builder.add(record.section, message, record)) {
       return ScrubStatus::kMalformed;
@@ -112,18 +146,16 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
     section_least = std::min(section_least, record.ttl);
     has_data |= record.section == Section::kAnswer && record.owner == chain.end() &&
                 (record.type == reader.question_type() || reader.question_type() == rrtype::kAny);
-    if (record.section == Section::kAuthority && record.type == rrtype::kSoa) {
-      negative = negative_ttl(message, record);
-    }
   }
   if (!reader.ok()) {
     return ScrubStatus::kMalformed;
   }
   out.negative = out.rcode == Rcode::kNxDomain || (out.rcode == Rcode::kNoError && !has_data);
   out.has_soa = negative != UINT32_MAX;
-  const uint32_t ttl = out.negative ? std::min({least[0], least[1], negative}) : least[0];
+  const bool keeps_proof = out.negative || dnssec_ok;
+  const uint32_t ttl = keeps_proof ? std::min(least[0], least[1]) : least[0];
   out.ttl = ttl == UINT32_MAX ? 0 : ttl;
-  if (!out.negative) {
+  if (!keeps_proof) {
     builder.drop_authority();
   }
   builder.finish(out.rcode, out.message, out.ttl_offsets);

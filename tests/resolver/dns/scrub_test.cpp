@@ -1,0 +1,359 @@
+#include "resolver/dns/scrub.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/dns_text.h"
+
+namespace cenote {
+namespace {
+
+using test::Message;
+using test::query;
+using test::Reply;
+using test::Wire;
+
+using Records = std::vector<std::string>;
+
+struct Scrubbed {
+  ScrubStatus status;
+  ScrubbedResponse response;
+  Message read;
+};
+
+Scrubbed scrub(const Reply& reply, bool dnssec_ok = false) {
+  Scrubbed out;
+  out.status = scrub_response(reply.wire(), dnssec_ok, out.response);
+  if (out.status == ScrubStatus::kOk) {
+    out.read = test::read(out.response.message);
+    CHECK(out.read.ok);
+    CHECK_FALSE(out.read.has_edns);
+    CHECK(out.response.ttl_offsets.size() == out.read.answers.size() + out.read.authorities.size());
+  }
+  return out;
+}
+
+Reply reply_to(std::string_view name, uint16_t type) {
+  return Reply(query(name, type));
+}
+
+const char* const kSoa = "example.test. 300 IN SOA ns.example.test. root.example.test. 7 3600 600 86400 60";
+
+void put_u16(Wire& out, size_t value) {
+  out.push_back(static_cast<uint8_t>(value >> 8));
+  out.push_back(static_cast<uint8_t>(value));
+}
+
+}  // namespace
+
+TEST_CASE("what was asked for is kept, in every section what was not is dropped", "[dns][scrub]") {
+  // RFC 2181 section 5.4.1, RFC 5452 section 6
+  const auto scrubbed = scrub(reply_to("www.example.test", rrtype::kA)
+                                  .answer("www.example.test. 60 IN A 192.0.2.1")
+                                  .answer("bank.test. 86400 IN A 203.0.113.66")
+                                  .answer("example.test. 60 IN A 203.0.113.66")
+                                  .answer("www.example.test. 60 IN TXT \"not asked\"")
+                                  .answer("www.example.test. 60 CH A 203.0.113.66")
+                                  .authority("test. 86400 IN NS ns.attacker.test.")
+                                  .additional("ns.attacker.test. 86400 IN A 203.0.113.66"));
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.read.answers == Records{"www.example.test. 60 IN A 192.0.2.1"});
+  CHECK(scrubbed.read.authorities.empty());
+  CHECK(scrubbed.response.ttl == 60);
+  CHECK_FALSE(scrubbed.response.negative);
+}
+
+TEST_CASE("a chain is followed in whatever order its records stand", "[dns][scrub]") {
+  const auto scrubbed = scrub(reply_to("a.test", rrtype::kA)
+                                  .answer("c.test. 10 IN A 192.0.2.1")
+                                  .answer("b.test. 20 IN CNAME c.test.")
+                                  .answer("a.test. 5 IN CNAME b.test.")
+                                  .answer("x.test. 5 IN CNAME c.test."));
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.read.answers ==
+        Records{"c.test. 10 IN A 192.0.2.1", "b.test. 20 IN CNAME c.test.", "a.test. 5 IN CNAME b.test."});
+  CHECK(scrubbed.response.ttl == 5);
+}
+
+TEST_CASE("only one CNAME leads on from a name", "[dns][scrub]") {  // RFC 2181 section 10.1
+  const auto scrubbed = scrub(reply_to("a.test", rrtype::kA)
+                                  .answer("a.test. 5 IN CNAME b.test.")
+                                  .answer("a.test. 5 IN CNAME c.test.")
+                                  .answer("b.test. 5 IN A 192.0.2.1")
+                                  .answer("c.test. 5 IN A 192.0.2.2"));
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.read.answers == Records{"a.test. 5 IN CNAME b.test.", "b.test. 5 IN A 192.0.2.1"});
+}
+
+TEST_CASE("a question for CNAME is not followed", "[dns][scrub]") {
+  const auto scrubbed = scrub(reply_to("a.test", rrtype::kCname)
+                                  .answer("a.test. 5 IN CNAME b.test.")
+                                  .answer("b.test. 5 IN CNAME a.test."));
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.read.answers == Records{"a.test. 5 IN CNAME b.test."});
+  CHECK_FALSE(scrubbed.response.negative);
+}
+
+TEST_CASE("a chain of eleven is followed, a longer one and a loop are refused", "[dns][scrub]") {  // CAMP
+  const auto chain_of = [](int hops) {
+    Reply reply = reply_to("h0.test", rrtype::kA);
+    for (int i = 0; i < hops; ++i) {
+      reply.answer("h" + std::to_string(i) + ".test. 5 IN CNAME h" + std::to_string(i + 1) + ".test.");
+    }
+    return reply;
+  };
+  CHECK(scrub(chain_of(11)).status == ScrubStatus::kOk);
+  CHECK(scrub(chain_of(12)).status == ScrubStatus::kMalformed);
+  CHECK(scrub(reply_to("a.test", rrtype::kA).answer("a.test. 5 IN CNAME a.test.")).status ==
+        ScrubStatus::kMalformed);
+  CHECK(scrub(reply_to("a.test", rrtype::kA)
+                  .answer("a.test. 5 IN CNAME b.test.")
+                  .answer("b.test. 5 IN CNAME a.test."))
+            .status == ScrubStatus::kMalformed);
+}
+
+TEST_CASE("a DNAME above the chain is kept, with DO also its signature", "[dns][scrub]") {  // RFC 6672
+  const bool dnssec_ok = GENERATE(true, false);
+  const char* const signature =
+      "old.test. 9 IN RRSIG DNAME 13 2 9 20370101000000 20260101000000 1 test. AAAA";
+  const auto scrubbed = scrub(reply_to("www.old.test", rrtype::kA)
+                                  .answer("old.test. 9 IN DNAME new.test.")
+                                  .answer(signature)
+                                  .answer("other.test. 9 IN DNAME new.test.")
+                                  .answer("www.old.test. 9 IN CNAME www.new.test.")
+                                  .answer("www.new.test. 9 IN A 192.0.2.1"),
+                              dnssec_ok);
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.read.answers.size() == (dnssec_ok ? 4 : 3));
+  CHECK(scrubbed.read.answers[0] == "old.test. 9 IN DNAME new.test.");
+  CHECK(scrubbed.read.answers.back() == "www.new.test. 9 IN A 192.0.2.1");
+}
+
+TEST_CASE("a negative answer holds for the lesser of the SOA's TTL and MINIMUM",
+          "[dns][scrub]") {  // RFC 2308
+  const auto [ttl, minimum, expected] = GENERATE(
+      table<std::string, std::string, uint32_t>({{"300", "60", 60}, {"30", "60", 30}, {"300", "0", 0}}));
+  const bool nxdomain = GENERATE(true, false);
+  const auto scrubbed =
+      scrub(reply_to("no.example.test", rrtype::kA)
+                .rcode(nxdomain ? Rcode::kNxDomain : Rcode::kNoError)
+                .authority("example.test. " + ttl + " IN SOA ns.test. root.test. 7 1 1 1 " + minimum));
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.response.negative);
+  CHECK(scrubbed.response.has_soa);
+  CHECK(scrubbed.response.ttl == expected);
+  REQUIRE(scrubbed.read.authorities.size() == 1);
+  // Whoever hears it from our cache must not keep it longer.
+  CHECK(scrubbed.read.authorities[0] ==
+        "example.test. " + std::to_string(expected) + " IN SOA ns.test. root.test. 7 1 1 1 " + minimum);
+}
+
+TEST_CASE("a SOA that is not around the chain's end proves nothing", "[dns][scrub]") {
+  const auto scrubbed = scrub(reply_to("no.example.test", rrtype::kA)
+                                  .rcode(Rcode::kNxDomain)
+                                  .authority("other.test. 300 IN SOA ns.test. root.test. 7 1 1 1 60")
+                                  .authority("a.no.example.test. 300 IN SOA ns.test. root.test. 7 1 1 1 60"));
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.response.negative);
+  CHECK_FALSE(scrubbed.response.has_soa);
+  CHECK(scrubbed.read.authorities.empty());
+}
+
+TEST_CASE("a chain that ends nowhere is a negative answer about its end", "[dns][scrub]") {  // RFC 6604
+  const auto scrubbed =
+      scrub(reply_to("a.test", rrtype::kAaaa).answer("a.test. 5 IN CNAME b.example.test.").authority(kSoa));
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.response.negative);
+  CHECK(scrubbed.response.ttl == 5);
+}
+
+TEST_CASE("with DO signatures and proofs stay, without they go", "[dns][scrub]") {  // RFC 4035 section 3.2.1
+  const bool dnssec_ok = GENERATE(true, false);
+  const auto scrubbed = scrub(
+      reply_to("www.example.test", rrtype::kA)
+          .authenticated()
+          .answer("www.example.test. 60 IN A 192.0.2.1")
+          .answer(
+              "www.example.test. 60 IN RRSIG A 13 2 60 20370101000000 20260101000000 1 example.test. AAAA")
+          .authority("example.test. 60 IN NS ns.example.test.")
+          // What proves that a wildcard was meant (RFC 4035 section 3.1.3.3).
+          .authority("a.example.test. 40 IN NSEC z.example.test. A RRSIG NSEC"),
+      dnssec_ok);
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.response.authenticated);
+  CHECK(scrubbed.read.answers.size() == (dnssec_ok ? 2 : 1));
+  CHECK(scrubbed.read.authorities.size() == (dnssec_ok ? 1 : 0));
+  CHECK(scrubbed.response.ttl == (dnssec_ok ? 40 : 60));
+}
+
+TEST_CASE("TTLs with the top bit set count as zero", "[dns][scrub]") {  // RFC 2181 section 8
+  Wire wire = reply_to("a.test", rrtype::kA).answer("a.test. 60 IN A 192.0.2.1").wire();
+  wire[wire.size() - 10] = 0x80;  // TTL, length, four bytes of address
+  ScrubbedResponse response;
+  REQUIRE(scrub_response(wire, false, response) == ScrubStatus::kOk);
+  CHECK(response.ttl == 0);
+  CHECK(test::read(response.message).answers == Records{"a.test. 0 IN A 192.0.2.1"});
+}
+
+TEST_CASE("an extended rcode is not mistaken for NOERROR", "[dns][scrub]") {  // RFC 6891 section 6.1.3
+  Wire wire = reply_to("a.test", rrtype::kA).wire();
+  wire[11] = 1;
+  for (const int byte : {0, 0, 41, 4, 208, 1, 0, 0, 0, 0, 0}) {  // BADVERS: 1 << 4
+    wire.push_back(static_cast<uint8_t>(byte));
+  }
+  ScrubbedResponse response;
+  REQUIRE(scrub_response(wire, false, response) == ScrubStatus::kOk);
+  CHECK(response.rcode == Rcode::kBadVers);
+  CHECK_FALSE(response.negative);
+}
+
+TEST_CASE("a broken record makes the whole response unfit", "[dns][scrub]") {
+  const Wire whole = reply_to("a.test", rrtype::kMx).answer("a.test. 60 IN MX 10 mail.a.test.").wire();
+  ScrubbedResponse response;
+  REQUIRE(scrub_response(whole, false, response) == ScrubStatus::kOk);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const Wire part(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+    CHECK(scrub_response(part, false, response) == ScrubStatus::kMalformed);
+  }
+}
+
+TEST_CASE("rdata must have its type's size", "[dns][scrub]") {
+  const auto [type, size, status] = GENERATE(table<uint16_t, size_t, ScrubStatus>({
+      {rrtype::kA, 4, ScrubStatus::kOk},
+      {rrtype::kA, 3, ScrubStatus::kMalformed},
+      {rrtype::kA, 5, ScrubStatus::kMalformed},
+      {rrtype::kAaaa, 16, ScrubStatus::kOk},
+      {rrtype::kAaaa, 4, ScrubStatus::kMalformed},
+      {rrtype::kMx, 2, ScrubStatus::kMalformed},
+      {rrtype::kCname, 0, ScrubStatus::kMalformed},
+  }));
+  CAPTURE(type, size);
+  Wire wire = reply_to("a.test", type).wire();
+  wire[7] = 1;
+  put_u16(wire, 0xC00C);
+  put_u16(wire, type);
+  put_u16(wire, 1);
+  put_u16(wire, 0);
+  put_u16(wire, 60);
+  put_u16(wire, size);
+  wire.insert(wire.end(), size, 1);
+  ScrubbedResponse response;
+  CHECK(scrub_response(wire, false, response) == status);
+}
+
+TEST_CASE("names in rdata come out as they went in, whatever was compressed", "[dns][scrub]") {
+  // RFC 1035 section 3.3, RFC 3597 section 4. ldns reads both sides.
+  const auto [type, fixed, behind] = GENERATE(table<uint16_t, Wire, Wire>({
+      {rrtype::kNs, {}, {}},
+      {rrtype::kPtr, {}, {}},
+      {rrtype::kMx, {0, 10}, {}},
+      {rrtype::kSrv, {0, 1, 0, 2, 0, 53}, {}},
+      {rrtype::kNaptr, {0, 1, 0, 2, 1, 's', 3, 'S', 'I', 'P', 0}, {}},
+      {rrtype::kSoa, {0xC0, 12}, Wire(20, 1)},  // MNAME compressed too
+      {17, {0xC0, 12}, {}},                     // RP
+      {18, {0, 1}, {}},                         // AFSDB
+  }));
+  CAPTURE(type);
+  Wire wire = reply_to("www.example.test", type).wire();
+  wire[7] = 2;
+  for (int copy = 0; copy < 2; ++copy) {
+    put_u16(wire, 0xC00C);
+    put_u16(wire, type);
+    put_u16(wire, 1);
+    put_u16(wire, 0);
+    put_u16(wire, 60);
+    const Wire target{4, 'm', 'a', 'i', static_cast<uint8_t>('l' + copy), 0xC0, 16};  // maiX + "example.test"
+    put_u16(wire, fixed.size() + target.size() + behind.size());
+    wire.insert(wire.end(), fixed.begin(), fixed.end());
+    wire.insert(wire.end(), target.begin(), target.end());
+    wire.insert(wire.end(), behind.begin(), behind.end());
+  }
+  const Message before = test::read(wire);
+  REQUIRE(before.ok);
+  REQUIRE(before.answers.size() == 2);
+  REQUIRE(before.answers[0].find("mail.example.test.") != std::string::npos);
+  ScrubbedResponse response;
+  REQUIRE(scrub_response(wire, false, response) == ScrubStatus::kOk);
+  const Message after = test::read(response.message);
+  REQUIRE(after.ok);
+  CHECK(after.answers == before.answers);
+}
+
+TEST_CASE("a flood of pointers is refused at once", "[dns][scrub]") {
+  Wire wire = reply_to("a.test", rrtype::kA).wire();
+  constexpr size_t kRecords = 4000;
+  wire[6] = static_cast<uint8_t>((kRecords + 1) >> 8);
+  wire[7] = static_cast<uint8_t>((kRecords + 1) & 0xFF);
+  // One record whose rdata is a chain of pointers, each to the one before, and thousands that begin at its
+  // end.
+  Wire chain;
+  size_t last = 12;
+  const size_t rdata_at = wire.size() + 12;
+  while (rdata_at + chain.size() < 0x3FF0) {
+    const size_t here = rdata_at + chain.size();
+    put_u16(chain, 0xC000 | last);
+    last = here;
+  }
+  const auto add = [&](size_t owner, const Wire& rdata) {
+    put_u16(wire, 0xC000 | owner);
+    put_u16(wire, 65280);
+    put_u16(wire, 1);
+    put_u16(wire, 0);
+    put_u16(wire, 60);
+    put_u16(wire, rdata.size());
+    wire.insert(wire.end(), rdata.begin(), rdata.end());
+  };
+  add(12, chain);
+  for (size_t i = 0; i < kRecords; ++i) {
+    add(last, {});
+  }
+  ScrubbedResponse response;
+  CHECK(scrub_response(wire, false, response) == ScrubStatus::kMalformed);
+}
+
+TEST_CASE("what is kept is compressed again", "[dns][scrub]") {
+  Reply reply = reply_to("www.a-rather-long-name.example.test", rrtype::kMx);
+  for (int i = 0; i < 50; ++i) {
+    reply.answer("www.a-rather-long-name.example.test. 60 IN MX 1 m" + std::to_string(i) +
+                 ".a-rather-long-name.example.test.");
+  }
+  const auto scrubbed = scrub(reply);
+  REQUIRE(scrubbed.read.answers.size() == 50);
+  CHECK(scrubbed.response.message.size() < 12 + 50 + 50 * (2 + 10 + 2 + 6));
+}
+
+TEST_CASE("names written beyond the reach of a pointer are still right", "[dns][scrub]") {  // 14 bits
+  Reply reply = reply_to("a.test", rrtype::kMx);
+  Records expected;
+  for (int i = 0; i < 1500; ++i) {
+    expected.push_back("a.test. 60 IN MX 1 m" + std::to_string(i) + ".p" + std::to_string(i / 2) +
+                       ".example.test.");
+    reply.answer(expected.back());
+  }
+  const auto scrubbed = scrub(reply);
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  CHECK(scrubbed.response.message.size() > 0x4000);
+  CHECK(scrubbed.read.answers == expected);
+}
+
+TEST_CASE("TTL offsets point to the TTLs", "[dns][scrub]") {
+  const auto scrubbed = scrub(reply_to("a.example.test", rrtype::kA)
+                                  .answer("a.example.test. 123456 IN CNAME b.example.test.")
+                                  .authority(kSoa));
+  REQUIRE(scrubbed.response.ttl_offsets.size() == 2);
+  ByteReader first(scrubbed.response.message, scrubbed.response.ttl_offsets[0]);
+  CHECK(first.u32() == 123456);
+  ByteReader second(scrubbed.response.message, scrubbed.response.ttl_offsets[1]);
+  CHECK(second.u32() == 60);
+}
+
+TEST_CASE("the first extended error of an OPT is read", "[dns][scrub]") {  // RFC 8914 section 2
+  const Wire wire = reply_to("a.test", rrtype::kA).rcode(Rcode::kServFail).extended_error(6, "bogus").wire();
+  Ede code = Ede::kOther;
+  std::string_view text;
+  REQUIRE(read_extended_error(wire, code, text));
+  CHECK(static_cast<int>(code) == 6);
+  CHECK(text == "bogus");
+  CHECK_FALSE(read_extended_error(reply_to("a.test", rrtype::kA).wire(), code, text));
+}
+
+}  // namespace cenote
