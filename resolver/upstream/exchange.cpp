@@ -71,7 +71,10 @@ Exchange::Action Exchange::on_reply(uint16_t server, ReplyKind kind, MonoTime no
     if (state.candidate.server != server) {
       continue;
     }
-    if (kind == ReplyKind::kTruncated && !state.use_stream) {
+    if (kind == ReplyKind::kTruncated) {
+      if (state.use_stream) {
+        return {};  // to an earlier attempt over UDP; the stream is on its way
+      }
       state.use_stream = true;
       current_ = static_cast<size_t>(&state - states_.data());
       return send(now);

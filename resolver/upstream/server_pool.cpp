@@ -16,6 +16,8 @@ constexpr unsigned kFailuresUntilDown = 3;
 // The pause doubles from one to the other; then one live question finds out whether the server is back.
 constexpr seconds kFirstPause{1};
 constexpr seconds kLongestPause{30};
+// How long that question may take: longer than any patience, so that its end is known.
+constexpr seconds kTrial{5};
 
 }  // namespace
 
@@ -41,22 +43,25 @@ std::optional<uint16_t> ServerPool::zone_of(const Name& name) const noexcept {
   return std::nullopt;
 }
 
-std::vector<Exchange::Candidate> ServerPool::candidates(uint16_t zone, MonoTime now) const {
+std::vector<Exchange::Candidate> ServerPool::candidates(uint16_t zone, MonoTime now) {
   std::vector<Exchange::Candidate> order;
+  std::vector<Exchange::Candidate> last;
   order.reserve(zones_[zone].servers.size());
-  for (const bool down : {false, true}) {
-    for (const uint16_t index : zones_[zone].servers) {
-      const Server& server = servers_[index];
-      if ((now < server.down_until) != down) {
-        continue;
-      }
-      const auto usual = std::chrono::duration_cast<milliseconds>(
-          std::chrono::microseconds{server.smoothed_us + 4 * server.variance_us});
-      order.push_back(
-          {index, server.settings.scheme != UpstreamServer::Scheme::kUdp,
-           server.smoothed_us == 0 ? kFirstPatience : std::clamp(usual, kLeastPatience, kMostPatience)});
+  for (const uint16_t index : zones_[zone].servers) {
+    Server& server = servers_[index];
+    const bool down = now < server.down_until;
+    if (!down && server.outages > 0) {
+      server.on_trial = true;
+      server.down_until = now + kTrial;
     }
+    const auto usual = std::chrono::duration_cast<milliseconds>(
+        std::chrono::microseconds{server.smoothed_us + 4 * server.variance_us});
+    (down ? last : order)
+        .push_back(
+            {index, server.settings.scheme != UpstreamServer::Scheme::kUdp,
+             server.smoothed_us == 0 ? kFirstPatience : std::clamp(usual, kLeastPatience, kMostPatience)});
   }
+  order.insert(order.end(), last.begin(), last.end());
   return order;
 }
 
@@ -72,22 +77,29 @@ void ServerPool::on_answered(uint16_t index, milliseconds took, MonoTime /*now*/
     server.variance_us += (std::abs(error) - server.variance_us) / 4;
     server.smoothed_us += error / 8;
   }
-  server.failures = 0;
-  server.outages = 0;
-  server.down_until = {};
   server.health.answered.add();
   server.health.smoothed_us.set(static_cast<uint64_t>(server.smoothed_us));
-  server.health.is_down.set(0);
+  declare_up(server);
 }
 
 void ServerPool::on_bad(uint16_t index, MonoTime /*now*/) noexcept {
   // A server that answers SERVFAIL is alive: the zone may be broken, so this is no outage.
   servers_[index].health.bad.add();
+  declare_up(servers_[index]);
+}
+
+void ServerPool::declare_up(Server& server) noexcept {
+  server.failures = 0;
+  server.outages = 0;
+  server.on_trial = false;
+  server.down_until = {};
+  server.health.is_down.set(0);
 }
 
 void ServerPool::declare_down(Server& server, MonoTime now) noexcept {
   const auto pause = std::min(kLongestPause, kFirstPause * (1 << std::min(server.outages, 5U)));
   ++server.outages;
+  server.on_trial = false;
   server.down_until = now + pause;
   server.health.is_down.set(1);
 }
@@ -95,7 +107,7 @@ void ServerPool::declare_down(Server& server, MonoTime now) noexcept {
 void ServerPool::on_silent(uint16_t index, MonoTime now) noexcept {
   Server& server = servers_[index];
   server.health.timed_out.add();
-  if (++server.failures >= kFailuresUntilDown && now >= server.down_until) {
+  if (server.on_trial || (++server.failures >= kFailuresUntilDown && now >= server.down_until)) {
     declare_down(server, now);
   }
 }
@@ -103,7 +115,7 @@ void ServerPool::on_silent(uint16_t index, MonoTime now) noexcept {
 void ServerPool::on_unreachable(uint16_t index, MonoTime now) noexcept {
   Server& server = servers_[index];
   server.health.timed_out.add();
-  if (now >= server.down_until) {
+  if (server.on_trial || now >= server.down_until) {
     declare_down(server, now);
   }
 }

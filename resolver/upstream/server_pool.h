@@ -26,8 +26,9 @@ class ServerPool {
 
   // The zone that serves `name`: the longest one around it. nullopt: no upstream is configured for it.
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept;
-  // The zone's servers in the order to try them: as configured, those that are down last.
-  [[nodiscard]] std::vector<Exchange::Candidate> candidates(uint16_t zone, MonoTime now) const;
+  // The zone's servers in the order to try them: as configured, those that are down last. One whose pause is
+  // over stands in its place once: that question finds out whether it is back, the others do not wait for it.
+  [[nodiscard]] std::vector<Exchange::Candidate> candidates(uint16_t zone, MonoTime now);
 
   void on_sent(uint16_t server) noexcept { servers_[server].health.asked.add(); }
   void on_answered(uint16_t server, milliseconds took, MonoTime now) noexcept;
@@ -40,7 +41,9 @@ class ServerPool {
     return servers_[index].settings;
   }
   [[nodiscard]] size_t zone_count() const noexcept { return zones_.size(); }
-  [[nodiscard]] const std::vector<uint16_t>& servers_of(uint16_t zone) const noexcept { return zones_[zone].servers; }
+  [[nodiscard]] const std::vector<uint16_t>& servers_of(uint16_t zone) const noexcept {
+    return zones_[zone].servers;
+  }
   [[nodiscard]] const Name& zone_name(uint16_t zone) const noexcept { return zones_[zone].name; }
   [[nodiscard]] const Health& health(uint16_t index) const noexcept { return servers_[index].health; }
 
@@ -52,13 +55,15 @@ class ServerPool {
     int64_t variance_us = 0;
     unsigned failures = 0;  // in a row, without an answer between
     unsigned outages = 0;   // how often it was declared down in a row: doubles the pause
+    bool on_trial = false;  // its pause was over, and one question was sent to find out
     MonoTime down_until;
   };
   struct Zone {
     Name name;
     std::vector<uint16_t> servers;
   };
-  void declare_down(Server& server, MonoTime now) noexcept;
+  static void declare_down(Server& server, MonoTime now) noexcept;
+  static void declare_up(Server& server) noexcept;
 
   std::deque<Server> servers_;  // a deque: counters cannot move
   std::vector<Zone> zones_;     // most labels first
