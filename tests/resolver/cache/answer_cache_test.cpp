@@ -1,0 +1,280 @@
+#include "resolver/cache/answer_cache.h"
+
+#include <map>
+#include <random>
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/dns_text.h"
+
+namespace cenote {
+namespace {
+
+using test::query;
+using test::Reply;
+using test::Wire;
+
+constexpr MonoTime kStart{seconds{10'000}};
+
+CacheKey key(std::string_view name, uint16_t type = rrtype::kA) {
+  CacheKey made;
+  made.name = Name::from_text(name).value();
+  made.type = type;
+  return made;
+}
+ScrubbedResponse scrubbed(const Reply& reply) {
+  ScrubbedResponse out;
+  REQUIRE(scrub_response(reply.wire(), false, out) == ScrubStatus::kOk);
+  return out;
+}
+ScrubbedResponse address(const std::string& name, uint32_t ttl, const std::string& ip = "192.0.2.1") {
+  return scrubbed(Reply(query(name, rrtype::kA)).answer(name + ". " + std::to_string(ttl) + " IN A " + ip));
+}
+ScrubbedResponse negative(const std::string& name, uint32_t ttl, Rcode rcode = Rcode::kNxDomain) {
+  return scrubbed(
+      Reply(query(name, rrtype::kA))
+          .rcode(rcode)
+          .authority("test. " + std::to_string(ttl) + " IN SOA ns.test. root.test. 1 2 3 4 86400"));
+}
+std::vector<std::string> answers(const AnswerCache::Entry& entry, MonoTime now) {
+  Wire out(65535);
+  out.resize(entry.copy(out, now));
+  return test::read(out).answers;
+}
+
+struct Cache {
+  CacheSettings settings;
+  AnswerCache cache;
+  explicit Cache(uint64_t bytes = 1 << 20, CacheSettings made = {})
+      : settings(made), cache(settings, bytes) {}
+  AnswerCache* operator->() { return &cache; }
+};
+
+using Answers = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("an answer ages with the clock and is gone when its TTL is over", "[cache]") {
+  Cache cache;
+  REQUIRE(cache->insert(key("a.test"), address("a.test", 60), kStart));
+  for (const int age : {0, 1, 59}) {
+    auto* entry = cache->find(key("a.test"), kStart + seconds{age});
+    REQUIRE(entry);
+    CHECK(answers(*entry, kStart + seconds{age}) ==
+          Answers{"a.test. " + std::to_string(60 - age) + " IN A 192.0.2.1"});
+  }
+  CHECK(cache->find(key("a.test"), kStart + milliseconds{59'999}));
+  CHECK_FALSE(cache->find(key("a.test"), kStart + seconds{60}));
+  CHECK(cache->counters().hits.value() == 4);
+  CHECK(cache->counters().misses.value() == 1);
+}
+
+TEST_CASE("what differs in type, DO, CD or upstream zone is another question", "[cache]") {  // RFC 6840 5.9
+  Cache cache;
+  cache->insert(key("a.test"), address("a.test", 60), kStart);
+  CacheKey other = key("a.test");
+  SECTION("type") {
+    other.type = rrtype::kAaaa;
+  }
+  SECTION("DO") {
+    other.dnssec_ok = true;
+  }
+  SECTION("CD") {
+    other.checking_disabled = true;
+  }
+  SECTION("partition") {
+    other.partition = 1;
+  }  // MaginotDNS
+  SECTION("name") {
+    other = key("b.test");
+  }
+  CHECK_FALSE(cache->find(other, kStart));
+  CHECK(cache->find(key("A.TEST"), kStart));
+}
+
+TEST_CASE("TTLs are capped, in the message too", "[cache]") {
+  CacheSettings settings;
+  settings.max_ttl = seconds{100};
+  settings.max_negative_ttl = seconds{10};
+  Cache cache(1 << 20, settings);
+  auto* entry = cache->insert(key("a.test"), address("a.test", 5000), kStart);
+  REQUIRE(entry);
+  CHECK(answers(*entry, kStart) == Answers{"a.test. 100 IN A 192.0.2.1"});
+  CHECK_FALSE(entry->is_fresh(kStart + seconds{100}));
+  REQUIRE(cache->insert(key("no.test"), negative("no.test", 5000), kStart));
+  CHECK(cache->find(key("no.test"), kStart + seconds{9}));
+  CHECK_FALSE(cache->find(key("no.test"), kStart + seconds{10}));
+}
+
+TEST_CASE("what says nothing that lasts is not kept", "[cache]") {
+  Cache cache;
+  CHECK_FALSE(cache->insert(key("a.test"), address("a.test", 0), kStart));
+  // RFC 2308 section 5: no SOA, no negative caching.
+  CHECK_FALSE(cache->insert(key("a.test"),
+                            scrubbed(Reply(query("a.test", rrtype::kA)).rcode(Rcode::kNxDomain)), kStart));
+  CHECK_FALSE(cache->insert(key("a.test"),
+                            scrubbed(Reply(query("a.test", rrtype::kA)).rcode(Rcode::kServFail)), kStart));
+  Reply large(query("a.test", rrtype::kTxt));
+  for (int i = 0; i < 80; ++i) {
+    large.answer("a.test. 60 IN TXT \"" + std::string(240, static_cast<char>('a' + i % 26)) +
+                 std::to_string(i) + "\"");
+  }
+  CHECK_FALSE(cache->insert(key("a.test", rrtype::kTxt), scrubbed(large), kStart));
+  CHECK(cache->counters().entries.value() == 0);
+}
+
+TEST_CASE("NXDOMAIN and NODATA are kept with their SOA", "[cache]") {
+  const Rcode rcode = GENERATE(Rcode::kNxDomain, Rcode::kNoError);
+  Cache cache;
+  auto* entry = cache->insert(key("no.test"), negative("no.test", 60, rcode), kStart);
+  REQUIRE(entry);
+  CHECK(entry->rcode() == rcode);
+  Wire out(65535);
+  out.resize(entry->copy(out, kStart + seconds{20}));
+  REQUIRE(test::read(out).authorities.size() == 1);
+  CHECK(test::read(out).authorities[0].starts_with("test. 40 IN SOA"));
+}
+
+TEST_CASE("a failure is remembered for seconds", "[cache]") {  // RFC 9520 section 3.2
+  Cache cache;
+  cache->insert_failure(key("a.test"), kStart);
+  auto* entry = cache->find(key("a.test"), kStart + milliseconds{900});
+  REQUIRE(entry);
+  CHECK(entry->is_failure());
+  CHECK_FALSE(cache->find(key("a.test"), kStart + seconds{5}));
+  CHECK_FALSE(cache->find_stale(key("a.test"), kStart));
+  REQUIRE(cache->insert(key("a.test"), address("a.test", 60), kStart));
+  CHECK_FALSE(cache->find(key("a.test"), kStart)->is_failure());
+}
+
+TEST_CASE("a stale answer is given while upstream fails, with its own TTL", "[cache]") {  // RFC 8767
+  CacheSettings settings;
+  settings.serve_stale = seconds{3600};
+  Cache cache(1 << 20, settings);
+  cache->insert(key("a.test"), address("a.test", 60), kStart);
+  const MonoTime later = kStart + seconds{100};
+  CHECK_FALSE(cache->find(key("a.test"), later));
+  auto* stale = cache->find_stale(key("a.test"), later);
+  REQUIRE(stale);
+  CHECK_FALSE(stale->is_fresh(later));
+  CHECK(answers(*stale, later) == Answers{"a.test. 30 IN A 192.0.2.1"});
+
+  cache->insert_failure(key("a.test"), later);
+  CHECK(cache->find(key("a.test"), later + seconds{29}));  // without asking again
+  CHECK_FALSE(cache->find(key("a.test"), later + seconds{30}));
+  CHECK(cache->find_stale(key("a.test"), kStart + seconds{3659}));
+  CHECK_FALSE(cache->find_stale(key("a.test"), kStart + seconds{3660}));
+}
+
+TEST_CASE("with serve_stale 0 an old answer is never given", "[cache]") {
+  CacheSettings settings;
+  settings.serve_stale = seconds{0};
+  Cache cache(1 << 20, settings);
+  cache->insert(key("a.test"), address("a.test", 60), kStart);
+  CHECK_FALSE(cache->find_stale(key("a.test"), kStart + seconds{60}));
+  cache->insert_failure(key("a.test"), kStart + seconds{61});
+  CHECK(cache->find(key("a.test"), kStart + seconds{62})->is_failure());
+}
+
+TEST_CASE("an answer replaces the one before, and its policy mark", "[cache]") {
+  Cache cache;
+  cache->insert(key("a.test"), address("a.test", 60), kStart)->passed_generation = 7;
+  auto* entry = cache->insert(key("a.test"), address("a.test", 60, "192.0.2.9"), kStart + seconds{1});
+  CHECK(entry->passed_generation == 0);
+  CHECK(answers(*entry, kStart + seconds{1}) == Answers{"a.test. 60 IN A 192.0.2.9"});
+  CHECK(cache->counters().entries.value() == 1);
+}
+
+TEST_CASE("a flood of names that are asked once does not push out the hot ones", "[cache]") {  // SIEVE
+  Cache cache(256 * 1024);
+  const auto hot = [](int i) { return "hot" + std::to_string(i) + ".test"; };
+  for (int i = 0; i < 20; ++i) {
+    cache->insert(key(hot(i)), address(hot(i), 3600), kStart);
+  }
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string once = "once" + std::to_string(i) + ".test";
+    cache->insert(key(once), address(once, 3600), kStart);
+    cache->find(key(hot(i % 20)), kStart);
+    REQUIRE(cache->counters().bytes.value() <= 256 * 1024);
+  }
+  CHECK(cache->counters().evicted.value() > 15'000);
+  for (int i = 0; i < 20; ++i) {
+    CHECK(cache->find(key(hot(i)), kStart));
+  }
+}
+
+TEST_CASE("one entry larger than the whole cache leaves it usable", "[cache]") {
+  Cache cache(100);
+  CHECK(cache->insert(key("a.test"), address("a.test", 60), kStart));
+  CHECK(cache->insert(key("b.test"), address("b.test", 60), kStart));
+  CHECK(cache->counters().entries.value() == 1);
+  CHECK(cache->find(key("b.test"), kStart));
+  cache->clear();
+  CHECK(cache->counters().bytes.value() == 0);
+}
+
+TEST_CASE("random operations do what a plain map would do", "[cache]") {
+  const auto seed = GENERATE(take(6, random(1, 1 << 30)));
+  const bool small = GENERATE(true, false);
+  CAPTURE(seed, small);
+  std::mt19937_64 random(static_cast<uint64_t>(seed));
+  CacheSettings settings;
+  settings.serve_stale = seconds{50};
+  const uint64_t capacity = small ? 20'000 : 10'000'000;
+  Cache cache(capacity, settings);
+  struct Known {
+    std::string ip;  // empty: a failure
+    MonoTime expires;
+    MonoTime stale_until;
+    MonoTime retry_after;
+  };
+  std::map<std::string, Known> model;
+  MonoTime now = kStart;
+  for (int step = 0; step < 4000; ++step) {
+    const std::string name = "n" + std::to_string(random() % 400) + ".test";
+    now += milliseconds{random() % 300};
+    const auto known = model.find(name);
+    switch (random() % 8) {
+      case 0:
+      case 1: {
+        const auto ttl = static_cast<uint32_t>(1 + random() % 100);
+        const std::string ip = "192.0.2." + std::to_string(random() % 256);
+        REQUIRE(cache->insert(key(name), address(name, ttl, ip), now));
+        model[name] = {ip, now + seconds{ttl}, now + seconds{ttl} + settings.serve_stale, {}};
+        break;
+      }
+      case 2:
+        if (known != model.end() && !known->second.ip.empty() && now < known->second.stale_until) {
+          // In the small cache the answer may have been evicted: then this is a failure, or nothing that we
+          // know.
+          if (cache->find_stale(key(name), now) != nullptr) {
+            known->second.retry_after = now + seconds{30};
+          } else {
+            model[name] = {"", now + seconds{5}, now + seconds{5}, {}};
+          }
+        } else {
+          model[name] = {"", now + seconds{5}, now + seconds{5}, {}};
+        }
+        cache->insert_failure(key(name), now);
+        break;
+      default: {
+        auto* entry = cache->find(key(name), now);
+        const bool expected =
+            known != model.end() && (now < known->second.expires ||
+                                     (now < known->second.retry_after && now < known->second.stale_until));
+        if (small ? (entry != nullptr && !expected) : ((entry != nullptr) != expected)) {
+          FAIL("step " << step << ": " << name << (expected ? " is missing" : " should be gone"));
+        }
+        if (entry != nullptr && !entry->is_failure()) {
+          REQUIRE(answers(*entry, now).at(0).ends_with(" IN A " + known->second.ip));
+        } else if (entry != nullptr) {
+          REQUIRE(known->second.ip.empty());
+        }
+      }
+    }
+    REQUIRE(cache->counters().bytes.value() <= capacity);
+  }
+  CHECK((cache->counters().evicted.value() > 0) == small);
+}
+
+}  // namespace cenote
