@@ -6,6 +6,7 @@
 #include "resolver/backend.h"
 #include "resolver/base/log.h"
 #include "resolver/base/random.h"
+#include "resolver/upstream/system_resolvers.h"
 
 namespace cenote {
 namespace {
@@ -54,7 +55,7 @@ Daemon::~Daemon() {
 WorkerSettings Daemon::worker_settings(const Settings& settings) const {
   return {settings.listen,
           settings.policy,
-          settings.upstream,
+          with_system_resolvers(settings.upstream, settings_.listen.dns),
           settings.cache,
           settings.blockpage.contact_mail,
           settings.cache.bytes / count_workers(settings_),

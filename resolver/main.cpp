@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <nlohmann/json.hpp>
+
 #include "conf/embedded.h"
 #include "conf/load_yaml.h"
 #include "resolver/base/log.h"
@@ -93,11 +95,24 @@ int serve(const std::string& config) {
   return daemon.run();
 }
 
-int check(const std::string& config) {
+int check(const std::string& config, bool is_json) {
   const LoadedSettings loaded = load(config);
-  print(stdout, loaded.problems);
-  if (loaded.is_usable()) {
-    std::printf("%s: good\n", config.empty() ? "embedded configuration" : config.c_str());
+  if (is_json) {
+    nlohmann::ordered_json report{{"usable", loaded.is_usable()}, {"problems", nlohmann::ordered_json::array()}};
+    for (const Problem& problem : loaded.problems) {
+      report["problems"].push_back(
+          {{"file", problem.file},
+           {"line", problem.line},
+           {"column", problem.column},
+           {"severity", problem.severity == Problem::Severity::kError ? "error" : "warning"},
+           {"text", problem.text}});
+    }
+    std::printf("%s\n", report.dump(2).c_str());
+  } else {
+    print(stdout, loaded.problems);
+    if (loaded.is_usable()) {
+      std::printf("%s: good\n", config.c_str());
+    }
   }
   return loaded.is_usable() ? 0 : 1;
 }
@@ -106,5 +121,5 @@ int check(const std::string& config) {
 }  // namespace cenote
 
 int main(int argc, char** argv) {
-  return cenote::run_command_line(argc, argv, {cenote::serve, cenote::check});
+  return cenote::run_command_line(argc, argv, {.serve = cenote::serve, .check = cenote::check});
 }

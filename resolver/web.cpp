@@ -1,5 +1,6 @@
 #include "resolver/web.h"
 
+#include "conf/load_tokens.h"
 #include "resolver/base/log.h"
 #include "resolver/net/tls.h"
 
@@ -42,7 +43,8 @@ Result<void> Web::open(ControlBackend& backend) {
     return tls.error();
   }
   tls_ = std::make_unique<TlsContext>(std::move(*tls));
-  site_ = std::make_unique<BlockSite>(settings_.blockpage, std::move(*page), *this,
+  IncidentSource& incidents = *this;
+  site_ = std::make_unique<BlockSite>(settings_.blockpage, std::move(*page), incidents,
                                       [this](const Event& event) { events_.push(event); });
   page_server_ = std::make_unique<HttpServer>(loop_, *site_);
   for (const SocketAddress& address : settings_.blockpage.http) {
@@ -56,6 +58,11 @@ Result<void> Web::open(ControlBackend& backend) {
     }
   }
   api_ = std::make_unique<ControlApi>(backend);
+  LoadedTokens tokens = load_tokens(settings_.control.tokens);
+  if (!tokens.problems.empty()) {
+    return fail("{}", to_text(tokens.problems.front()));
+  }
+  api_->set_tokens(Tokens(std::move(tokens.tokens)));
   control_server_ = std::make_unique<HttpServer>(loop_, *api_);
   if (!settings_.control.socket.empty()) {
     if (auto bound = control_server_->listen(settings_.control.socket); !bound) {
@@ -99,7 +106,14 @@ void Web::adopt(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 void Web::reload(const PolicySettings& policy) {
-  loop_.post([this, policy] {
+  LoadedTokens tokens = load_tokens(settings_.control.tokens);
+  for (const Problem& problem : tokens.problems) {
+    log::error("{}; the tokens stay as they were", to_text(problem));
+  }
+  loop_.post([this, policy, tokens = std::move(tokens)]() mutable {
+    if (tokens.problems.empty()) {
+      api_->set_tokens(Tokens(std::move(tokens.tokens)));
+    }
     auto renewed = std::make_unique<Policy>(policy);
     renewed->adopt(policy_->share());
     policy_ = std::move(renewed);

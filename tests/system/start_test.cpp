@@ -1,0 +1,61 @@
+// What the binary says when it cannot start, and about a configuration.
+#include <catch2/catch.hpp>
+
+#include "tests/support/cenote_process.h"
+
+using namespace cenote;
+using namespace cenote::test;
+
+TEST_CASE("every problem of a broken configuration is named with its place, and nothing starts", "[system]") {
+  const TemporaryFolder folder;
+  folder.write("bad.yaml", "lissten:\n  dns: []\ncache: {size: many}\nsinkhole: {ttl: 1h}\n");
+  for (const char* command : {"serve", "check"}) {
+    const Ran ran = run_cenote({command, "--config", folder / "bad.yaml"});
+    CAPTURE(ran.out);
+    CHECK(ran.exit_code == 1);
+    CHECK(ran.out.find("bad.yaml:1:1: ") != std::string::npos);
+    CHECK(ran.out.find("did you mean 'listen'") != std::string::npos);
+    CHECK(ran.out.find("bad.yaml:3:") != std::string::npos);
+    CHECK(ran.out.find("bad.yaml:4:") != std::string::npos);
+  }
+}
+
+TEST_CASE("a busy port is one clear line that names it", "[system]") {
+  const TemporaryFolder folder;
+  const TemporaryFolder other;
+  ScriptedUpstream upstream;
+  CenoteProcess first(folder, {}, &upstream);
+  REQUIRE(first.start());
+  CenoteProcess second(other, {}, &upstream);
+  std::string config = other.read("cenote.yaml");
+  const std::string page = "http: [\"" + first.page().to_text() + "\"]";
+  const size_t at = config.find("http: [");
+  config.replace(at, config.find('\n', at) - at, page);
+  other.write("cenote.yaml", config);
+  CHECK_FALSE(second.start());
+  CAPTURE(second.output());
+  CHECK(second.output().find(first.page().to_text()) != std::string::npos);
+  CHECK(second.output().find("in use") != std::string::npos);
+}
+
+TEST_CASE("a missing configuration file is named", "[system]") {
+  const Ran ran = run_cenote({"serve", "--config", "/nonexistent/cenote.yaml"});
+  CHECK(ran.exit_code == 1);
+  CHECK(ran.out.find("/nonexistent/cenote.yaml") != std::string::npos);
+}
+
+TEST_CASE("the shipped configuration and every example are good", "[system]") {
+  for (const char* file : {"conf/cenote.yaml", "conf/examples/small-site.yaml", "conf/examples/enterprise.yaml",
+                           "conf/examples/dev.yaml", "docker/cenote.yaml"}) {
+    const Ran ran = run_cenote({"check", "--config", std::string(CENOTE_SOURCE_DIR) + "/" + file});
+    CAPTURE(file, ran.out);
+    CHECK(ran.exit_code == 0);
+  }
+}
+
+TEST_CASE("help and version are there for whoever looks", "[system]") {
+  CHECK(run_cenote({"--help"}).out.find("explain") != std::string::npos);
+  CHECK(run_cenote({"--help"}).exit_code == 0);
+  CHECK(run_cenote({"--version"}).out.find("0.1.0") != std::string::npos);
+  CHECK(run_cenote({}).exit_code == 2);
+}
