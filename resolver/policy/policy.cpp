@@ -109,7 +109,8 @@ size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const 
   }
   const auto excepted = [&](const Consideration& candidate) {
     return std::any_of(all.begin(), all.end(), [&](const Consideration& other) {
-      return other.fate == Fate::kException && rank_of(other.hit) >= rank_of(candidate.hit) &&
+      // By depth alone: whoever allows "x.test" with all below means the hosts file's exact "x.test" too.
+      return other.fate == Fate::kException && other.hit.depth >= candidate.hit.depth &&
              (static_cast<int>(other.record.feed) == exceptions_feed_ ||
               other.record.feed == candidate.record.feed);
     });
