@@ -50,10 +50,11 @@ X509Ptr make_template(const Authority& authority, EVP_PKEY* key, WallTime time) 
   if (!made) {
     return nullptr;
   }
-  // A CA from elsewhere may have no key identifier; then there is none to repeat. The signature is never shown, but
-  // X509_dup refuses to copy a certificate that has none.
+  // A CA from elsewhere may have no key identifier; then there is none to repeat. The signature is never
+  // shown, but X509_dup refuses to copy a certificate that has none.
   const bool has_identifier = X509_get0_subject_key_id(issuer) != nullptr;
-  if ((has_identifier && !add_extension(x, issuer, NID_authority_key_identifier, "keyid")) || !authority.sign(x)) {
+  if ((has_identifier && !add_extension(x, issuer, NID_authority_key_identifier, "keyid")) ||
+      !authority.sign(x)) {
     return nullptr;
   }
   return leaf;

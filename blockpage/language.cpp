@@ -97,15 +97,18 @@ std::string Language::local_time(WallTime time) const {
 
 std::string Language::spelled(std::string_view incident) const {
   const nlohmann::json& words = texts_["spelling"];
+  const std::string separator = text("spelling_separator");
   std::string spelled;
+  bool starts_group = true;
   for (const char c : incident) {
-    const std::string letter(1, c);
     if (c == '-') {
-      spelled += " –";
-    } else {
-      spelled += spelled.empty() ? "" : " ";
-      spelled += words.contains(letter) ? words[letter].get<std::string>() : letter;
+      spelled += " – ";
+      starts_group = true;
+      continue;
     }
+    const std::string letter(1, c);
+    spelled += std::exchange(starts_group, false) ? "" : separator;
+    spelled += words.contains(letter) ? words[letter].get<std::string>() : letter;
   }
   return spelled;
 }

@@ -2,6 +2,8 @@
 // for longest. One thread.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <list>
 #include <unordered_map>
 #include <utility>
