@@ -19,7 +19,7 @@ class CommandLine {
  public:
   CommandLine(const Commands& commands, std::ostream& out, std::ostream& err, bool has_colours)
       : commands_(commands), out_(out), err_(err), output_(out, err, has_colours) {
-    app_.require_subcommand(1);
+    app_.require_subcommand(0, 1);  // run() says it better when there is none
     app_.set_version_flag("--version", CENOTE_VERSION);
     app_.footer("`cenote COMMAND --help` tells more. Exit codes: 0 done, 1 refused or not found, 2 usage.");
     add_server_commands();
@@ -36,7 +36,11 @@ class CommandLine {
     } catch (const CLI::ParseError& error) {
       return app_.exit(error, out_, err_) == 0 ? 0 : 2;
     }
-    return chosen_ ? chosen_() : 2;
+    if (!chosen_) {
+      output_.error("a command is required; `cenote --help` lists them");
+      return 2;
+    }
+    return chosen_();
   }
 
  private:
@@ -96,7 +100,7 @@ class CommandLine {
 
   void add_feed_commands() {
     CLI::App* feed =
-        app_.add_subcommand("feed", "Feeds: look, push, compare, go back")->require_subcommand(1);
+        app_.add_subcommand("feed", "Feeds: look, push, compare, go back")->require_subcommand(0, 1);
     CLI::App* check = add(feed, "check", "Tell what an importer makes of a file; offline",
                           "cenote feed check --format hosts --scope suffix hosts.txt");
     check->add_option("FILE", check_.file, "The file; - for standard input")->required();
@@ -142,7 +146,8 @@ class CommandLine {
   }
 
   void add_indicator_commands() {
-    CLI::App* ioc = app_.add_subcommand("ioc", "Single indicators: add, remove, find")->require_subcommand(1);
+    CLI::App* ioc =
+        app_.add_subcommand("ioc", "Single indicators: add, remove, find")->require_subcommand(0, 1);
     CLI::App* add_one =
         add(ioc, "add", "Block one name or address",
             "cenote ioc add evil.test --feed soc --category c2 --reason \"case 4711\" --until 2027-03-31");
@@ -215,7 +220,7 @@ class CommandLine {
   }
 
   void add_token_commands() {
-    CLI::App* token = app_.add_subcommand("token", "Tokens of the control API")->require_subcommand(1);
+    CLI::App* token = app_.add_subcommand("token", "Tokens of the control API")->require_subcommand(0, 1);
     CLI::App* create =
         add(token, "create", "Make a token, and the lines for the server's tokens.yaml; offline",
             "cenote token create soc-push --scope read --scope push:c2-intel --expires 2027-03-31");

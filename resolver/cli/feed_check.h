@@ -9,11 +9,11 @@
 namespace cenote {
 
 struct FeedCheckArguments {
-  std::string file;  // "-": standard input
+  std::string file = "-";  // "-": standard input
   std::string format = "auto";
-  std::string scope;                 // "exact", "suffix", or empty: the format's own
-  std::vector<std::string> options;  // "column=2"
-  bool lists = false;                // only the accepted entries, sorted, one a line
+  std::string scope{};                 // "exact", "suffix", or empty: the format's own
+  std::vector<std::string> options{};  // "column=2"
+  bool lists = false;                  // only the accepted entries, sorted, one a line
   bool is_json = false;
 };
 

@@ -14,7 +14,7 @@ Idempotency::Outcome Idempotency::begin(const std::string& key, const std::strin
   forget_old(now);
   const auto found = entries_.find(key);
   if (found == entries_.end()) {
-    if (entries_.size() >= most_) {
+    if (entries_.size() >= most_ && !forget_one()) {
       return Outcome::kFull;
     }
     entries_[key] = {fingerprint, now, false, {}, {}};
@@ -56,24 +56,26 @@ void Idempotency::finish(const std::string& key, const HttpResponse& response) {
 }
 
 void Idempotency::forget_old(MonoTime now) {
-  const auto may_go = [&](const std::string& key, bool is_needed) {
-    const Entry& entry = entries_.at(key);
-    return entry.is_answered && (is_needed || now - entry.made > kKept);
-  };
-  while (!by_age_.empty() && may_go(by_age_.front(), false)) {
+  while (!by_age_.empty()) {
+    const Entry& oldest = entries_.at(by_age_.front());
+    if (!oldest.is_answered || now - oldest.made <= kKept) {
+      return;
+    }
     entries_.erase(by_age_.front());
     by_age_.pop_front();
   }
-  if (entries_.size() < most_) {
-    return;
+}
+
+// The oldest answer goes early rather than a new change being refused; false: all are under way.
+bool Idempotency::forget_one() {
+  const auto oldest = std::find_if(by_age_.begin(), by_age_.end(),
+                                   [&](const std::string& key) { return entries_.at(key).is_answered; });
+  if (oldest == by_age_.end()) {
+    return false;
   }
-  // Full: the oldest answer goes early rather than a new change being refused.
-  const auto oldest =
-      std::find_if(by_age_.begin(), by_age_.end(), [&](const std::string& key) { return may_go(key, true); });
-  if (oldest != by_age_.end()) {
-    entries_.erase(*oldest);
-    by_age_.erase(oldest);
-  }
+  entries_.erase(*oldest);
+  by_age_.erase(oldest);
+  return true;
 }
 
 }  // namespace cenote

@@ -40,6 +40,7 @@ class Idempotency {
     std::vector<HttpResponder> waiting;
   };
   void forget_old(MonoTime now);
+  bool forget_one();
 
   size_t most_;
   std::map<std::string, Entry> entries_;

@@ -16,14 +16,28 @@ namespace {
 
 const WallTime kNoon = WallTime(seconds{1'795'348'800});  // 2026-11-22T12:00:00Z
 
+FeedStatus feed(const std::string& name) {
+  FeedStatus status;
+  status.name = name;
+  status.entries = 3;
+  return status;
+}
+
+GenerationRecord generation(uint64_t number) {
+  GenerationRecord record;
+  record.number = number;
+  record.made = kNoon;
+  record.what = "push c2-intel";
+  return record;
+}
+
 struct Fixture {
   FakeBackend backend;
   Now time{MonoTime(seconds{1000}), kNoon};
   ControlApi api{backend, [this] { return time; }};
 
   Fixture() {
-    backend.feed_list = {{.name = "c2-intel", .source = "push", .entries = 3},
-                         {.name = "phishing", .source = "push"}};
+    backend.feed_list = {feed("c2-intel"), feed("phishing")};
     api.set_tokens(Tokens({{"reader", sha256_hex("read-secret"), {"read"}, {}},
                            {"bob", sha256_hex("push-secret"), {"push:c2-intel"}, {}},
                            {"ops", sha256_hex("operate-secret"), {"operate"}, {}},
@@ -89,7 +103,7 @@ TEST_CASE("health and metrics are open to everybody", "[control][api]") {
 
 TEST_CASE("a token may do what its scopes say and nothing else", "[control][api]") {
   Fixture f;
-  f.backend.generation_list = {{.number = 3, .current = true}, {.number = 2, .can_roll_back = true}};
+  f.backend.generation_list = {generation(3), generation(2)};
   struct Row {
     const char* token;
     const char* method;
@@ -154,15 +168,14 @@ TEST_CASE("a path or method that does not exist is told apart", "[control][api]"
 
 TEST_CASE("a push answers with what it did, and who did it is kept", "[control][api]") {
   Fixture f;
-  f.backend.result = {.accepted = true,
-                      .error = "",
-                      .generation = 12,
-                      .added = 2,
-                      .removed = 1,
-                      .unchanged = 5,
-                      .rejected = 1,
-                      .held = 1,
-                      .first_rejects = {{7, "bad\xff\x1b[2J", "bad_char", false}}};
+  ChangeResult& result = f.backend.result;
+  result.generation = 12;
+  result.added = 2;
+  result.removed = 1;
+  result.unchanged = 5;
+  result.rejected = 1;
+  result.held = 1;
+  result.first_rejects = {{7, "bad\xff\x1b[2J", "bad_char", false}};
   const auto exchange =
       f.ask_with("push-secret", "PUT", "/v1/feeds/c2-intel?format=hosts", "0.0.0.0 a.test\n");
   CHECK(exchange->response.status == 200);
@@ -181,7 +194,9 @@ TEST_CASE("a push answers with what it did, and who did it is kept", "[control][
 
 TEST_CASE("a change that is refused says why and what it would have done", "[control][api]") {
   Fixture f;
-  f.backend.result = {.accepted = false, .error = "the list is empty", .generation = 4, .removed = 3};
+  f.backend.result.accepted = false;
+  f.backend.result.error = "the list is empty";
+  f.backend.result.removed = 3;
   const auto exchange = f.ask("PUT", "/v1/feeds/c2-intel", "");
   CHECK(exchange->response.status == 422);
   const Json body = Json::parse(exchange->response.body);
@@ -274,7 +289,8 @@ TEST_CASE("an exception needs a name and a reason, and may end", "[control][api]
 
 TEST_CASE("an exception is removed by its name, if there is one", "[control][api]") {
   Fixture f;
-  f.backend.exception_list = {{.exception = {.name = "partner.example"}, .who = "bob", .added = kNoon}};
+  f.backend.exception_list.resize(1);
+  f.backend.exception_list[0].exception.name = "partner.example";
   CHECK(f.json("GET", "/v1/exceptions")["exceptions"][0]["name"] == "partner.example");
   f.json("DELETE", "/v1/exceptions/Partner.Example");
   CHECK(f.backend.changes == std::vector<std::string>{"disallow partner.example by local"});
@@ -304,8 +320,7 @@ TEST_CASE("a single indicator reaches its feed", "[control][api]") {
 
 TEST_CASE("a rollback needs a generation that there is", "[control][api]") {
   Fixture f;
-  f.backend.generation_list = {
-      {.number = 7, .made = kNoon, .what = "push c2-intel", .who = "bob", .current = true}};
+  f.backend.generation_list = {generation(7)};
   CHECK(f.json("GET", "/v1/generations")["generations"][0]["what"] == "push c2-intel");
   f.json("POST", "/v1/generations/7/rollback");
   CHECK(f.backend.changes == std::vector<std::string>{"rollback 7 by local"});
@@ -321,7 +336,9 @@ TEST_CASE("explain passes the question on and shows every step", "[control][api]
   f.backend.explanation.verdict.match = MatchKind::kQuestion;
   f.backend.explanation.verdict.matched = *Name::from_text("www.evil.test");
   f.backend.explanation.verdict.depth = 2;
-  f.backend.explanation.steps = {{.feed = "c2-intel", .indicator = "evil.test", .fate = "won"}};
+  f.backend.explanation.steps.resize(1);
+  f.backend.explanation.steps[0].feed = "c2-intel";
+  f.backend.explanation.steps[0].fate = "won";
   const Json body = f.json("GET", "/v1/explain?name=WWW.evil.test&client=10.0.9.1&type=HTTPS");
   CHECK(f.backend.asked.name == *Name::from_text("www.evil.test"));
   CHECK(f.backend.asked.client == *IpAddress::from_text("10.0.9.1"));
@@ -424,7 +441,8 @@ TEST_CASE("an incident is found by its id however it was typed", "[control][api]
 TEST_CASE("status counts from the start and lists feeds and upstreams", "[control][api]") {
   Fixture f;
   f.backend.server.started = kNoon - seconds{90};
-  f.backend.server.upstreams = {{.zone = ".", .server = "udp://192.0.2.1:53", .is_down = true}};
+  f.backend.server.upstreams.resize(1);
+  f.backend.server.upstreams[0].is_down = true;
   const Json body = f.json("GET", "/v1/status");
   CHECK(body["uptime_seconds"] == 90);
   CHECK(body["upstreams"][0]["down"] == true);

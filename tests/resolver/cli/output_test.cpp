@@ -1,0 +1,29 @@
+#include "resolver/cli/output.h"
+
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+using namespace cenote;
+
+TEST_CASE("columns line up, also with wide characters", "[cli][output]") {
+  std::ostringstream out;
+  Output output(out, out, false);
+  output.table({"NAME", "N", "WHAT"}, {{"例え", Cell::number(7), "x"}, {"ab", Cell::number(1234), ""}});
+  CHECK(out.str() ==
+        "NAME     N  WHAT\n"
+        "例え     7  x\n"
+        "ab    1234  \n");
+}
+
+TEST_CASE("the width of a text is what a terminal gives it", "[cli][output]") {
+  CHECK(display_width("") == 0);
+  CHECK(display_width("abc") == 3);
+  CHECK(display_width("é") == 1);
+  CHECK(display_width("日本") == 4);
+  CHECK(display_width("\xe6\x97") == 1);  // cut: no crash
+}
+
+TEST_CASE("a cell cannot hold what moves a terminal", "[cli][output]") {
+  CHECK(Cell("a\x1b[2J\nb").text == "a\\x1b[2J\\x0ab");
+}
