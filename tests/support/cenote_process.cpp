@@ -128,7 +128,7 @@ CenoteProcess::CenoteProcess(const TemporaryFolder& folder, const Options& optio
                    "listen:\n  dns: [\"" + options.dns_host + ":" + std::to_string(dns_port_) + "\"]\n" +
                    "  workers: " + std::to_string(options.workers) + "\n" +                         //
                    "upstream:\n  - zone: \".\"\n    servers: " + servers + "\n" +                   //
-                   "feeds:\n" + options.feeds +                                                     //
+                   (options.feeds.empty() ? "feeds: []\n" : "feeds:\n" + options.feeds) +                                                     //
                    "sinkhole: {ipv4: " + kSinkhole + ", ipv6: \"::1\"}\n" +                         //
                    "blockpage:\n  http: [\"127.0.0.1:" + std::to_string(page_port_) + "\"]\n" +     //
                    "  https: [\"127.0.0.1:" + std::to_string(secure_page_port_) + "\"]\n" +         //

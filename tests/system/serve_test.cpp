@@ -166,7 +166,7 @@ TEST_CASE("an acknowledged push is enforced at once and survives kill -9", "[sys
   const HttpAnswer pushed =
       site.cenote.api("PUT", "/v1/feeds/pushed", "bad.phish-sample.test\nnot a name!\nworse.phish-sample.test\n");
   REQUIRE(pushed.status == 200);
-  const json result = json::parse(pushed.body);
+  json result = json::parse(pushed.body);
   CHECK(result["added"] == 2);
   CHECK(result["rejected"] == 1);
   CHECK(result["rejects"][0]["line"] == 2);
@@ -181,8 +181,8 @@ TEST_CASE("an empty push leaves the last good list in force and says so", "[syst
   Site site;
   REQUIRE(site.cenote.api("PUT", "/v1/feeds/pushed", "bad.phish-sample.test\n").status == 200);
   const HttpAnswer refused = site.cenote.api("PUT", "/v1/feeds/pushed", "# nothing\n");
-  CHECK(refused.status == 409);
-  CHECK(json::parse(refused.body)["error"]["message"].get<std::string>().find("empty") != std::string::npos);
+  CHECK(refused.status == 422);
+  CHECK(refused.body.find("nothing usable") != std::string::npos);
   CHECK(site.cenote.ask("bad.phish-sample.test", rrtype::kA).ede == 15);
 }
 
@@ -200,14 +200,18 @@ TEST_CASE("the answer, the event, the page and the command line agree on the inc
 
   const HttpAnswer data =
       http(site.cenote.page(), "GET /x HTTP/1.1\r\nHost: c2.evil-sample.test\r\nAccept: application/json\r\n");
-  CHECK(json::parse(data.body)["incident"] == incident);
+  CHECK(json::parse(data.body).value("incident", "") == incident);
 
   const Ran why = site.cenote.command({"why", incident, "--json"});
   CHECK(why.exit_code == 0);
   CHECK(why.out.find("c2.evil-sample.test") != std::string::npos);
 
-  const std::string events = site.folder.read("events.jsonl");
-  const json event = json::parse(events.substr(0, events.find('\n')));
+  // The page's event may stand before the question's: they come by different rings.
+  std::istringstream events(site.folder.read("events.jsonl"));
+  std::string line;
+  while (std::getline(events, line) && line.find("\"transport\":\"udp\"") == std::string::npos) {
+  }
+  json event = line_json(line);
   CHECK(event["incident"] == incident);
   CHECK(event["feed"] == "list");
   CHECK(event["category"] == "c2");
@@ -276,13 +280,13 @@ TEST_CASE("the commands answer as the contract says", "[system]") {
   const Site site;
   REQUIRE(site.cenote.ask("c2.evil-sample.test", rrtype::kA).ede == 15);
 
-  const json status = line_json(site.cenote.command({"status", "--json"}).out);
+  json status = line_json(site.cenote.command({"status", "--json"}).out);
   CHECK(status["workers"] == 2);
   CHECK(status["names"] == 1);
   const Ran explained = site.cenote.command({"explain", "www.c2.evil-sample.test", "--json"});
   CHECK(explained.exit_code == 0);
-  CHECK(line_json(explained.out)["verdict"]["action"] == "sinkhole");
-  CHECK(line_json(site.cenote.command({"explain", "www.example.com", "--json"}).out)["verdict"]["action"] == "pass");
+  CHECK(line_json(explained.out)["verdict"] == "sinkhole");
+  CHECK(line_json(site.cenote.command({"explain", "www.example.com", "--json"}).out)["verdict"] == "pass");
   CHECK(site.cenote.command({"hits"}).out.find("c2.evil-sample.test") != std::string::npos);
   CHECK(site.cenote.command({"feed", "list"}).out.find("list") != std::string::npos);
   CHECK(site.cenote.command({"why", "00000-00000"}).exit_code == 1);
