@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "ioc/updater_work.h"
 #include "resolver/base/log.h"
@@ -166,6 +168,26 @@ ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
   return enforce(std::move(change));
 }
 
+// Whether the feed has an entry of exactly this name or block.
+bool Updater::Work::lists(const std::string& feed, const std::string& canonical) const {
+  std::array<Hit, kMaxHits> hits;
+  size_t count = 0;
+  size_t depth = 0;
+  if (const auto prefix = Prefix::from_text(canonical)) {
+    count = snapshot_->find(prefix->address, hits);
+    depth = prefix->length;
+  } else if (auto name = Name::from_text(canonical)) {
+    depth = name->label_count();
+    static_cast<void>(name->prepend_label("x"));  // so that entries for "everything below" are seen
+    count = snapshot_->find(*name, hits);
+    const size_t exact = snapshot_->find(*Name::from_text(canonical), std::span(hits).subspan(count));
+    count += exact;
+  }
+  return std::any_of(hits.begin(), hits.begin() + static_cast<ptrdiff_t>(count), [&](const Hit& hit) {
+    return hit.depth == depth && snapshot_->feeds()[snapshot_->record(hit.record).feed].name == feed;
+  });
+}
+
 ChangeResult Updater::Work::remove_indicator(const std::string& feed, const std::string& name,
                                              const std::string& who) {
   auto canonical = canonical_indicator(name, true, {});
@@ -176,17 +198,11 @@ ChangeResult Updater::Work::remove_indicator(const std::string& feed, const std:
   const size_t removed = std::erase_if(change.next.singles, [&](const SingleIndicator& single) {
     return single.feed == feed && single.name == *canonical;
   });
+  if (removed == 0 && !lists(feed, *canonical)) {
+    return refused(fmt::format("{} does not list {}", printable(feed), *canonical));
+  }
   if (removed == 0) {
-    PatchRequest patch_request;
-    patch_request.feed = feed;
-    patch_request.remove = {*canonical};
-    patch_request.who = who;
-    ChangeResult result = patch(std::move(patch_request));
-    if (result.accepted && result.removed == 0) {
-      result.accepted = false;
-      result.error = fmt::format("{} does not list {}", feed, *canonical);
-    }
-    return result;
+    return patch({feed, {}, {*canonical}, who});
   }
   change.subject = feed;
   change.feeds = {feed};

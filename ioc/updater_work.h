@@ -115,6 +115,7 @@ class Updater::Work {
   [[nodiscard]] std::vector<ExceptionSettings> all_exceptions(const StoredGeneration& of) const;
   [[nodiscard]] ChangeResult refused(std::string error) const;
   [[nodiscard]] uint64_t entries_of(const std::string& feed) const;
+  [[nodiscard]] bool lists(const std::string& feed, const std::string& canonical) const;
   void mark_changed_settings(Change& change) const;
   void adopt_settings(IocSettings settings);
 
