@@ -1,5 +1,6 @@
 #include "resolver/events/recorder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -93,26 +94,39 @@ void Recorder::write(const Event& event) {
   if (file_ >= 0) {
     buffer_ += to_json_line(event);
     buffer_ += '\n';
-    ++buffered_events_;
   }
 }
 
 void Recorder::flush() {
+  if (buffer_.empty()) {
+    return;
+  }
+  if (torn_) {
+    buffer_.insert(0, 1, '\n');  // ends the half line that the last write left
+  }
   size_t done = 0;
   while (done < buffer_.size()) {
     const ssize_t wrote = ::write(file_, buffer_.data() + done, buffer_.size() - done);
     if (wrote > 0) {
       done += static_cast<size_t>(wrote);
-    } else if (errno != EINTR) {
-      // A full disk must not stop the rest: the hits stay in the history, and the loss is counted and said
-      // once a batch.
-      unwritten_.add(buffered_events_);
-      log::error("write {} events to {}: {}", buffered_events_, settings_.file, std::strerror(errno));
+    } else if (wrote == 0 || errno != EINTR) {
       break;
     }
   }
+  const bool failed = done < buffer_.size();
+  if (failed) {
+    // A full disk must not stop the rest: the hits stay in the history, the loss is counted, and said once.
+    const size_t first_lost = std::max<size_t>(done, torn_ ? 1 : 0);
+    unwritten_.add(static_cast<uint64_t>(
+        std::count(buffer_.begin() + static_cast<ptrdiff_t>(first_lost), buffer_.end(), '\n')));
+    if (!failing_) {
+      log::error("write events to {}: {}; until it works again they are counted and dropped", settings_.file,
+                 std::strerror(errno));
+    }
+  }
+  failing_ = failed;
+  torn_ = done > 0 ? buffer_[done - 1] != '\n' : torn_;
   buffer_.clear();
-  buffered_events_ = 0;
 }
 
 uint64_t Recorder::dropped() const {

@@ -46,7 +46,8 @@ class Recorder {
   History history_;
   int file_ = -1;
   std::string buffer_;
-  size_t buffered_events_ = 0;
+  bool failing_ = false;  // the last write did not go through
+  bool torn_ = false;     // the file ends in half a line
   std::thread thread_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> reopen_{false};

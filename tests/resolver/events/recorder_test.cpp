@@ -1,0 +1,156 @@
+#include "resolver/events/recorder.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace cenote {
+namespace {
+
+// A file that goes with its test.
+class TemporaryFile {
+ public:
+  TemporaryFile() { ::close(mkstemp(path_.data())); }
+  ~TemporaryFile() { ::unlink(path_.c_str()); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::ifstream in(path_);
+    std::vector<std::string> all;
+    for (std::string line; std::getline(in, line);) {
+      all.push_back(line);
+    }
+    return all;
+  }
+
+ private:
+  std::string path_ = "/tmp/cenote-recorder-XXXXXX";
+};
+
+Event hit(int number) {
+  Event event;
+  event.time = WallTime{seconds{1'800'000'000 + number}};
+  event.name = Name::from_text("n" + std::to_string(number) + ".test").value();
+  event.verdict.action = Action::kSinkhole;
+  return event;
+}
+
+}  // namespace
+
+TEST_CASE("every event of every ring becomes a line and stays in the history", "[events][recorder]") {
+  const TemporaryFile file;
+  Recorder recorder({file.path()});
+  EventRing& first = recorder.add_ring();
+  EventRing& second = recorder.add_ring();
+  REQUIRE(recorder.start());
+  for (int i = 0; i < 50; ++i) {
+    (i % 2 == 0 ? first : second).push(hit(i));
+  }
+  recorder.stop();  // drains what is left
+  CHECK(recorder.recorded() == 50);
+  CHECK(recorder.unwritten() == 0);
+  const auto lines = file.lines();
+  REQUIRE(lines.size() == 50);
+  for (const std::string& line : lines) {
+    CHECK(nlohmann::json::accept(line));
+  }
+  CHECK(recorder.history().last_number() == 50);
+}
+
+TEST_CASE("a full disk loses lines, counted, and nothing else", "[events][recorder]") {
+  Recorder recorder({"/dev/full"});
+  EventRing& ring = recorder.add_ring();
+  REQUIRE(recorder.start());
+  for (int i = 0; i < 10; ++i) {
+    ring.push(hit(i));
+  }
+  recorder.stop();
+  CHECK(recorder.recorded() == 10);
+  CHECK(recorder.unwritten() == 10);
+  CHECK(recorder.history().last_number() == 10);
+}
+
+TEST_CASE("a line that the disk cut short is not joined with the next", "[events][recorder]") {
+  const TemporaryFile file;
+  const pid_t child = fork();  // the limit is the process's
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{700, RLIM_INFINITY};
+    setrlimit(RLIMIT_FSIZE, &small);
+    Recorder recorder({file.path()});
+    EventRing& ring = recorder.add_ring();
+    if (!recorder.start()) {
+      _exit(1);
+    }
+    for (int i = 0; i < 10; ++i) {
+      ring.push(hit(i));
+    }
+    while (recorder.unwritten() == 0) {
+      std::this_thread::yield();
+    }
+    const rlimit large{RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_FSIZE, &large);
+    ring.push(hit(77));
+    recorder.stop();
+    _exit(recorder.recorded() == 11 ? static_cast<int>(100 + recorder.unwritten()) : 2);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  const int lost = WEXITSTATUS(status) - 100;
+  const auto lines = file.lines();
+  REQUIRE(lines.size() > 2);
+  int whole = 0;
+  for (const std::string& line : lines) {
+    whole += nlohmann::json::accept(line) ? 1 : 0;
+  }
+  CHECK(whole == static_cast<int>(lines.size()) - 1);  // only the one that was cut is none
+  CHECK(whole + lost == 11);
+  CHECK(nlohmann::json::parse(lines.back())["name"] == "n77.test");
+}
+
+TEST_CASE("after a rotation a new file is begun", "[events][recorder]") {
+  const TemporaryFile file;
+  const std::string rotated = file.path() + ".1";
+  Recorder recorder({file.path()});
+  EventRing& ring = recorder.add_ring();
+  REQUIRE(recorder.start());
+  ring.push(hit(1));
+  while (recorder.recorded() < 1) {
+    std::this_thread::yield();
+  }
+  REQUIRE(std::rename(file.path().c_str(), rotated.c_str()) == 0);
+  recorder.reopen();
+  while (::access(file.path().c_str(), F_OK) != 0) {
+    std::this_thread::yield();
+  }
+  ring.push(hit(2));
+  recorder.stop();
+  CHECK(file.lines().size() == 1);
+  ::unlink(rotated.c_str());
+}
+
+TEST_CASE("a file that cannot be opened is named", "[events][recorder]") {
+  Recorder recorder({"/nonexistent/events.jsonl"});
+  const auto started = recorder.start();
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("/nonexistent/events.jsonl") != std::string::npos);
+}
+
+TEST_CASE("without a file there is still the history", "[events][recorder]") {
+  Recorder recorder({""});
+  EventRing& ring = recorder.add_ring();
+  REQUIRE(recorder.start());
+  ring.push(hit(1));
+  recorder.stop();
+  CHECK(recorder.history().last_number() == 1);
+  CHECK(recorder.unwritten() == 0);
+}
+
+}  // namespace cenote
