@@ -113,6 +113,20 @@ TEST_CASE("what the shipped configuration shows as a comment is right too", "[co
   CHECK(feed == FeedSettings{});
 }
 
+TEST_CASE("docs/configuration.md knows every key", "[conf][load_yaml]") {
+  const std::string manual = text_of(source("docs/configuration.md"));
+  // The least of each list, so that all the keys of its items are asked for.
+  auto keys = read("feeds: [{}]\nexceptions: [{}]\nupstream: [{}]\nclients: {groups: [{}]}\n").unset;
+  CHECK(keys.size() > 50);
+  for (std::string& key : keys) {
+    for (size_t at = key.find("[0]"); at != std::string::npos; at = key.find("[0]")) {
+      key.replace(at, 3, "[]");
+    }
+    CAPTURE(key);
+    CHECK(manual.find("`" + key + "`") != std::string::npos);
+  }
+}
+
 TEST_CASE("every example loads without a problem", "[conf][load_yaml]") {
   size_t examples = 0;
   for (const auto& entry : std::filesystem::directory_iterator(source("conf/examples"))) {
