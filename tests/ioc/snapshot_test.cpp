@@ -350,7 +350,7 @@ TEST_CASE("feeds that are replaced, kept and dropped over many generations behav
       const auto old = before.find(parts[i].name);
       uint64_t unchanged = 0;
       for (const auto& [entry, reason] : model.at(parts[i].name)) {
-        unchanged += old != before.end() && old->second.contains(entry) ? 1 : 0;
+        unchanged += old != before.end() && old->second.contains(entry) ? 1U : 0U;
       }
       CHECK(built.differences[i].unchanged == unchanged);
       CHECK(built.differences[i].added == model.at(parts[i].name).size() - unchanged);

@@ -18,7 +18,7 @@ constexpr milliseconds kStartPatience{30000};
 constexpr milliseconds kStep{20};
 
 pid_t spawn(const std::vector<std::string>& arguments, const std::string& output) {
-  std::vector<std::string> all{CENOTE_TEST_BINARY};
+  std::vector<std::string> all{CENOTE_BINARY};
   all.insert(all.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& argument : all) {
