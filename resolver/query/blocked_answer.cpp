@@ -77,12 +77,17 @@ size_t BlockedAnswer::write(MutableBytes out, size_t limit, const QueryMessage& 
   if (verdict.action == Action::kDrop) {
     return 0;
   }
-  std::array<char, kErrorTextBytes> text;
+  std::array<char, kErrorTextBytes + 1> text;
   const auto written =
       fmt::format_to_n(text.data(), text.size(), "{} blocked, incident {}{}{}", verdict.category.view(),
                        incident.to_text().view(), contact_.empty() ? "" : ", ", contact_);
   AnswerWriter answer(out, limit, query, packet);
-  answer.extended_error(Ede::kBlocked, {text.data(), std::min(written.size, text.size())});
+  size_t size = std::min(written.size, kErrorTextBytes);
+  // The contact may be in any script: a cut falls between characters (RFC 8914 section 2: UTF-8).
+  while (size < written.size && size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) {
+    --size;
+  }
+  answer.extended_error(Ede::kBlocked, {text.data(), size});
   if (verdict.action == Action::kRefuse) {
     return answer.finish(Rcode::kRefused);
   }

@@ -1,5 +1,6 @@
 #include "resolver/upstream/forwarder.h"
 
+#include "resolver/base/text.h"
 #include "resolver/dns/records.h"
 #include "resolver/net/tls.h"
 
@@ -25,7 +26,7 @@ Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream) 
   resolution.answered = true;
   std::string_view text;
   resolution.has_error = read_extended_error(message, resolution.error, text);
-  resolution.error_text = std::string(text.substr(0, 120));
+  resolution.error_text = printable(text, 120);
   const Rcode rcode = resolution.response.rcode;
   judged.kind = rcode == Rcode::kNoError || rcode == Rcode::kNxDomain ? ReplyKind::kGood : ReplyKind::kBad;
   return judged;
