@@ -46,7 +46,7 @@ std::optional<IpAddress> IpAddress::from_bytes(Bytes bytes) noexcept {
 
 std::optional<IpAddress> IpAddress::from_text(std::string_view text) noexcept {
   std::array<char, INET6_ADDRSTRLEN + 1> zero_ended{};
-  if (text.empty() || text.size() >= zero_ended.size()) {
+  if (text.empty() || text.size() >= zero_ended.size() || text.find('\0') != std::string_view::npos) {
     return std::nullopt;
   }
   std::copy(text.begin(), text.end(), zero_ended.begin());

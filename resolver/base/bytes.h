@@ -35,6 +35,9 @@ class ByteReader {
     return value;
   }
   uint32_t u32() noexcept {
+    if (!need(4)) {
+      return 0;
+    }
     const uint32_t high = u16();
     return (high << 16) | u16();
   }

@@ -138,7 +138,7 @@ bool parse_wall_time(std::string_view text, WallTime& out, bool end_of_day) {
   const int zone_hour = digits(zone, 1, 2);
   const int zone_minute = digits(zone, 4, 2);
   if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || zone[3] != ':' || zone_hour < 0 ||
-      zone_minute < 0) {
+      zone_hour > 23 || zone_minute < 0 || zone_minute > 59) {
     return false;
   }
   const auto offset = std::chrono::hours{zone_hour} + std::chrono::minutes{zone_minute};

@@ -37,7 +37,7 @@ std::string to_rfc3339(WallTime time);
 
 // "1h", "30m", "7d", "90s", "250ms", "0"; several may follow each other ("1h30m"). False: not a duration.
 bool parse_duration(std::string_view text, milliseconds& out);
-// The shortest text that parse_duration reads back.
+// A text that parse_duration reads back, in days and smaller units.
 std::string to_text(milliseconds duration);
 
 // RFC 3339 date or date-time ("2027-03-31", "2027-03-31T12:00:00Z", "...+09:00"); a date alone means the end

@@ -47,7 +47,8 @@ class Slab {
       return false;
     }
     Slot& slot = slots_[handle.index];
-    slot.value = T{};
+    // Gone before its destructor runs, which may come back here.
+    [[maybe_unused]] const T last = std::exchange(slot.value, T{});
     slot.live = false;
     ++slot.generation;
     free_.push_back(handle.index);
