@@ -18,7 +18,7 @@ class AnswerWriter {
   bool authority(const Name& owner, uint16_t type, uint32_t ttl, Bytes rdata) noexcept;
 
   // The OPT record comes last (so the extended error can be dropped first when space is short); it is written
-  // only if the query had one (RFC 6891 section 6.1.1).
+  // only if the query had one (RFC 6891 section 6.1.1). `text` is borrowed until finish().
   void extended_error(Ede code, std::string_view text) noexcept;
 
   // Completes the header and the OPT; returns the answer's size. `flags`: AA, AD or so, beside QR, RD, RA, CD

@@ -224,7 +224,7 @@ TEST_CASE("a diff changes nothing, and a file that is not there is named", "[cli
   CHECK_THAT(missing.err, Catch::Contains("/nonexistent/list"));
 }
 
-TEST_CASE("--json prints the answer as it came, errors too", "[cli][command_line]") {
+TEST_CASE("with --json a command prints the answer as it came, errors too", "[cli][command_line]") {
   const Run good = run({"feed", "list", "--json"}, "{\"feeds\":[]}\n");
   CHECK(good.code == 0);
   CHECK(good.out == "{\"feeds\":[]}\n");

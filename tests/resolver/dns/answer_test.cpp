@@ -82,7 +82,8 @@ TEST_CASE("an answer never grows beyond its limit, and says TC", "[dns][answer]"
   while (answer.answer(asked.message.name, rrtype::kA, 1, kAddress)) {
     ++written;
   }
-  answer.extended_error(Ede::kBlocked, std::string(120, 'x'));
+  const std::string text(120, 'x');
+  answer.extended_error(Ede::kBlocked, text);
   const size_t size = answer.finish(Rcode::kNoError);
   CHECK(size <= limit);
   CHECK(size > limit - 16 - 11);  // what fits is used
