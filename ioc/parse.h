@@ -1,5 +1,5 @@
 // The door to every feed format: bytes in, indicators out, in bounded memory. Decompresses, decodes,
-// recognises, reads and normalises; docs/feeds.md lists what each format accepts and the words of every
+// recognises, reads and normalises; docs/security-team.md lists what each format accepts and the words of every
 // reject.
 //
 // Threads: a parser belongs to one thread (the updater's, or the command line's). The sink outlives it. It

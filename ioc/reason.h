@@ -1,5 +1,5 @@
 // Why a line of a feed was not taken, in one word each. The words are part of the contract: people count and
-// search for them in `cenote feed rejects`; docs/feeds.md explains every one.
+// search for them in `cenote feed rejects`; docs/security-team.md explains every one.
 #pragma once
 
 #include <cstdint>
