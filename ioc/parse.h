@@ -1,6 +1,6 @@
 // The door to every feed format: bytes in, indicators out, in bounded memory. Decompresses, decodes,
-// recognises, reads and normalises; docs/security-team.md lists what each format accepts and the words of every
-// reject.
+// recognises, reads and normalises; docs/security-team.md lists what each format accepts and the words of
+// every reject.
 //
 // Threads: a parser belongs to one thread (the updater's, or the command line's). The sink outlives it. It
 // does not fetch, does not store and does not compare with other feeds or popular names: that is for the
