@@ -1,0 +1,228 @@
+#include "resolver/upstream/forwarder.h"
+
+#include <set>
+
+#include <catch2/catch.hpp>
+#include <unistd.h>
+
+#include "tests/support/dns_text.h"
+#include "tests/support/sockets.h"
+
+namespace cenote {
+namespace {
+
+using test::Reply;
+using test::ScriptedUpstream;
+using test::Wire;
+
+UpstreamSettings settings_of(const std::vector<SocketAddress>& addresses) {
+  UpstreamZone zone;
+  for (const SocketAddress& address : addresses) {
+    UpstreamServer server;
+    server.address = address;
+    zone.servers.push_back(server);
+  }
+  return {{zone}};
+}
+
+// One loop that runs until every question has its answer.
+class Asker final : ResolutionEvents {
+ public:
+  explicit Asker(const std::vector<SocketAddress>& servers) {
+    auto made = Forwarder::make(loop_, settings_of(servers), random_, *this);
+    REQUIRE(made);
+    forwarder_ = std::move(*made);
+  }
+  std::vector<Resolution> ask(int count, int at_once = 100) {
+    left_ = count;
+    done_.clear();
+    started_ = 0;
+    count_ = count;
+    loop_.post([this, at_once] {
+      for (int i = 0; i < at_once && started_ < count_; ++i) {
+        start();
+      }
+    });
+    Timer limit(loop_, [this] { loop_.stop(); });
+    limit.start(seconds{20});
+    loop_.run();
+    return std::move(done_);
+  }
+  Resolution ask() {
+    auto all = ask(1);
+    REQUIRE(all.size() == 1);
+    return std::move(all.front());
+  }
+  [[nodiscard]] const ServerPool& pool() const { return forwarder_->pool(); }
+
+ private:
+  void start() {
+    const Name name = Name::from_text("n" + std::to_string(started_++) + ".example").value();
+    forwarder_->resolve(0, {name, rrtype::kA, false, false}, 1);
+  }
+  void on_resolved(uint64_t, Resolution& resolution) override {
+    done_.push_back(std::move(resolution));
+    if (started_ < count_) {
+      start();
+    }
+    if (--left_ == 0) {
+      loop_.stop();
+    }
+  }
+
+  Loop loop_;
+  Random random_;
+  std::unique_ptr<Forwarder> forwarder_;
+  std::vector<Resolution> done_;
+  int started_ = 0;
+  int count_ = 0;
+  int left_ = 0;
+};
+
+std::vector<Wire> silence(const Wire&, bool) {
+  return {};
+}
+Wire good(const Wire& query) {
+  return ScriptedUpstream::default_script(query, false).front();
+}
+bool is_good(const Resolution& resolution) {
+  return resolution.answered && resolution.response.rcode == Rcode::kNoError &&
+         test::read(resolution.response.message).answers.size() == 1;
+}
+
+}  // namespace
+
+TEST_CASE("a question reaches the upstream in lower case, with EDNS and RD", "[upstream][forwarder]") {
+  ScriptedUpstream upstream;
+  Asker asker({upstream.address()});
+  CHECK(is_good(asker.ask()));
+  REQUIRE(upstream.seen().size() == 1);
+  const auto seen = test::read(upstream.seen().front());
+  CHECK(seen.question_name == "n0.example");
+  CHECK(seen.rd);
+  CHECK(seen.has_edns);
+  CHECK(seen.udp_size == 1232);
+}
+
+TEST_CASE("a reply that does not belong does not end the wait",
+          "[upstream][forwarder]") {  // RFC 5452 section 9
+  ScriptedUpstream upstream([](const Wire& query, bool) -> std::vector<Wire> {
+    Wire other_id = good(query);
+    other_id[0] = static_cast<uint8_t>(other_id[0] ^ 1);
+    Wire other_question = good(query);
+    other_question[13] = 'x';
+    Wire other_type = good(query);
+    other_type[12 + 12 + 1] = 28;
+    Wire no_response = good(query);
+    no_response[2] = static_cast<uint8_t>(no_response[2] & 0x7F);
+    return {other_id, other_question, other_type, no_response, Wire{}, Wire{1, 2, 3}, good(query)};
+  });
+  Asker asker({upstream.address()});
+  CHECK(is_good(asker.ask()));
+  CHECK(upstream.queries() == 1);
+}
+
+TEST_CASE("only wrong replies are as good as silence: the next server is asked", "[upstream][forwarder]") {
+  ScriptedUpstream liar([](const Wire& query, bool) -> std::vector<Wire> {
+    Wire wrong = good(query);
+    wrong[1] = static_cast<uint8_t>(wrong[1] ^ 0xFF);
+    return {wrong};
+  });
+  ScriptedUpstream honest;
+  Asker asker({liar.address(), honest.address()});
+  CHECK(is_good(asker.ask()));
+  CHECK(honest.queries() == 1);
+  CHECK(asker.pool().health(0).timed_out.value() == 1);
+}
+
+TEST_CASE("whatever is wrong with the first server, the second answers", "[upstream][forwarder]") {
+  ScriptedUpstream first;
+  SECTION("silence") {
+    first.set(silence);
+  }
+  SECTION("SERVFAIL") {
+    first.set([](const Wire& query, bool) {
+      return std::vector<Wire>{Reply(query).rcode(Rcode::kServFail).wire()};
+    });
+  }
+  SECTION("REFUSED") {
+    first.set([](const Wire& query, bool) {
+      return std::vector<Wire>{Reply(query).rcode(Rcode::kRefused).wire()};
+    });
+  }
+  SECTION("a CNAME loop") {
+    first.set([](const Wire& query, bool) {
+      return std::vector<Wire>{Reply(query).answer("n0.example. 5 IN CNAME n0.example.").wire()};
+    });
+  }
+  ScriptedUpstream second;
+  Asker asker({first.address(), second.address()});
+  CHECK(is_good(asker.ask()));
+  CHECK(second.queries() == 1);
+}
+
+TEST_CASE("a server that is not there costs no wait", "[upstream][forwarder]") {
+  ScriptedUpstream second;
+  Asker asker({test::loopback(test::free_port()), second.address()});
+  const MonoTime before = mono_now();
+  CHECK(is_good(asker.ask()));
+  CHECK(mono_now() - before < milliseconds{350});  // less than the patience with a silent one
+  CHECK(asker.pool().health(0).is_down.value() == 1);
+}
+
+TEST_CASE("a truncated answer is fetched over TCP", "[upstream][forwarder]") {
+  ScriptedUpstream upstream([](const Wire& query, bool over_tcp) {
+    return std::vector<Wire>{over_tcp ? good(query) : Reply(query).truncated().wire()};
+  });
+  Asker asker({upstream.address()});
+  CHECK(is_good(asker.ask()));
+  CHECK(upstream.queries() == 1);
+  CHECK(upstream.tcp_queries() == 1);
+}
+
+TEST_CASE("when all answer badly the last word is passed on, with its extended error",
+          "[upstream][forwarder]") {
+  ScriptedUpstream upstream([](const Wire& query, bool) {
+    return std::vector<Wire>{Reply(query).rcode(Rcode::kServFail).extended_error(6, "bad\n\xff").wire()};
+  });
+  Asker asker({upstream.address()});
+  const Resolution resolution = asker.ask();
+  CHECK(resolution.answered);
+  CHECK(resolution.response.rcode == Rcode::kServFail);
+  REQUIRE(resolution.has_error);
+  CHECK(static_cast<int>(resolution.error) == 6);
+  CHECK(resolution.error_text == "bad\\x0a\\xff");
+}
+
+TEST_CASE("ids change from question to question",
+          "[upstream][forwarder]") {  // RFC 5452 section 9.2
+  std::mutex mutex;
+  std::set<int> ids;
+  ScriptedUpstream upstream([&](const Wire& query, bool) {
+    const std::lock_guard lock(mutex);
+    ids.insert((query[0] << 8) | query[1]);
+    return std::vector<Wire>{good(query)};
+  });
+  Asker asker({upstream.address()});
+  const auto all = asker.ask(2000, 8);
+  CHECK(all.size() == 2000);
+  CHECK(std::all_of(all.begin(), all.end(), is_good));
+  CHECK(ids.size() > 1900);  // 2,000 of 65,536 meet about 30 times
+}
+
+TEST_CASE("each question gets its own answer among many", "[upstream][forwarder]") {
+  ScriptedUpstream upstream;
+  Asker asker({upstream.address()});
+  const auto all = asker.ask(500, 500);
+  REQUIRE(all.size() == 500);
+  std::set<std::string> names;
+  for (const Resolution& each : all) {
+    REQUIRE(is_good(each));
+    const auto read = test::read(each.response.message);
+    CHECK(read.answers.front().starts_with(read.question_name + "."));
+    names.insert(read.question_name);
+  }
+  CHECK(names.size() == 500);
+}
+
+}  // namespace cenote
