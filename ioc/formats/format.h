@@ -56,7 +56,7 @@ class Intake {
   std::string plain_;  // the field without defang marks
 };
 
-// Splits text into lines and judges what no format wants: T2 of docs/feeds.md.
+// Splits text into lines and judges what no format wants in any line.
 class LineFormat : public Stage {
  public:
   explicit LineFormat(Intake& intake) : intake_(intake) {}

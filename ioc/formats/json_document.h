@@ -1,6 +1,5 @@
 // What the JSON formats share: the document is held whole, parsed strictly by simdjson (DOM, because its
-// on-demand way does not validate what nobody reads) and refused as a whole when it is broken: T17 of
-// docs/feeds.md.
+// on-demand way does not validate what nobody reads) and refused as a whole when it is broken.
 #pragma once
 
 #include <string>
