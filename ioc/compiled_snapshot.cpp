@@ -37,7 +37,7 @@ Result<std::unique_ptr<const CompiledSnapshot>> CompiledSnapshot::from_image(
 }
 
 Result<void> CompiledSnapshot::read_head() {
-  auto head = image_->items<Head>(kHeadSection);
+  auto head = image_->items<Head>(kSnapshotSection);
   auto feeds = image_->items<FeedRow>(kFeedsSection);
   auto categories = image_->items<uint64_t>(kCategoriesSection);
   if (!head || head->size() != 1 || !feeds || !categories) {

@@ -54,7 +54,7 @@ class CompiledSnapshot final : public Snapshot {
 
 // What the image says about itself, as in the file.
 namespace snapshot_layout {
-enum Section : uint32_t { kHeadSection = 1, kFeedsSection, kCategoriesSection };
+enum Section : uint32_t { kSnapshotSection = 1, kFeedsSection, kCategoriesSection };
 struct Head {
   uint64_t generation;
   uint64_t name_entries;

@@ -34,7 +34,8 @@ Action action_for(const Indicator& indicator, const FeedSettings& feed, int conf
   return indicator.action.value_or(feed.action);
 }
 
-// What makes two entries of one name the same one. Exceptions for several clients stay apart: source_ref holds whom.
+// What makes two entries of one name the same one. Exceptions for several clients stay apart: source_ref
+// holds whom.
 auto identity_of(const RunRecord& record) noexcept {
   const bool is_allow = record.action == Action::kAllow;
   return std::tuple(record.scope, is_allow, is_allow ? record.source_ref : 0);

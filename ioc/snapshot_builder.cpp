@@ -343,7 +343,7 @@ class Builder {
   void write_head(uint64_t generation, ImageWriter& out) {
     using namespace snapshot_layout;
     const Head head{generation, name_entries_};
-    out.add_items<Head>(kHeadSection, std::span<const Head>(&head, 1));
+    out.add_items<Head>(kSnapshotSection, std::span<const Head>(&head, 1));
     std::vector<FeedRow> feeds;
     for (size_t part = 0; part < parts_.size(); ++part) {
       feeds.push_back({table_.texts.intern(parts_[part].name), entries_[part]});

@@ -11,7 +11,7 @@ namespace cenote {
 namespace {
 
 constexpr size_t kMaxBytes = 16 << 20;  // the library needs about 100 bytes of memory for each
-constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxYamlDepth = 64;
 
 // Below these, texts are indicators.
 constexpr std::array<std::string_view, 12> kNetworkKeys{"websites", "distribution", "domains", "domain",
@@ -42,7 +42,7 @@ class Yaml : public Stage {
 
  private:
   Result<void> walk(const YAML::Node& node, bool network, const std::string& threat, size_t depth) {
-    if (depth > kMaxDepth || visits_left_-- == 0) {
+    if (depth > kMaxYamlDepth || visits_left_-- == 0) {
       return fail("yaml: nested too deep, or aliases that multiply");
     }
     if (node.IsScalar() && network) {
