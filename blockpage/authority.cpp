@@ -20,6 +20,7 @@
 
 #include "blockpage/x509_fields.h"
 #include "resolver/base/log.h"
+#include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
@@ -105,7 +106,7 @@ std::string_view first_chars(std::string_view text, size_t chars) {
   return text.substr(0, end);
 }
 
-bool set_subject(X509_NAME* name, std::string_view organisation) {
+bool set_subject(X509_NAME* name, const std::string& organisation) {
   constexpr std::string_view kCommonName = "Cenote block page CA";
   const auto add = [name](const char* field, const std::string& text) {
     return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
@@ -121,7 +122,7 @@ bool set_subject(X509_NAME* name, std::string_view organisation) {
 }
 
 // A root that may sign leaves and nothing else (RFC 5280 sections 4.2.1.3 and 4.2.1.9).
-X509Ptr make_root(EVP_PKEY* key, std::string_view organisation, WallTime now) {
+X509Ptr make_root(EVP_PKEY* key, const std::string& organisation, WallTime now) {
   X509Ptr root(X509_new());
   X509* x = root.get();
   const bool made = x != nullptr && X509_set_version(x, X509_VERSION_3) == 1 && set_random_serial(x) &&
@@ -195,7 +196,7 @@ Result<void> make_files(const BlockpageSettings& settings, const std::string& ce
       return written;
     }
   }
-  const X509Ptr root = make_root(key.get(), settings.organisation, now);
+  const X509Ptr root = make_root(key.get(), printable(settings.organisation), now);
   if (root == nullptr) {
     return fail("{}: cannot make a certificate ({})", certificate_file, take_openssl_error());
   }
@@ -280,8 +281,7 @@ Result<void> Authority::load(const std::string& key_file, WallTime now) {
 
 bool Authority::sign(x509_st* leaf) const {
   // Ed25519 and Ed448 hash by themselves and refuse a digest; every other key gets SHA-256.
-  int digest = NID_undef;
-  const bool own_hash = EVP_PKEY_get_default_digest_nid(key_.get(), &digest) == 2 && digest == NID_undef;
+  const bool own_hash = EVP_PKEY_is_a(key_.get(), "ED25519") == 1 || EVP_PKEY_is_a(key_.get(), "ED448") == 1;
   const bool signed_ = X509_sign(leaf, key_.get(), own_hash ? nullptr : EVP_sha256()) > 0;
   ERR_clear_error();
   return signed_;

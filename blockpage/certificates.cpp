@@ -21,7 +21,7 @@ using std::chrono::hours;
 constexpr auto kKeyLifetime = hours(24);
 constexpr auto kLeafLifetime =
     hours(24 * 7);  // the key goes after a day; the rest is for clients' wrong clocks
-constexpr auto kClockSkew = hours(1);
+constexpr auto kLeafClockSkew = hours(1);
 
 // What a browser may have put into SNI (RFC 6066 section 3, with the underscore of real life). Anything else
 // would also be a way to smuggle bytes into a certificate.
@@ -38,7 +38,7 @@ X509Ptr make_template(const Authority& authority, EVP_PKEY* key, WallTime time) 
   X509* issuer = authority.certificate();
   const WallTime until = std::min(WallTime(time + kLeafLifetime), authority.expires());
   const bool made =
-      x != nullptr && X509_set_version(x, X509_VERSION_3) == 1 && set_validity(x, time - kClockSkew, until) &&
+      x != nullptr && X509_set_version(x, X509_VERSION_3) == 1 && set_validity(x, time - kLeafClockSkew, until) &&
       X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
                                  reinterpret_cast<const unsigned char*>("Cenote block page"), -1, -1,
                                  0) == 1 &&
@@ -80,8 +80,11 @@ bool add_subject_alternative_name(X509* leaf, const std::string& host, bool is_a
 
 }  // namespace
 
-Certificates::Certificates(Authority authority, IsBlocked is_blocked, Now (*clock)())
-    : authority_(std::move(authority)), is_blocked_(std::move(is_blocked)), clock_(clock) {}
+Certificates::Certificates(Authority authority, IsBlocked is_blocked, Now (*clock)(), size_t capacity)
+    : authority_(std::move(authority)),
+      is_blocked_(std::move(is_blocked)),
+      clock_(clock),
+      leaves_(capacity) {}
 
 TlsIdentity Certificates::pick(const std::string& server_name, const SocketAddress& local,
                                const SocketAddress& client) {
@@ -155,7 +158,7 @@ X509Ptr Certificates::make(const std::string& host, bool is_address, WallTime ti
   X509Ptr leaf(X509_dup(template_.get()));
   const WallTime until = std::min(WallTime(time + kLeafLifetime), authority_.expires());
   if (leaf == nullptr || !set_random_serial(leaf.get()) ||
-      !set_validity(leaf.get(), time - kClockSkew, until) ||
+      !set_validity(leaf.get(), time - kLeafClockSkew, until) ||
       !add_subject_alternative_name(leaf.get(), host, is_address) || !authority_.sign(leaf.get())) {
     log::error("block page: cannot make a certificate: {}", take_openssl_error());
     return nullptr;

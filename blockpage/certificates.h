@@ -25,8 +25,9 @@ class Certificates final : public TlsIdentitySource {
 
   using IsBlocked = std::function<bool(const Name&)>;
 
-  // `clock` is for tests.
-  Certificates(Authority authority, IsBlocked is_blocked, Now (*clock)() = &now);
+  // The last two are for tests.
+  Certificates(Authority authority, IsBlocked is_blocked, Now (*clock)() = &now,
+               size_t capacity = kMaxCertificates);
 
   // Without a server name: a certificate for the local address. No certificate: the handshake fails.
   TlsIdentity pick(const std::string& server_name, const SocketAddress& local,
@@ -57,7 +58,7 @@ class Certificates final : public TlsIdentitySource {
   PkeyPtr key_;       // of all leaves
   X509Ptr template_;  // all that leaves have in common: copying it is cheaper than building anew
   MonoTime key_made_;
-  Lru<std::string, X509Ptr> leaves_{kMaxCertificates};
+  Lru<std::string, X509Ptr> leaves_;
   Lru<std::string, Pace> paces_{kMaxClients};
   Counter made_;
   Counter refused_;

@@ -45,17 +45,27 @@ Result<std::string> with_includes(Assets assets, std::string_view name) {
   return whole.append(text.substr(from));
 }
 
+// "{{{x}}}" and "{{&x}}" would not escape; "{{=" would rename the tags and hide them from this look.
+std::string_view first_unsafe_tag(std::string_view text) noexcept {
+  constexpr size_t kShown = 16;  // of a tag, for the message
+  for (size_t at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at + 2)) {
+    const size_t first = text.find_first_not_of(" \t\r\n\f\v", at + 2);
+    if (first != std::string_view::npos &&
+        std::string_view("{&=").find(text[first]) != std::string_view::npos) {
+      return text.substr(at, kShown);
+    }
+  }
+  return {};
+}
+
 Result<mustache> compile(Assets assets, std::string_view name) {
   auto text = with_includes(assets, name);
   if (!text) {
     return text.error();
   }
-  // "{{{x}}}" and "{{&x}}" would not escape; "{{=" would rename the tags and hide them from this look.
-  for (const std::string_view unsafe : {"{{{", "{{&", "{{ &", "{{="}) {
-    if (text->find(unsafe) != std::string::npos) {
-      return fail("block page: {} contains {}, which would let a feed or a host name write HTML", name,
-                  unsafe);
-    }
+  if (const std::string_view unsafe = first_unsafe_tag(*text); !unsafe.empty()) {
+    return fail("block page: {} contains \"{}\", which would let a feed or a host name write HTML", name,
+                printable(unsafe));
   }
   mustache compiled(*text);
   if (!compiled.is_valid()) {

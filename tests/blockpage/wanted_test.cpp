@@ -79,25 +79,34 @@ TEST_CASE("an Accept-Language of any length is read only so far", "[blockpage][w
 }
 
 TEST_CASE("a request is answered as what asked for it can use", "[blockpage][wanted]") {
-  const auto [headers, expected] = GENERATE(table<HttpHeaders, Wanted>({
-      {{}, Wanted::kPage},
-      {{{"accept", "*/*"}}, Wanted::kPage},
-      {{{"accept", kChromiumPage}}, Wanted::kPage},
-      {{{"accept", kChromiumPage}, {"sec-fetch-dest", "document"}}, Wanted::kPage},
-      {{{"accept", kChromiumPage}, {"sec-fetch-dest", "iframe"}}, Wanted::kPage},
-      {{{"accept", "application/json"}}, Wanted::kJson},
-      {{{"accept", "application/json, text/plain, */*"}}, Wanted::kJson},
-      {{{"accept", "text/html, application/json;q=0.9"}}, Wanted::kPage},
-      {{{"accept", "*/*"}, {"sec-fetch-dest", "empty"}}, Wanted::kJson},
-      {{{"accept", "*/*"}, {"x-requested-with", "XMLHttpRequest"}}, Wanted::kJson},
-      {{{"accept", kChromiumImage}}, Wanted::kImage},
-      {{{"accept", kChromiumImage}, {"sec-fetch-dest", "image"}}, Wanted::kImage},
-      {{{"accept", "*/*"}, {"sec-fetch-dest", "script"}}, Wanted::kScript},
-      {{{"accept", "text/css,*/*;q=0.1"}}, Wanted::kStyle},
-      {{{"accept", "*/*"}, {"sec-fetch-dest", "font"}}, Wanted::kFont},
-      {{{"accept", "*/*"}, {"sec-fetch-dest", "audio"}}, Wanted::kNothing},
+  const auto [accept, destination, expected] = GENERATE(table<std::string, std::string, Wanted>({
+      {"", "", Wanted::kPage},
+      {"*/*", "", Wanted::kPage},
+      {kChromiumPage, "", Wanted::kPage},
+      {kChromiumPage, "document", Wanted::kPage},
+      {kChromiumPage, "iframe", Wanted::kPage},
+      {"application/json", "", Wanted::kJson},
+      {"application/json, text/plain, */*", "", Wanted::kJson},
+      {"text/html, application/json;q=0.9", "", Wanted::kPage},
+      {"*/*", "empty", Wanted::kJson},
+      {kChromiumImage, "", Wanted::kImage},
+      {kChromiumImage, "image", Wanted::kImage},
+      {"*/*", "script", Wanted::kScript},
+      {"text/css,*/*;q=0.1", "", Wanted::kStyle},
+      {"*/*", "font", Wanted::kFont},
+      {"*/*", "audio", Wanted::kNothing},
   }));
+  CAPTURE(accept, destination);
+  HttpHeaders headers;
+  if (!accept.empty()) {
+    headers.emplace_back("accept", accept);
+  }
+  if (!destination.empty()) {
+    headers.emplace_back("sec-fetch-dest", destination);
+  }
   CHECK(what_is_wanted(request(headers)) == expected);
+  headers.emplace_back("x-requested-with", "XMLHttpRequest");
+  CHECK(what_is_wanted(request(headers)) == Wanted::kJson);
 }
 
 TEST_CASE("over plain HTTP a file's name tells a script from a page", "[blockpage][wanted]") {
