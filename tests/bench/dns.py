@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # the sources' folder stays as it is
+import dns_instructions
 import dns_report
 from dns_servers import PEERS, Cenote, Process, Server, ask, free_port
 
@@ -35,6 +37,7 @@ def arguments():
     parser.add_argument("--peers", nargs="*", help="peers whose name holds one of these words; default: all there are")
     parser.add_argument("--no-edns", action="store_true", help="ask without an OPT record")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--instructions", action="store_true", help="count Cenote's own instead, with callgrind")
     parser.add_argument("--json", metavar="FILE", help="writes every single run")
     parser.add_argument("--svg", metavar="FILE", help="draws the medians, e.g. docs/images/bench.svg")
     parser.add_argument("--build", default=ROOT / "build/release", type=Path, help="the release build's folder")
@@ -85,16 +88,19 @@ class Bench:
         (self.folder / "cached").write_text("\n".join(others[:HOT_NAMES]) + "\n")
         (self.folder / "forwarded").write_text("\n".join(others[:HOT_NAMES]) + "\n")
 
-    def start(self):
-        self.write_names()
-        upstream_port = free_port()
-        upstream = Process([self.tool, "upstream", upstream_port], self.load_cpu, self.folder / "upstream.log")
+    def start_upstream(self):
+        port = free_port()
+        upstream = Process([self.tool, "upstream", port], self.load_cpu, self.folder / "upstream.log")
         self.helpers.append(upstream)
         for _ in range(500):
-            if ask(upstream_port, "ready.example"):
+            if ask(port, "ready.example"):
                 break
+        return port
+
+    def start(self):
+        self.write_names()
+        upstream_port = self.start_upstream()
         self.servers.append(Echo(self.tool, self.server_cpu, self.folder / "echo"))
-        Cenote.binary = self.options.build / "cenote"
         wanted = self.options.peers
         for kind in [Cenote, *PEERS]:
             if kind is not Cenote and wanted is not None and not any(word in kind.name for word in wanted):
@@ -179,6 +185,13 @@ class Bench:
                 for server in self.servers[first:] + self.servers[:first]:
                     self.measure(number, traffic, server)
 
+    def count_instructions(self):
+        self.write_names()
+        server = Cenote(self.folder / "cenote", self.start_upstream(), self.server_cpu)
+        self.servers.append(server)
+        load = lambda traffic: self.load(server, traffic, self.options.seconds)
+        return dns_instructions.count(server, self.listed, load, lambda: self.warm(server))
+
     def stop(self):
         for each in [*self.servers, *self.helpers]:
             each.stop()
@@ -194,9 +207,13 @@ def machine():
 
 def main():
     options = arguments()
+    Cenote.binary = options.build / "cenote"
     with tempfile.TemporaryDirectory(prefix="dns-bench-", dir=options.build) as folder:
         bench = Bench(options, folder)
         try:
+            if options.instructions:
+                dns_instructions.show(bench.count_instructions())
+                return
             bench.run()
         finally:
             bench.stop()

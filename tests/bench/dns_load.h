@@ -173,6 +173,8 @@ inline LoadResult run_load(const LoadOptions& options) {
   for (double time = start; time < end || (waiting > 0 && time < end + kPatience); time = now()) {
     bool moved = false;
     waiting = 0;
+    // Another socket begins each time: at a low rate the first would send everything.
+    std::rotate(clients.begin(), clients.begin() + 1, clients.end());
     for (const auto& client : clients) {
       moved |= client->receive(*batch, result);
       if (time < end) {

@@ -107,6 +107,7 @@ class Server:
         self.upstream, self.cpu = upstream, cpu
         self.port = free_port()
         self.process = None
+        self.prefix = []  # a tool to run it under
 
     @classmethod
     def available(cls):
@@ -116,7 +117,7 @@ class Server:
         """Configures `names`, starts, and returns the seconds until they are enforced."""
         self.configure(names)
         begin = time.monotonic()
-        self.process = Process(self.command(), self.cpu, self.folder / "log")
+        self.process = Process([*self.prefix, *self.command()], self.cpu, self.folder / "log")
         self.wait_until_ready(names)
         return time.monotonic() - begin
 
@@ -124,7 +125,7 @@ class Server:
         """As it is after a restart: what it keeps on disk is there."""
         self.process.stop()
         begin = time.monotonic()
-        self.process = Process(self.command(), self.cpu, self.folder / "log")
+        self.process = Process([*self.prefix, *self.command()], self.cpu, self.folder / "log")
         self.wait_until_ready(names)
         return time.monotonic() - begin
 
