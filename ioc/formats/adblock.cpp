@@ -47,8 +47,7 @@ class Adblock : public LineFormat {
  protected:
   void read_line(std::string_view line) override {
     const std::string_view rule = trim_blanks(line);
-    const bool is_header =
-        rule.starts_with('[') && rule.ends_with(']') && rule.find(' ') != std::string_view::npos;
+    const bool is_header = rule.starts_with('[') && rule.ends_with(']');  // "[Adblock Plus 2.0]"
     if (rule.empty() || rule[0] == '!' || is_header) {
       return;
     }

@@ -53,8 +53,9 @@ class Bind : public LineFormat {
       ++depth_;
       word_ = 0;
     } else if (token == "}") {
-      depth_ -= depth_ > 0 ? 1 : 0;
-      word_ = depth_ == 0 ? 1 : 0;  // what follows belongs to the outer statement until its ";"
+      if (depth_ > 0) {
+        word_ = --depth_ == 0 ? 1 : 0;  // what follows belongs to the outer statement until its ";"
+      }
     } else if (token == ";") {
       if (depth_ == 0) {
         end_statement();

@@ -29,14 +29,16 @@ class Csv : public LineFormat {
 
  protected:
   void read_line(std::string_view line) override {
-    if (!row_open_ && is_comment(line, columns_ ? "#" : "#;")) {
+    // Where ";" separates, a row may begin with one.
+    const bool semicolons = columns_ && csv_get_delim(&parser_) == ';';
+    if (!row_open_ && is_comment(line, semicolons ? "#" : "#;")) {
       last_comment_ = columns_ ? std::string() : std::string(trim_blanks(line.substr(0, kMaxFieldBytes)));
       return;
     }
     if (!delimiter_known_) {
       set_delimiter(line);
     }
-    row_bytes_ += line.size();
+    row_bytes_ += line.size() + 1;
     row_open_ = true;
     push(line);
     push("\n");

@@ -27,7 +27,7 @@ class Defanged : public LineFormat {
         return;
       }
       const size_t end = std::min(line.find_first_of(kBetweenTokens), line.size());
-      read_token(line.substr(0, end));
+      read_token(trim_blanks(line.substr(0, end)));
       line.remove_prefix(end);
     }
   }

@@ -7,7 +7,7 @@
 namespace cenote {
 namespace {
 
-constexpr int kMaxDepth = 64;  // open parentheses
+constexpr int kMaxPatternDepth = 64;  // open parentheses
 
 struct Token {
   enum class Kind { kEnd, kWord, kText, kSign, kBad };
@@ -19,6 +19,18 @@ struct Token {
 
 bool is_blank(char c) noexcept {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+// h'00', b'AA==' and t'2026-01-01T00:00:00Z' are literals, as are numbers and truth values.
+bool is_literal_mark(std::string_view word) noexcept {
+  return word == "h" || word == "b" || word == "t";
+}
+
+bool is_literal(std::string_view word) noexcept {
+  const size_t quote = word.find('\'');
+  return word == "true" || word == "false" ||
+         (quote != std::string_view::npos && is_literal_mark(word.substr(0, quote))) ||
+         (!word.empty() && word.find_first_not_of("+-.0123456789") == std::string_view::npos);
 }
 
 class Lexer {
@@ -71,7 +83,7 @@ class Lexer {
       // A quoted part (hashes.'SHA-256', h'00') and an index ([*], [0]) belong to the word.
       const bool quote = rest_[i] == '\'';
       const char close = quote ? '\'' : rest_[i] == '[' ? ']' : '\0';
-      if (quote && i != 1 && rest_[i - 1] != '.') {
+      if (quote && rest_[i - 1] != '.' && !is_literal_mark(rest_.substr(0, i))) {
         break;
       }
       if (close == '\0') {
@@ -140,7 +152,7 @@ class Parser {
 
   // Deep nesting must end before the stack does.
   bool enter() {
-    if (++depth_ > kMaxDepth) {
+    if (++depth_ > kMaxPatternDepth) {
       refuse(Reason::kPatternDepth);
       return false;
     }
@@ -250,7 +262,8 @@ class Parser {
       return false;
     }
     do {
-      if (token_.kind != Token::Kind::kText && token_.kind != Token::Kind::kWord) {
+      if (token_.kind != Token::Kind::kText &&
+          (token_.kind != Token::Kind::kWord || !is_literal(token_.text))) {
         return false;
       }
       values.push_back(std::move(token_.text));
