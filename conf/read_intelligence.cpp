@@ -4,14 +4,11 @@
 #include <set>
 
 #include "conf/sections.h"
+#include "ioc/parse.h"
 #include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
-
-const std::vector<std::string_view> kFormats{
-    "auto", "plain", "wildcard", "hosts",    "adblock", "dnsmasq", "unbound", "bind", "dnscrypt", "rpz",
-    "csv",  "url",   "defanged", "maltrail", "stix",    "misp",    "taxii",   "ip",   "json"};
 
 ValueKind<std::string> feed_name() {
   return {"a feed name: 1 to 62 of a-z 0-9 . _ -, beginning with a letter or digit",
@@ -43,8 +40,8 @@ ValueKind<std::string> name_text() {
           }};
 }
 
-// How a format is to be read; the formats themselves know what the values mean.
-void read_options(MapReader& map, FeedSettings& feed) {
+// How a format is to be read; ioc/ knows what the values mean.
+void read_options(MapReader& map, FeedSettings& feed, Findings& findings) {
   const auto take = [&](std::string_view key, const ValueKind<std::string>& kind) {
     std::string text;
     if (map.value(key, text, kind)) {
@@ -60,6 +57,9 @@ void read_options(MapReader& map, FeedSettings& feed) {
   take("type_column", any_text());
   take("types", any_text());
   take("all_ids", one_of({"true", "false"}));
+  if (const auto options = read_parse_options(feed.format, feed.options); !options) {
+    findings.error(map.at(), fmt::format("feed {}: {}", feed.name, options.error().message));
+  }
 }
 
 void check_source(const FeedSettings& feed, TextPosition at, ReadContext& context) {
@@ -81,8 +81,8 @@ void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
     context.findings.error(map.at(), "a feed needs a name");
   }
   map.value("source", feed.source, feed_source());
-  map.value("format", feed.format, one_of(kFormats));
-  read_options(map, feed);
+  map.value("format", feed.format, one_of(format_names()));
+  read_options(map, feed, context.findings);
   map.value("category", feed.category, category_name());
   map.value("action", feed.action, action());
   map.value("confidence", feed.confidence, whole_number(0, 100));

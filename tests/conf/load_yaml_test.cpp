@@ -321,6 +321,7 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"feeds: [{name: a, source: 'file:'}]", "feeds[0].source: expected"},
       {"feeds: [{name: a, format: xml}]", "feeds[0].format: expected one of auto, plain"},
       {"feeds: [{name: a, scope: all}]", "feeds[0].scope: expected one of exact, suffix"},
+      {"feeds: [{name: a, format: csv, delimiter: '::'}]", "cenote.yaml:1:9: feed a: "},
       {"feeds: [{name: a, confidence: 101}]", "feeds[0].confidence: expected a number from 0 to 100"},
       {"feeds: [{name: a, action: pass}]", "feeds[0].action: expected one of"},
       {"feeds: [{name: a, category: 'a b'}]", "feeds[0].category: expected a category"},
