@@ -69,6 +69,9 @@ Result<void> Daemon::start() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  if (!settings_.listen.doh.empty()) {
+    log::warn("listen.doh: DNS over HTTPS is not served yet; nothing listens there");
+  }
   web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_);
   for (unsigned i = 0; i < count_workers(settings_); ++i) {
     workers_.push_back(

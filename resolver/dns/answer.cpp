@@ -3,7 +3,6 @@
 namespace cenote {
 namespace {
 
-constexpr size_t kOptBytes = 11;  // root name, type, class, ttl, rdlength
 constexpr uint16_t kEdnsOptionEde = 15;
 
 // Whole UTF-8 characters only: RFC 8914 section 2 wants valid UTF-8.

@@ -6,6 +6,8 @@
 
 namespace cenote {
 
+constexpr size_t kOptBytes = 11;  // an OPT record without options: root name, type, class, ttl, rdlength
+
 class AnswerWriter {
  public:
   // Copies the question of `query` out of `message` (which may be `out` itself). At most `limit` bytes are

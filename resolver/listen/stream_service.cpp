@@ -97,10 +97,14 @@ StreamService::StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, St
 StreamService::~StreamService() = default;
 
 void StreamService::on_stream(StreamListener& /*from*/, std::unique_ptr<Stream> stream) {
-  size_t& of_client = by_client_[stream->peer().address().to_text()];
-  if (connections_.size() >= limits_.connections || of_client >= limits_.connections_per_client) {
+  if (connections_.size() >= limits_.connections) {
     refused_.add();
     return;  // Dropping the stream closes it.
+  }
+  size_t& of_client = by_client_[stream->peer().address().to_text()];
+  if (of_client >= limits_.connections_per_client) {
+    refused_.add();
+    return;
   }
   ++of_client;
   const Handle handle =

@@ -44,8 +44,12 @@ Result<void> Worker::open() {
     }
     streams_.push_back(std::move(*tcp));
   }
-  if (settings_.listen.dot.empty()) {
-    return {};
+  return settings_.listen.dot.empty() ? Result<void>() : open_dot();
+}
+
+Result<void> Worker::open_dot() {
+  if (settings_.listen.tls.certificate.empty()) {
+    return fail("listen.dot needs a certificate: tls.certificate and tls.key");
   }
   auto tls = TlsContext::server(settings_.listen.tls.certificate, settings_.listen.tls.key, {"dot"});
   if (!tls) {
@@ -101,7 +105,8 @@ void Worker::replace_upstream(const UpstreamSettings& upstream) {
     log::error("{}; the upstreams stay as they were", forwarder.error().message);
     return;
   }
-  // The old one finishes what it has in hand. The cache goes, for what another server said is not this one's word.
+  // The old one finishes what it has in hand. The cache goes, for what another server said is not this one's
+  // word.
   std::erase_if(retired_, [](const auto& old) { return old->waiting() == 0; });
   {
     const std::lock_guard lock(servers_mutex_);

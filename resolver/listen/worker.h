@@ -52,6 +52,7 @@ class Worker {
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
 
  private:
+  Result<void> open_dot();
   void finish_when_idle();
   void replace_upstream(const UpstreamSettings& upstream);
 

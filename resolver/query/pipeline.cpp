@@ -146,15 +146,26 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
     std::copy(waiter.packet.begin(), waiter.packet.end(), reply_.begin());
     Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
                 waiter.message, waiter.asker, waiter.verdict};
-    const size_t size = good ? answer_with(query, resolution.response.message, nullptr,
-                                           entry != nullptr ? entry->passed_generation : uncached_generation)
-                             : answer_failure(query, group.key, resolution);
+    const size_t size = answer_waiter(query, group.key, good, resolution,
+                                      entry != nullptr ? entry->passed_generation : uncached_generation);
     counters_.forwarded.add();
     count_answer(Bytes(reply_).first(size));
     if (size != 0) {
       waiter.path.sink->reply(waiter.path, Bytes(reply_).first(size));
     }
   }
+}
+
+size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
+                               uint64_t& passed_generation) noexcept {
+  // What was pushed while the query waited acts on it, too.
+  const Verdict today = parts_.policy.decide(query.message.name, query.asker);
+  if (today.blocks()) {
+    query.verdict = today;
+    return block(query, {});
+  }
+  return good ? answer_with(query, resolution.response.message, nullptr, passed_generation)
+              : answer_failure(query, key, resolution);
 }
 
 // A fresh entry, or a stale one with the extended error that says so.
@@ -192,7 +203,8 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   const size_t behind = query.message.question_end;
   MutableBytes out = query.buffer;
   const uint16_t rcode = upstream[3] & flag::kRcode;
-  const bool fits = upstream.size() <= query.limit();
+  // With room for the OPT: an answer that forgets it makes stubs distrust the server.
+  const bool fits = upstream.size() + (query.message.has_edns ? kOptBytes : 0) <= query.limit();
   // The question stays as the client wrote it; everything behind it comes from upstream.
   if (fits) {
     std::memcpy(out.data() + behind, upstream.data() + behind, upstream.size() - behind);
@@ -216,10 +228,8 @@ size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolut
     return answer_from_entry(query, *entry, now);
   }
   if (resolution.has_error) {
-    std::array<char, 140> text;
-    const auto written = fmt::format_to_n(text.data(), text.size(), "upstream: {}", resolution.error_text);
-    return error(query, Rcode::kServFail, resolution.error,
-                 {text.data(), std::min(written.size, text.size())});
+    const ShortText<140> text("upstream: " + resolution.error_text);  // cut on a whole character
+    return error(query, Rcode::kServFail, resolution.error, text.view());
   }
   return resolution.answered
              ? error(query, Rcode::kServFail, Ede::kOther, "every upstream refused or failed")

@@ -75,6 +75,8 @@ class Pipeline final : ResolutionEvents {
   Step ask_upstream(Query& query) noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;
 
+  size_t answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
+                       uint64_t& passed_generation) noexcept;
   size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
   size_t answer_with(Query& query, Bytes upstream, const ExtendedError* error,
                      uint64_t& passed_generation) noexcept;
