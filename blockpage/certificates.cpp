@@ -37,16 +37,17 @@ X509Ptr make_template(const Authority& authority, EVP_PKEY* key, WallTime time) 
   X509* x = leaf.get();
   X509* issuer = authority.certificate();
   const WallTime until = std::min(WallTime(time + kLeafLifetime), authority.expires());
-  const bool made =
-      x != nullptr && X509_set_version(x, X509_VERSION_3) == 1 && set_validity(x, time - kLeafClockSkew, until) &&
-      X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-                                 reinterpret_cast<const unsigned char*>("Cenote block page"), -1, -1,
-                                 0) == 1 &&
-      X509_set_issuer_name(x, X509_get_subject_name(issuer)) == 1 && X509_set_pubkey(x, key) == 1 &&
-      add_extension(x, issuer, NID_basic_constraints, "critical,CA:false") &&
-      add_extension(x, issuer, NID_key_usage, "critical,digitalSignature") &&
-      add_extension(x, issuer, NID_ext_key_usage, "serverAuth") &&
-      add_extension(x, issuer, NID_subject_key_identifier, "hash");
+  const bool made = x != nullptr && X509_set_version(x, X509_VERSION_3) == 1 &&
+                    set_validity(x, time - kLeafClockSkew, until) &&
+                    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                                               reinterpret_cast<const unsigned char*>("Cenote block page"),
+                                               -1, -1, 0) == 1 &&
+                    X509_set_issuer_name(x, X509_get_subject_name(issuer)) == 1 &&
+                    X509_set_pubkey(x, key) == 1 &&
+                    add_extension(x, issuer, NID_basic_constraints, "critical,CA:false") &&
+                    add_extension(x, issuer, NID_key_usage, "critical,digitalSignature") &&
+                    add_extension(x, issuer, NID_ext_key_usage, "serverAuth") &&
+                    add_extension(x, issuer, NID_subject_key_identifier, "hash");
   if (!made) {
     return nullptr;
   }

@@ -38,16 +38,16 @@ std::optional<Action> parse_action(std::string_view text) noexcept;
 std::string_view to_text(Scope scope) noexcept;  // "exact", "suffix", "below"
 std::optional<Scope> parse_scope(std::string_view text) noexcept;
 
-// One accepted line (or object) of a feed, as a format parser hands it over. The texts borrow from the parser and
-// hold only during the call; absent ones are empty, and the feed's own defaults stand in for them.
+// One accepted line (or object) of a feed, as a format parser hands it over. The texts borrow from the parser
+// and hold only during the call; absent ones are empty, and the feed's own defaults stand in for them.
 struct Indicator {
   enum class Kind : uint8_t { kName, kAddress };
   Kind kind = Kind::kName;
   Scope scope = Scope::kExact;
-  bool allow = false;     // the feed says "not this one" (@@||x^, rpz-passthru)
-  bool from_url = false;  // taken out of a URL: the host may be shared by many
-  Name name;              // kName
-  Prefix prefix;          // kAddress
+  bool allow = false;            // the feed says "not this one" (@@||x^, rpz-passthru)
+  bool from_url = false;         // taken out of a URL: the host may be shared by many
+  Name name;                     // kName
+  Prefix prefix;                 // kAddress
   std::optional<Action> action;  // where the format itself says (RPZ)
   int confidence = -1;           // 0..100, -1: the feed's default
   std::optional<WallTime> first_seen;

@@ -98,7 +98,8 @@ int serve(const std::string& config) {
 int check(const std::string& config, bool is_json) {
   const LoadedSettings loaded = load(config);
   if (is_json) {
-    nlohmann::ordered_json report{{"usable", loaded.is_usable()}, {"problems", nlohmann::ordered_json::array()}};
+    nlohmann::ordered_json report{{"usable", loaded.is_usable()},
+                                  {"problems", nlohmann::ordered_json::array()}};
     for (const Problem& problem : loaded.problems) {
       report["problems"].push_back(
           {{"file", problem.file},

@@ -23,7 +23,7 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;
   SocketAddress client;
-  SocketAddress local;      // the address the client connected to; unset (0.0.0.0:0) on a Unix socket
+  SocketAddress local;  // the address the client connected to; unset (0.0.0.0:0) on a Unix socket
   bool over_tls = false;
   bool over_unix_socket = false;
   std::string server_name;  // TLS SNI, lower case; empty without

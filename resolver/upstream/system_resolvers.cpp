@@ -12,10 +12,12 @@ namespace {
 
 constexpr uint16_t kDnsPort = 53;
 
-// A wildcard bind listens on every address of the machine: then no loopback resolver on its port can be another's.
+// A wildcard bind listens on every address of the machine: then no loopback resolver on its port can be
+// another's.
 bool is_own(const SocketAddress& address, const std::vector<SocketAddress>& own) {
   static const Prefix kLoopback = *Prefix::from_text("127.0.0.0/8");
-  const bool local = kLoopback.contains(address.address()) || address.address() == *IpAddress::from_text("::1");
+  const bool local =
+      kLoopback.contains(address.address()) || address.address() == *IpAddress::from_text("::1");
   return std::any_of(own.begin(), own.end(), [&](const SocketAddress& listen) {
     const bool wildcard = listen.address() == IpAddress() || listen.address() == *IpAddress::from_text("::");
     return listen == address || (wildcard && local && listen.port() == address.port());
@@ -47,8 +49,8 @@ std::vector<SocketAddress> parse_resolv_conf(std::string_view text, const std::v
 
 UpstreamSettings with_system_resolvers(UpstreamSettings settings, const std::vector<SocketAddress>& own,
                                        const char* path) {
-  const bool has_root =
-      std::any_of(settings.zones.begin(), settings.zones.end(), [](const auto& zone) { return zone.zone.is_root(); });
+  const bool has_root = std::any_of(settings.zones.begin(), settings.zones.end(),
+                                    [](const auto& zone) { return zone.zone.is_root(); });
   if (has_root) {
     return settings;
   }

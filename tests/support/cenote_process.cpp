@@ -1,12 +1,13 @@
 #include "tests/support/cenote_process.h"
 
-#include <fcntl.h>
-#include <poll.h>
+#include <csignal>
+
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 namespace cenote::test {
 namespace {
@@ -119,24 +120,23 @@ CenoteProcess::CenoteProcess(const TemporaryFolder& folder, const Options& optio
       page_port_(free_port()),
       secure_page_port_(free_port()),
       control_port_(free_port()) {
-  const std::string servers =
-      !options.upstream.empty() ? options.upstream
-      : upstream != nullptr     ? "[\"udp://" + upstream->address().to_text() + "\"]"
-                                : "[\"udp://127.0.0.1:9\"]";
+  const std::string servers = !options.upstream.empty() ? options.upstream
+                              : upstream != nullptr     ? "[\"udp://" + upstream->address().to_text() + "\"]"
+                                                        : "[\"udp://127.0.0.1:9\"]";
   folder.write("cenote.yaml",
-               "state_dir: " + folder.path() + "/state\n" +                                         //
+               "state_dir: " + folder.path() + "/state\n" +  //
                    "listen:\n  dns: [\"" + options.dns_host + ":" + std::to_string(dns_port_) + "\"]\n" +
-                   "  workers: " + std::to_string(options.workers) + "\n" +                         //
-                   "upstream:\n  - zone: \".\"\n    servers: " + servers + "\n" +                   //
-                   (options.feeds.empty() ? "feeds: []\n" : "feeds:\n" + options.feeds) +                                                     //
-                   "sinkhole: {ipv4: " + kSinkhole + ", ipv6: \"::1\"}\n" +                         //
-                   "blockpage:\n  http: [\"127.0.0.1:" + std::to_string(page_port_) + "\"]\n" +     //
-                   "  https: [\"127.0.0.1:" + std::to_string(secure_page_port_) + "\"]\n" +         //
-                   "  organisation: \"Example K.K.\"\n" +                                           //
-                   "  contact: {mail: csirt@example.com, phone: \"+81-3-0000-0000\"}\n" +           //
-                   "control:\n  socket: " + socket() + "\n" +                                       //
-                   "  http: [\"127.0.0.1:" + std::to_string(control_port_) + "\"]\n" +              //
-                   "  tokens: " + (folder / "tokens.yaml") + "\n" +                                 //
+                   "  workers: " + std::to_string(options.workers) + "\n" +                      //
+                   "upstream:\n  - zone: \".\"\n    servers: " + servers + "\n" +                //
+                   (options.feeds.empty() ? "feeds: []\n" : "feeds:\n" + options.feeds) +        //
+                   "sinkhole: {ipv4: " + kSinkhole + ", ipv6: \"::1\"}\n" +                      //
+                   "blockpage:\n  http: [\"127.0.0.1:" + std::to_string(page_port_) + "\"]\n" +  //
+                   "  https: [\"127.0.0.1:" + std::to_string(secure_page_port_) + "\"]\n" +      //
+                   "  organisation: \"Example K.K.\"\n" +                                        //
+                   "  contact: {mail: csirt@example.com, phone: \"+81-3-0000-0000\"}\n" +        //
+                   "control:\n  socket: " + socket() + "\n" +                                    //
+                   "  http: [\"127.0.0.1:" + std::to_string(control_port_) + "\"]\n" +           //
+                   "  tokens: " + (folder / "tokens.yaml") + "\n" +                              //
                    "events: {file: " + (folder / "events.jsonl") + "}\n" + options.more);
 }
 
@@ -165,7 +165,9 @@ bool CenoteProcess::start() {
   return false;
 }
 
-void CenoteProcess::signal(int number) { kill(pid_, number); }
+void CenoteProcess::signal(int number) {
+  kill(pid_, number);
+}
 
 int CenoteProcess::wait_for_exit(milliseconds wait) {
   const int code = exit_code(pid_, wait);
@@ -175,7 +177,9 @@ int CenoteProcess::wait_for_exit(milliseconds wait) {
   return code;
 }
 
-std::string CenoteProcess::output() const { return folder_.read("out"); }
+std::string CenoteProcess::output() const {
+  return folder_.read("out");
+}
 
 Message CenoteProcess::ask(std::string_view name, uint16_t type, const QueryOptions& options) const {
   const auto answer = test::ask(dns(), query(name, type, options), milliseconds{10000});

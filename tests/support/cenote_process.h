@@ -1,11 +1,11 @@
 // The real binary, started on free ports with a folder of its own, and spoken to as its users do.
 #pragma once
 
-#include <sys/types.h>
-
 #include <map>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "tests/support/sockets.h"
 #include "tests/support/temporary_folder.h"
@@ -31,8 +31,8 @@ Ran run_cenote(const std::vector<std::string>& arguments, milliseconds wait = mi
 class CenoteProcess {
  public:
   struct Options {
-    std::string feeds;      // YAML: the items of `feeds:`, indented by two
-    std::string more = {};  // YAML: further top-level keys
+    std::string feeds;          // YAML: the items of `feeds:`, indented by two
+    std::string more = {};      // YAML: further top-level keys
     std::string upstream = {};  // YAML list of servers; empty: the scripted upstream that is given
     std::string dns_host = "127.0.0.1";
     unsigned workers = 2;

@@ -1,5 +1,5 @@
-// DNS messages in tests: built from presentation format and read back as text, both by ldns, so that the program's own parser
-// never judges itself.
+// DNS messages in tests: built from presentation format and read back as text, both by ldns, so that the
+// program's own parser never judges itself.
 #pragma once
 
 #include <optional>

@@ -1,11 +1,12 @@
 #include "tests/support/sockets.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <stdexcept>
+
+#include <sys/socket.h>
+
+#include <poll.h>
+#include <unistd.h>
 
 namespace cenote::test {
 namespace {
@@ -57,7 +58,9 @@ Descriptor::~Descriptor() {
   }
 }
 
-SocketAddress loopback(uint16_t port) { return {IpAddress::v4({127, 0, 0, 1}), port}; }
+SocketAddress loopback(uint16_t port) {
+  return {IpAddress::v4({127, 0, 0, 1}), port};
+}
 
 uint16_t free_port() {
   for (int i = 0; i < 100; ++i) {

@@ -36,16 +36,19 @@ SocketAddress loopback(uint16_t port);
 // A port on which nothing listens at this moment, UDP and TCP.
 uint16_t free_port();
 
-// One question over UDP; nullopt when nothing comes within `wait`. Checks that the answer comes from `server`.
-std::optional<Wire> ask(const SocketAddress& server, const Wire& query, milliseconds wait = milliseconds{3000});
-std::optional<Wire> ask_tcp(const SocketAddress& server, const Wire& query, milliseconds wait = milliseconds{3000});
+// One question over UDP; nullopt when nothing comes within `wait`. Checks that the answer comes from
+// `server`.
+std::optional<Wire> ask(const SocketAddress& server, const Wire& query,
+                        milliseconds wait = milliseconds{3000});
+std::optional<Wire> ask_tcp(const SocketAddress& server, const Wire& query,
+                            milliseconds wait = milliseconds{3000});
 Descriptor connect_tcp(const SocketAddress& server);
 bool send_all(int descriptor, Bytes bytes);
 std::optional<Wire> read_frame(int descriptor, milliseconds wait = milliseconds{3000});
 Wire framed(const Wire& message);
 
-// A DNS server that does what a test tells it, over UDP and TCP on one port. The script runs on the server's thread and
-// returns the datagrams (or frames) to send, none for silence.
+// A DNS server that does what a test tells it, over UDP and TCP on one port. The script runs on the server's
+// thread and returns the datagrams (or frames) to send, none for silence.
 class ScriptedUpstream {
  public:
   using Script = std::function<std::vector<Wire>(const Wire& query, bool over_tcp)>;

@@ -1,8 +1,8 @@
 // The real binary on loopback: the main job, from the datagram to the page.
-#include <sys/wait.h>
-
 #include <atomic>
 #include <csignal>
+
+#include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -16,7 +16,8 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kListFeed =
-    "  - {name: list, source: \"file:list.txt\", scope: suffix, category: c2, refresh: 1s, threat: \"Test family\"}\n"
+    "  - {name: list, source: \"file:list.txt\", scope: suffix, category: c2, refresh: 1s, threat: \"Test "
+    "family\"}\n"
     "  - {name: pushed, source: push, scope: suffix, category: phishing}\n";
 
 // A folder with a feed file, an upstream and a running server.
@@ -25,7 +26,8 @@ struct Site {
   ScriptedUpstream upstream;
   CenoteProcess cenote;
 
-  explicit Site(const std::string& list = "c2.evil-sample.test\n", const CenoteProcess::Options& options = {kListFeed})
+  explicit Site(const std::string& list = "c2.evil-sample.test\n",
+                const CenoteProcess::Options& options = {kListFeed})
       : cenote(folder, options, &upstream) {
     folder.write("list.txt", list);
     const bool started = cenote.start();
@@ -51,7 +53,8 @@ class Load {
       : thread_([this, server] {
           while (!stop_) {
             ++asked;
-            const auto answer = test::ask(server, query("steady.example.com", rrtype::kA), milliseconds{5000});
+            const auto answer =
+                test::ask(server, query("steady.example.com", rrtype::kA), milliseconds{5000});
             lost += !answer || read(*answer).answers.size() != 1 ? 1 : 0;
           }
         }) {}
@@ -127,7 +130,7 @@ TEST_CASE("on a wildcard bind the answer leaves from the address that was asked"
   const Site site("c2.evil-sample.test\n", {.feeds = kListFeed, .dns_host = "0.0.0.0"});
   const SocketAddress odd(IpAddress::v4({127, 0, 0, 55}), site.cenote.dns().port());
   CHECK(test::ask(odd, query("c2.evil-sample.test", rrtype::kA)));  // ask() refuses an answer from elsewhere
-  CHECK(test::ask(odd, query("www.example.com", rrtype::kA)));      // also one that had to wait for an upstream
+  CHECK(test::ask(odd, query("www.example.com", rrtype::kA)));  // also one that had to wait for an upstream
 }
 
 TEST_CASE("a line added to the feed file is enforced within a second and no query is lost", "[system]") {
@@ -163,8 +166,8 @@ TEST_CASE("SIGHUP reads the configuration again, and a broken one changes nothin
 
 TEST_CASE("an acknowledged push is enforced at once and survives kill -9", "[system]") {
   Site site;
-  const HttpAnswer pushed =
-      site.cenote.api("PUT", "/v1/feeds/pushed", "bad.phish-sample.test\nnot a name!\nworse.phish-sample.test\n");
+  const HttpAnswer pushed = site.cenote.api("PUT", "/v1/feeds/pushed",
+                                            "bad.phish-sample.test\nnot a name!\nworse.phish-sample.test\n");
   REQUIRE(pushed.status == 200);
   json result = json::parse(pushed.body);
   CHECK(result["added"] == 2);
@@ -174,7 +177,8 @@ TEST_CASE("an acknowledged push is enforced at once and survives kill -9", "[sys
   site.cenote.signal(SIGKILL);
   CHECK(site.cenote.wait_for_exit() == 128 + SIGKILL);
   REQUIRE(site.cenote.start());
-  CHECK(site.cenote.ask("worse.phish-sample.test", rrtype::kA).ede == 15);  // under policy from the first packet
+  CHECK(site.cenote.ask("worse.phish-sample.test", rrtype::kA).ede ==
+        15);  // under policy from the first packet
 }
 
 TEST_CASE("an empty push leaves the last good list in force and says so", "[system]") {
@@ -192,14 +196,15 @@ TEST_CASE("the answer, the event, the page and the command line agree on the inc
   REQUIRE(incident.size() == 11);
 
   const HttpAnswer page =
-      http(site.cenote.page(), "GET / HTTP/1.1\r\nHost: c2.evil-sample.test\r\nAccept: text/html\r\nAccept-Language: en\r\n");
+      http(site.cenote.page(),
+           "GET / HTTP/1.1\r\nHost: c2.evil-sample.test\r\nAccept: text/html\r\nAccept-Language: en\r\n");
   CHECK(page.status == 403);
   CHECK(page.body.find(incident) != std::string::npos);
   CHECK(page.body.find("Test family") != std::string::npos);
   CHECK(page.head.find("no-store") != std::string::npos);
 
-  const HttpAnswer data =
-      http(site.cenote.page(), "GET /x HTTP/1.1\r\nHost: c2.evil-sample.test\r\nAccept: application/json\r\n");
+  const HttpAnswer data = http(
+      site.cenote.page(), "GET /x HTTP/1.1\r\nHost: c2.evil-sample.test\r\nAccept: application/json\r\n");
   CHECK(json::parse(data.body).value("incident", "") == incident);
 
   const Ran why = site.cenote.command({"why", incident, "--json"});
@@ -221,7 +226,8 @@ TEST_CASE("the answer, the event, the page and the command line agree on the inc
 
 TEST_CASE("a host that is not blocked gets no block page", "[system]") {
   const Site site;
-  const HttpAnswer page = http(site.cenote.page(), "GET / HTTP/1.1\r\nHost: www.example.com\r\nAccept: text/html\r\n");
+  const HttpAnswer page =
+      http(site.cenote.page(), "GET / HTTP/1.1\r\nHost: www.example.com\r\nAccept: text/html\r\n");
   CHECK(page.status == 421);
   CHECK(page.body.find("www.example.com") == std::string::npos);
 }
@@ -267,7 +273,8 @@ TEST_CASE("a push is felt by what is cached already", "[system]") {
 TEST_CASE("an exception lifts a block and its removal restores it", "[system]") {
   const Site site;
   REQUIRE(site.cenote.ask("c2.evil-sample.test", rrtype::kA).ede == 15);
-  const Ran allowed = site.cenote.command({"allow", "c2.evil-sample.test", "--for", "1h", "--reason", "a test"});
+  const Ran allowed =
+      site.cenote.command({"allow", "c2.evil-sample.test", "--for", "1h", "--reason", "a test"});
   INFO(allowed.out);
   CHECK(allowed.exit_code == 0);
   CHECK(site.cenote.becomes_free("c2.evil-sample.test"));

@@ -46,13 +46,14 @@ TEST_CASE("a missing configuration file is named", "[system]") {
 }
 
 TEST_CASE("the shipped configuration and every example are good", "[system]") {
-  for (const char* file : {"conf/cenote.yaml", "conf/examples/small-site.yaml", "conf/examples/enterprise.yaml",
-                           "conf/examples/dev.yaml", "docker/cenote.yaml"}) {
+  for (const char* file : {"conf/cenote.yaml", "conf/examples/small-site.yaml",
+                           "conf/examples/enterprise.yaml", "conf/examples/dev.yaml", "docker/cenote.yaml"}) {
     const Ran ran = run_cenote({"check", "--config", std::string(CENOTE_SOURCE_DIR) + "/" + file, "--json"});
     CAPTURE(file, ran.out);
     const auto report = nlohmann::ordered_json::parse(ran.out);
     for (const auto& problem : report["problems"]) {
-      // Files that a site brings itself (its CA, its lists) are not on this machine; nothing else may be wrong.
+      // Files that a site brings itself (its CA, its lists) are not on this machine; nothing else may be
+      // wrong.
       CHECK((problem["severity"] == "warning" ||
              problem["text"].get<std::string>().find("there is no file") != std::string::npos));
     }
