@@ -18,16 +18,26 @@ const titles = {
 };
 
 let server;
-before(async () => { server = await startServer(); });
-after(async () => { if (server) await stopServer(server); });
+let trusting;  // a browser that has the CA
+let stranger;  // one that has not
+before(async () => {
+  server = await startServer();
+  trusting = await openBrowser(server.ca);
+  stranger = await openBrowser();
+});
+after(async () => {
+  await trusting?.close();
+  await stranger?.close();
+  if (server) await stopServer(server);
+});
 
 const plain = (category) => `http://${category}.blocked.test:${server.http}/some/path?q=1`;
 const secure = (category) => `https://${category}.blocked.test:${server.https}/`;
 
-async function withPage(options, look) {
-  const browser = await openBrowser(options);
+async function withPage({ browser = trusting, ...options }, look) {
+  const context = await browser.newContext(options);
   try {
-    const page = await browser.context.newPage();
+    const page = await context.newPage();
     page.complaints = [];
     page.on("console", (message) => page.complaints.push(message.text()));
     page.on("pageerror", (error) => page.complaints.push(String(error)));
@@ -35,7 +45,7 @@ async function withPage(options, look) {
     page.on("request", (request) => page.requested.push(request.url()));
     await look(page);
   } finally {
-    await browser.close();
+    await context.close();
   }
 }
 
@@ -133,7 +143,7 @@ describe("over plain HTTP", () => {
 
 describe("over HTTPS", () => {
   test("a browser that trusts the CA shows the page without a warning", async () => {
-    await withPage({ ca: server.ca, locale: "ja", viewport: desk }, async (page) => {
+    await withPage({ locale: "ja", viewport: desk }, async (page) => {
       const response = await page.goto(secure("malware"));
       assert.equal(response.status(), 403);
       const { issuer, protocol } = await response.securityDetails();
@@ -144,19 +154,19 @@ describe("over HTTPS", () => {
   });
 
   test("a browser that does not know the CA refuses", async () => {
-    await withPage({}, async (page) => {
+    await withPage({ browser: stranger }, async (page) => {
       await assert.rejects(page.goto(secure("malware")), /ERR_CERT_AUTHORITY_INVALID/);
     });
   });
 
   test("no certificate is made for a host that is not blocked", async () => {
-    await withPage({ ca: server.ca }, async (page) => {
+    await withPage({}, async (page) => {
       await assert.rejects(page.goto(`https://free.test:${server.https}/`), /ERR_SSL|ERR_CONNECTION/);
     });
   });
 
   test("a script that asks gets JSON with the page's incident, a picture gets a picture", async () => {
-    await withPage({ ca: server.ca, locale: "en" }, async (page) => {
+    await withPage({ locale: "en" }, async (page) => {
       await page.goto(secure("c2"));
       const incident = await page.locator(".incident").textContent();
       const json = await fetchAs("empty");

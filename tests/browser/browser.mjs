@@ -11,8 +11,9 @@ const flags = [
   "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
-// `ca` is the file of a CA to trust; `options` go to the browser context.
-export async function openBrowser({ ca, ...options } = {}) {
+// `ca` is the file of a CA to trust; without it none but the system's is trusted. Chromium reads its store at start, so
+// this is a matter of the whole browser; language, colours and size are one of each context.
+export async function openBrowser(ca) {
   const home = mkdtempSync(join(tmpdir(), "cenote-chromium-"));
   if (ca) {
     const store = join(home, ".pki", "nssdb");
@@ -20,17 +21,16 @@ export async function openBrowser({ ca, ...options } = {}) {
     execFileSync("certutil", ["-d", `sql:${store}`, "-N", "--empty-password"]);
     execFileSync("certutil", ["-d", `sql:${store}`, "-A", "-t", "C,,", "-n", "cenote", "-i", ca]);
   }
-  const context = await chromium.launchPersistentContext(join(home, "profile"), {
+  const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     args: flags,
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, ".config"), XDG_CACHE_HOME: join(home, ".cache") },
-    ...options,
   });
   return {
-    context,
+    newContext: (options) => browser.newContext(options),
     close: async () => {
-      await context.close();
+      await browser.close();
       rmSync(home, { recursive: true, force: true });
     },
   };
