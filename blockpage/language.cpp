@@ -102,7 +102,7 @@ std::string Language::spelled(std::string_view incident) const {
   bool starts_group = true;
   for (const char c : incident) {
     if (c == '-') {
-      spelled += " – ";
+      spelled += "\n";
       starts_group = true;
       continue;
     }

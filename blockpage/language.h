@@ -24,7 +24,7 @@ class Language {
 
   // In the zone of this machine, with the zone: "Sunday, 22 November 2026, 19:15 JST (UTC+9)".
   [[nodiscard]] std::string local_time(WallTime time) const;
-  // For the telephone: "7, Kilo, 4, ... – 9, ...".
+  // For the telephone: "7, Kilo, 4, ...", a line for each of its two halves.
   [[nodiscard]] std::string spelled(std::string_view incident) const;
 
  private:

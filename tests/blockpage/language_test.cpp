@@ -121,8 +121,8 @@ TEST_CASE("a time is written as the language writes it, with its zone", "[blockp
 }
 
 TEST_CASE("an incident number can be spelled on the telephone", "[blockpage][language]") {
-  CHECK(embedded("en").spelled("7K4QW-9XM2D") == "7, Kilo, 4, Quebec, Whiskey – 9, X-ray, Mike, 2, Delta");
-  CHECK(embedded("ja").spelled("7K-4") == "7、キングのK – 4");
+  CHECK(embedded("en").spelled("7K4QW-9XM2D") == "7, Kilo, 4, Quebec, Whiskey\n9, X-ray, Mike, 2, Delta");
+  CHECK(embedded("ja").spelled("7K-4") == "7、キングのK\n4");
 }
 
 TEST_CASE("every letter that an incident number can have has a word", "[blockpage][language]") {
