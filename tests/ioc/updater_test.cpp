@@ -250,6 +250,11 @@ TEST_CASE("a file is in force at the start and a line added to it soon after", "
   CHECK(running.action("a.example.com") == Action::kSinkhole);
   folder.write("list.txt", "a.example.com\nb.example.com\n");
   running.wait_for("b.example.com", Action::kSinkhole);
+  // The snapshot is published first, its numbers are shown a moment later.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (running.status("list").entries != 2 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   CHECK(running.status("list").entries == 2);
 }
 
