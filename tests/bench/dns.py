@@ -41,7 +41,9 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", help="writes every single run")
     parser.add_argument("--svg", metavar="FILE", help="draws the medians, e.g. docs/images/bench.svg")
     parser.add_argument("--build", default=ROOT / "build/release", type=Path, help="the release build's folder")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.build = options.build.resolve()  # the servers run in folders of their own
+    return options
 
 
 class Echo(Server):

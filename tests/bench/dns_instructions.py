@@ -30,18 +30,27 @@ def count(server, names, load, warm):
 
 
 def read(out, answered):
-    total = re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.MULTILINE)
-    annotated = subprocess.run(["callgrind_annotate", out], capture_output=True, text=True, timeout=120).stdout
-    where = []
-    for line in annotated.splitlines():
-        found = re.match(r"\s*([\d,]+) \([^)]*\)\s+\S+?:(.*?)(?: \[.*\])?$", line)
-        if found and len(where) < 20:
-            where.append((int(found[1].replace(",", "")) / answered, found[2]))
-    return {"per_answer": int(total[1]) / answered, "where": where, "answers": answered}
+    """Sums each function's own cost. A name is written once, later only its number; the cost line after `calls=`
+    is the callee's and is left out."""
+    names, own, function, of_callee = {}, {}, None, False
+    for line in out.read_text().splitlines():
+        name = re.match(r"c?fn=(\(\d+\))(?: (.*))?$", line)
+        if name:
+            names.setdefault(name[1], name[2])
+            function = function if line.startswith("c") else name[1]
+        elif line.startswith("calls="):
+            of_callee = True
+        elif re.match(r"[+*-]?\d* ?\d+$", line):
+            if not of_callee:
+                own[function] = own.get(function, 0) + int(line.split()[-1])
+            of_callee = False
+    where = sorted(((cost / answered, names[each]) for each, cost in own.items()), reverse=True)
+    return {"per_answer": sum(own.values()) / answered, "where": where[:20], "answers": answered}
 
 
 def show(result):
     for traffic, each in result.items():
         print(f"\n{traffic}: {each['per_answer']:,.0f} instructions an answer ({each['answers']:,} answers)")
         for share, function in each["where"]:
-            print(f"  {share:8,.0f}  {function[:120]}")
+            short = re.sub(r"[(<].*", "", function.replace("(anonymous namespace)::", "")) or function
+            print(f"  {share:8,.0f}  {short[:100]}")
