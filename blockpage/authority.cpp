@@ -9,18 +9,17 @@
 
 #include <sys/stat.h>
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <unistd.h>
 
-#include "blockpage/x509_fields.h"
+#include "resolver/base/files.h"
 #include "resolver/base/log.h"
 #include "resolver/base/text.h"
+#include "resolver/net/x509_fields.h"
 
 namespace cenote {
 namespace {
@@ -55,43 +54,6 @@ Result<BioPtr> open_pem(const std::string& path) {
     return file_error(path, error);
   }
   return file;
-}
-
-// The whole file appears at once or not at all, readable by `mode` from its first byte on.
-Result<void> write_file(const std::string& path, std::string_view text, mode_t mode) {
-  const std::string fresh = path + ".new";
-  unlink(fresh.c_str());
-  const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (file < 0) {
-    return file_error(fresh, errno);
-  }
-  bool written = fchmod(file, mode) == 0;  // whatever the umask says
-  while (written && !text.empty()) {
-    const ssize_t count = write(file, text.data(), text.size());
-    written = count > 0 || (count < 0 && errno == EINTR);
-    text.remove_prefix(count > 0 ? static_cast<size_t>(count) : 0);
-  }
-  written = written && fsync(file) == 0;
-  const int error = errno;
-  close(file);
-  if (!written) {
-    return file_error(fresh, error);
-  }
-  if (rename(fresh.c_str(), path.c_str()) != 0) {
-    return file_error(path, errno);
-  }
-  return {};
-}
-
-template <typename Write>
-std::string to_pem(Write write) {
-  const BioPtr memory(BIO_new(BIO_s_mem()));
-  char* text = nullptr;
-  if (memory == nullptr || write(memory.get()) != 1) {
-    return {};
-  }
-  const long size = BIO_get_mem_data(memory.get(), &text);
-  return {text, static_cast<size_t>(size)};
 }
 
 // At most `chars` characters of UTF-8.
@@ -189,10 +151,7 @@ Result<void> make_files(const BlockpageSettings& settings, const std::string& ce
     key = std::move(*found);
   } else {
     key = make_p256_key();
-    const std::string pem = to_pem([&](BIO* bio) {
-      return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    });
-    if (auto written = write_file(key_file, pem, S_IRUSR | S_IWUSR); !written) {
+    if (auto written = write_file(key_file, to_pem(key), S_IRUSR | S_IWUSR); !written) {
       return written;
     }
   }
@@ -200,8 +159,7 @@ Result<void> make_files(const BlockpageSettings& settings, const std::string& ce
   if (root == nullptr) {
     return fail("{}: cannot make a certificate ({})", certificate_file, take_openssl_error());
   }
-  const std::string pem = to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, root.get()); });
-  return write_file(certificate_file, pem, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
+  return write_file(certificate_file, to_pem(root), S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
 }
 
 std::optional<WallTime> end_of(const X509* certificate) {

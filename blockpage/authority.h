@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "blockpage/openssl_ptr.h"
 #include "blockpage/settings.h"
 #include "resolver/base/clock.h"
 #include "resolver/base/result.h"
+#include "resolver/net/openssl_ptr.h"
 
 namespace cenote {
 

@@ -10,8 +10,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "blockpage/x509_fields.h"
 #include "resolver/base/log.h"
+#include "resolver/net/x509_fields.h"
 
 namespace cenote {
 namespace {
@@ -116,6 +116,15 @@ TlsIdentity Certificates::pick(const std::string& server_name, const SocketAddre
   }
   made_.add();
   return identity(leaves_.insert(host, std::move(leaf)));
+}
+
+void Certificates::adopt(Authority authority) {
+  if (X509_cmp(authority.certificate(), authority_.certificate()) == 0) {
+    return;
+  }
+  authority_ = std::move(authority);
+  template_ = nullptr;
+  leaves_.clear();
 }
 
 // One key for all leaves: a fresh one each would cost a quarter more, and they all live in the same process.

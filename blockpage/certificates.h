@@ -33,6 +33,9 @@ class Certificates final : public TlsIdentitySource {
   TlsIdentity pick(const std::string& server_name, const SocketAddress& local,
                    const SocketAddress& client) override;
 
+  // From the next handshake on the certificates are this authority's; the same one again changes nothing.
+  void adopt(Authority authority);
+
   [[nodiscard]] const Authority& authority() const noexcept { return authority_; }
   [[nodiscard]] size_t size() const noexcept { return leaves_.size(); }
   [[nodiscard]] uint64_t made() const noexcept { return made_.value(); }

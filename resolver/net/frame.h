@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "resolver/base/bytes.h"
@@ -20,12 +21,16 @@ inline constexpr size_t kMaxFrameMessage = 65535;
 //   while (auto message = frames.next()) { ... }
 class FrameReader {
  public:
-  // REQUIRES: next() has returned nullopt since the last feed().
+  // REQUIRES: next() has returned nullopt, or the rest was taken, since the last feed().
   void feed(Bytes bytes) noexcept { input_ = bytes; }
 
   // The next whole message (it may be empty); nullopt: more bytes are needed. The span holds until the next
   // call of feed() or next(), and no longer than the bytes that were fed.
   std::optional<Bytes> next();
+
+  // What was fed and has not been looked at: whoever stops before next() gave nullopt keeps it and feeds it
+  // again later.
+  Bytes take_rest() noexcept { return std::exchange(input_, Bytes{}); }
 
   // Bytes of an unfinished message are held: at the end of the stream this means that it was cut short.
   [[nodiscard]] bool is_mid_message() const noexcept { return !partial_.empty() && !given_; }

@@ -12,6 +12,7 @@
 #include "resolver/base/address.h"
 #include "resolver/base/bytes.h"
 #include "resolver/base/result.h"
+#include "resolver/net/tls_tickets.h"
 
 struct bio_st;
 struct evp_pkey_st;
@@ -103,9 +104,11 @@ struct TlsClientTrust {
 
 class TlsContext {
  public:
-  // `alpn` in order of preference. Files in PEM, the certificate file with its chain.
+  // `alpn` in order of preference. Files in PEM, the certificate file with its chain. `tickets`: shared with
+  // the contexts of other loops on the same address; without, the context has its own.
   static Result<TlsContext> server(const std::string& certificate_file, const std::string& key_file,
-                                   const std::vector<std::string>& alpn);
+                                   const std::vector<std::string>& alpn,
+                                   std::shared_ptr<TicketKeys> tickets = nullptr);
   static Result<TlsContext> server(TlsIdentitySource& source, const std::vector<std::string>& alpn);
   // A peer that shows a pinned key is trusted by that alone; without pins the chain and host_name must hold.
   static Result<TlsContext> client(TlsClientTrust trust);

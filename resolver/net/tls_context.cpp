@@ -1,11 +1,14 @@
 #include <algorithm>
 
-#include <openssl/err.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "resolver/net/tls.h"
+#include "resolver/net/x509_fields.h"
 
 namespace cenote {
 namespace {
@@ -13,16 +16,10 @@ namespace {
 struct ContextFree {
   void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
 };
+using ContextPtr = std::unique_ptr<SSL_CTX, ContextFree>;
 struct SessionFree {
   void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
 };
-
-std::string last_reason() {
-  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-  std::string text = reason != nullptr ? reason : "unknown error";
-  ERR_clear_error();
-  return text;
-}
 
 // RFC 7301 section 3.1: each name behind its length.
 std::string alpn_wire(const std::vector<std::string>& names) {
@@ -34,46 +31,51 @@ std::string alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
-std::string spki_pin(X509* certificate) {
-  uint8_t* der = nullptr;
-  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-  if (size <= 0) {
-    return {};
-  }
-  std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};
-  unsigned digest_size = 0;
-  EVP_Digest(der, static_cast<size_t>(size), digest.data(), &digest_size, EVP_sha256(), nullptr);
-  OPENSSL_free(der);
-  std::array<uint8_t, 2 * EVP_MAX_MD_SIZE> text{};
-  const int text_size = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest_size));
-  return std::string(as_text(Bytes(text).first(static_cast<size_t>(text_size))));
-}
-
 }  // namespace
 
 struct TlsContext::State {
-  std::unique_ptr<SSL_CTX, ContextFree> context;
+  ContextPtr context;
   std::string alpn;  // as on the wire
   TlsIdentitySource* source = nullptr;
+  std::shared_ptr<TicketKeys> tickets;  // servers
   TlsClientTrust trust;
   // The newest ticket of this peer, for the next connection. Taken out when used: a ticket that is used twice
   // lets an observer link the two (RFC 8446 appendix C.4).
   std::unique_ptr<SSL_SESSION, SessionFree> ticket;
 
-  explicit State(const SSL_METHOD* method) : context(SSL_CTX_new(method)) {
-    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    SSL_CTX_set_options(context.get(),
+  static ContextPtr make(const SSL_METHOD* method) {
+    ContextPtr made(SSL_CTX_new(method));
+    SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
+    SSL_CTX_set_options(made.get(),
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     // Idle connections give their 34 KiB of record buffers back.
-    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(made.get(), SSL_MODE_RELEASE_BUFFERS);
+    return made;
   }
+  ContextPtr make_server();
 
   static int pick_identity(SSL* ssl, void* argument);
   static int select_alpn(SSL* ssl, const uint8_t** out, uint8_t* out_size, const uint8_t* offered,
                          unsigned size, void* argument);
   static int verify(X509_STORE_CTX* store, void* argument);
   static int keep_ticket(SSL* ssl, SSL_SESSION* session);
+  static int seal_or_open(SSL* ssl, uint8_t* name, uint8_t* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
+                          int seals);
 };
+
+ContextPtr TlsContext::State::make_server() {
+  ContextPtr made = make(TLS_server_method());
+  SSL_CTX_set_ex_data(made.get(), 0, this);
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(made.get(), &State::seal_or_open);
+  SSL_CTX_set_timeout(made.get(), std::chrono::seconds(TicketKeys::kOpens - TicketKeys::kSeals).count());
+  if (!alpn.empty()) {
+    SSL_CTX_set_alpn_select_cb(made.get(), &State::select_alpn, this);
+  }
+  if (source != nullptr) {
+    SSL_CTX_set_cert_cb(made.get(), &State::pick_identity, this);
+  }
+  return made;
+}
 
 int TlsContext::State::pick_identity(SSL* ssl, void* argument) {
   auto& state = *static_cast<State*>(argument);
@@ -117,18 +119,44 @@ int TlsContext::State::keep_ticket(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
+// 1: go on; 0: an unknown key, so a full handshake (SSL_CTX_set_tlsext_ticket_key_evp_cb(3)).
+int TlsContext::State::seal_or_open(SSL* ssl, uint8_t* name, uint8_t* iv, EVP_CIPHER_CTX* cipher,
+                                    EVP_MAC_CTX* mac, int seals) {
+  TicketKeys& tickets = *static_cast<State*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), 0))->tickets;
+  std::optional<TicketKeys::Key> key;
+  if (seals != 0) {
+    key = tickets.to_seal(mono_now());
+    std::copy(key->name.begin(), key->name.end(), name);
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) {
+      return -1;
+    }
+  } else {
+    key = tickets.to_open({name, std::tuple_size_v<decltype(TicketKeys::Key::name)>}, mono_now());
+    if (!key) {
+      return 0;
+    }
+  }
+  char digest[] = "SHA256";
+  const std::array<OSSL_PARAM, 3> parameters{
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac.data(), key->mac.size()),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+  const bool ready =
+      EVP_MAC_CTX_set_params(mac, parameters.data()) == 1 &&
+      EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv, seals) == 1;
+  return ready ? 1 : -1;
+}
+
 TlsContext::TlsContext(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 TlsContext::TlsContext(TlsContext&&) noexcept = default;
 TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
 TlsContext::~TlsContext() = default;
 
 Result<TlsContext> TlsContext::server(const std::string& certificate_file, const std::string& key_file,
-                                      const std::vector<std::string>& alpn) {
-  auto state = std::make_unique<State>(TLS_server_method());
+                                      const std::vector<std::string>& alpn,
+                                      std::shared_ptr<TicketKeys> tickets) {
+  auto state = std::make_unique<State>();
   state->alpn = alpn_wire(alpn);
-  if (!alpn.empty()) {
-    SSL_CTX_set_alpn_select_cb(state->context.get(), &State::select_alpn, state.get());
-  }
+  state->tickets = tickets ? std::move(tickets) : std::make_shared<TicketKeys>();
   TlsContext context(std::move(state));
   if (auto loaded = context.reload(certificate_file, key_file); !loaded) {
     return loaded.error();
@@ -137,13 +165,11 @@ Result<TlsContext> TlsContext::server(const std::string& certificate_file, const
 }
 
 Result<TlsContext> TlsContext::server(TlsIdentitySource& source, const std::vector<std::string>& alpn) {
-  auto state = std::make_unique<State>(TLS_server_method());
+  auto state = std::make_unique<State>();
   state->alpn = alpn_wire(alpn);
   state->source = &source;
-  if (!alpn.empty()) {
-    SSL_CTX_set_alpn_select_cb(state->context.get(), &State::select_alpn, state.get());
-  }
-  SSL_CTX_set_cert_cb(state->context.get(), &State::pick_identity, state.get());
+  state->tickets = std::make_shared<TicketKeys>();
+  state->context = state->make_server();
   return TlsContext(std::move(state));
 }
 
@@ -151,12 +177,13 @@ Result<TlsContext> TlsContext::client(TlsClientTrust trust) {
   if (trust.host_name.empty() && trust.spki_pins.empty()) {
     return fail("TLS needs the name that the server must show, or a pin");
   }
-  auto state = std::make_unique<State>(TLS_client_method());
+  auto state = std::make_unique<State>();
+  state->context = State::make(TLS_client_method());
   SSL_CTX* context = state->context.get();
   const int loaded = trust.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
                                            : SSL_CTX_load_verify_file(context, trust.ca_file.c_str());
   if (loaded != 1) {
-    return fail("CA file {}: {}", trust.ca_file, last_reason());
+    return fail("CA file {}: {}", trust.ca_file, take_openssl_error());
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(context, &State::verify, state.get());
@@ -172,20 +199,21 @@ Result<TlsContext> TlsContext::client(TlsClientTrust trust) {
   return TlsContext(std::move(state));
 }
 
+// Into a context of its own, so that a bad pair leaves the good one in use, and no certificate of another key
+// type stays behind. Sessions hold the context that they began with.
 Result<void> TlsContext::reload(const std::string& certificate_file, const std::string& key_file) {
-  // Tried on a context of its own first, so that a bad pair leaves the good one in use.
-  const std::unique_ptr<SSL_CTX, ContextFree> trial(SSL_CTX_new(TLS_server_method()));
-  for (SSL_CTX* context : {trial.get(), state_->context.get()}) {
-    if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1) {
-      return fail("certificate {}: {}", certificate_file, last_reason());
-    }
-    if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-      return fail("key {}: {}", key_file, last_reason());
-    }
-    if (SSL_CTX_check_private_key(context) != 1) {
-      return fail("key {} does not belong to certificate {}", key_file, certificate_file);
-    }
+  ContextPtr renewed = state_->make_server();
+  if (SSL_CTX_use_certificate_chain_file(renewed.get(), certificate_file.c_str()) != 1) {
+    return fail("certificate {}: {}", certificate_file, take_openssl_error());
   }
+  if (SSL_CTX_use_PrivateKey_file(renewed.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return fail("key {}: {}", key_file, take_openssl_error());
+  }
+  if (SSL_CTX_check_private_key(renewed.get()) != 1) {
+    take_openssl_error();
+    return fail("key {} does not belong to certificate {}", key_file, certificate_file);
+  }
+  state_->context = std::move(renewed);
   return {};
 }
 

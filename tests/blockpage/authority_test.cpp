@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <openssl/pem.h>
 
-#include "blockpage/x509_fields.h"
+#include "resolver/net/x509_fields.h"
 #include "tests/blockpage/certificate_checks.h"
 #include "tests/support/temporary_folder.h"
 

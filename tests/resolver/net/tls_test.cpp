@@ -163,6 +163,29 @@ TEST_CASE_METHOD(Fixture, "a second connection resumes the first, and each ticke
   CHECK_FALSE(third.client->is_resumed());
 }
 
+TEST_CASE_METHOD(Fixture, "contexts that share their ticket keys resume each other's sessions",
+                 "[net][tls]") {
+  const auto tickets = std::make_shared<TicketKeys>();
+  const auto client_context = client(trusted("server.example.test"));
+  const auto one = TlsContext::server(files.certificate(), files.key(), {"dot"}, tickets);
+  const auto other = TlsContext::server(files.certificate(), files.key(), {"dot"}, tickets);
+  const auto stranger = TlsContext::server(files.certificate(), files.key(), {"dot"});
+  REQUIRE((one && other && stranger));
+  const Talk first(client_context, *one);
+  CHECK(Talk(client_context, *other).client->is_resumed());
+  const Talk strange(client_context, *stranger);
+  CHECK(strange.client->is_open());
+  CHECK_FALSE(strange.client->is_resumed());
+}
+
+TEST_CASE_METHOD(Fixture, "a ticket outlives a reload of the certificate", "[net][tls]") {
+  const auto client_context = client(trusted("server.example.test"));
+  auto server_context = server();
+  const Talk first(client_context, server_context);
+  REQUIRE(server_context.reload(files.certificate(), files.key()));
+  CHECK(Talk(client_context, server_context).client->is_resumed());
+}
+
 TEST_CASE_METHOD(Fixture, "no protocol in common ends the handshake", "[net][tls]") {
   TlsClientTrust trust = trusted("server.example.test");
   trust.alpn = {"dot"};

@@ -1,4 +1,4 @@
-#include "blockpage/x509_fields.h"
+#include "resolver/net/x509_fields.h"
 
 #include <array>
 #include <chrono>
@@ -7,10 +7,27 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "resolver/base/bytes.h"
+
 namespace cenote {
+namespace {
+
+template <typename Write>
+std::string written_as_pem(Write write) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> memory(BIO_new(BIO_s_mem()), &BIO_free);
+  char* text = nullptr;
+  if (memory == nullptr || write(memory.get()) != 1) {
+    return {};
+  }
+  const long size = BIO_get_mem_data(memory.get(), &text);
+  return {text, static_cast<size_t>(size)};
+}
+
+}  // namespace
 
 void X509Free::operator()(x509_st* certificate) const noexcept {
   X509_free(certificate);
@@ -43,6 +60,31 @@ bool add_extension(x509_st* certificate, x509_st* issuer, int nid, const char* v
 
 PkeyPtr make_p256_key() {
   return PkeyPtr(EVP_EC_gen("P-256"));
+}
+
+std::string to_pem(const X509Ptr& certificate) {
+  return written_as_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); });
+}
+
+std::string to_pem(const PkeyPtr& key) {
+  return written_as_pem([&](BIO* bio) {
+    return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  });
+}
+
+std::string spki_pin(x509_st* certificate) {
+  uint8_t* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) {
+    return {};
+  }
+  std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned digest_size = 0;
+  EVP_Digest(der, static_cast<size_t>(size), digest.data(), &digest_size, EVP_sha256(), nullptr);
+  OPENSSL_free(der);
+  std::array<uint8_t, 2 * EVP_MAX_MD_SIZE> text{};
+  const int text_size = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest_size));
+  return std::string(as_text(Bytes(text).first(static_cast<size_t>(text_size))));
 }
 
 std::string take_openssl_error() {

@@ -1,10 +1,10 @@
-// The few fields that both the CA's and a leaf's certificate carry, written through OpenSSL.
+// The few fields that every certificate of ours carries, written through OpenSSL, and certificates as PEM.
 #pragma once
 
 #include <string>
 
-#include "blockpage/openssl_ptr.h"
 #include "resolver/base/clock.h"
+#include "resolver/net/openssl_ptr.h"
 
 namespace cenote {
 
@@ -15,6 +15,12 @@ bool set_validity(x509_st* certificate, WallTime from, WallTime until);
 // meaning.
 bool add_extension(x509_st* certificate, x509_st* issuer, int nid, const char* value);
 PkeyPtr make_p256_key();
+
+// In PEM; empty: OpenSSL refused.
+std::string to_pem(const X509Ptr& certificate);
+std::string to_pem(const PkeyPtr& key);
+// Base64 of the SHA-256 of the SubjectPublicKeyInfo: what clients pin (RFC 7858 section 4.2).
+std::string spki_pin(x509_st* certificate);
 
 // OpenSSL's own words for the last failure of this thread; clears its error queue.
 std::string take_openssl_error();

@@ -1,0 +1,23 @@
+// Files that appear whole or not at all, and secrets that outlive a restart. Start-up and reload only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "resolver/base/bytes.h"
+#include "resolver/base/result.h"
+
+namespace cenote {
+
+// The whole file appears at once or not at all, readable by `mode` from its first byte on, whatever the
+// umask.
+Result<void> write_file(const std::string& path, std::string_view text, mode_t mode);
+
+// `size` random bytes, the same at every start: read from the file, which is made (mode 0600, and its folder)
+// where there is none. A file of another size is an error: it may be somebody else's.
+Result<std::vector<uint8_t>> persistent_secret(const std::string& path, size_t size);
+
+}  // namespace cenote
