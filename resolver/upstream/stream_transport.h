@@ -1,5 +1,8 @@
 // Questions over TCP or TLS: one kept connection to a server, questions pipelined, answers in any order (RFC
-// 7766 section 6.2, RFC 7858). Opened when first needed, closed after a while without work. One worker's.
+// 7766 section 6.2, RFC 7858). Opened when first needed, closed after a while without work. A connection that
+// stays silent while questions wait, or that ends after it has worked, is replaced and its questions are
+// asked again: the server may be well, and a half-dead connection would eat every question that follows. One
+// worker's.
 #pragma once
 
 #include <memory>
@@ -38,6 +41,8 @@ class StreamTransport final : StreamEvents {
   void on_closed(StreamEnd end, std::string_view why) override;
   void on_message(Bytes message);
   void connect();
+  bool transmit(const Waiting& waiting);
+  void replace_connection();
   void drop_connection();
 
   Loop& loop_;
@@ -48,7 +53,9 @@ class StreamTransport final : StreamEvents {
   std::unique_ptr<Stream> stream_;
   FrameReader frames_;
   std::vector<Waiting> waiting_;
+  bool has_answered_ = false;  // this connection
   Timer idle_;
+  Timer silence_;  // runs from the first question after the last sign of life
   Counter connections_;
 };
 

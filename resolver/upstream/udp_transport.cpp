@@ -12,8 +12,10 @@ namespace {
 constexpr size_t kSockets = 16;
 constexpr size_t kMostSockets = 512;
 constexpr size_t kBusy = 16;
-// A socket's port is a secret that wears out with use.
+// A socket's port is a secret that wears out with use, and with time: a side channel needs seconds to find
+// an open port (SAD DNS, CVE-2020-25705).
 constexpr unsigned kUsesOfSocket = 64;
+constexpr seconds kLifeOfSocket{10};
 
 }  // namespace
 
@@ -31,38 +33,51 @@ UdpTransport::Socket* UdpTransport::find(const UdpClient& client) noexcept {
   return nullptr;
 }
 
+bool UdpTransport::is_worn(const Socket& socket) const noexcept {
+  return socket.uses >= kUsesOfSocket || loop_.now() - socket.opened >= kLifeOfSocket;
+}
+
 // Closes worn sockets for which nobody waits.
 void UdpTransport::retire() {
-  std::erase_if(sockets_, [](const std::unique_ptr<Socket>& socket) {
-    return socket->uses >= kUsesOfSocket && socket->waiting.empty();
+  std::erase_if(sockets_, [this](const std::unique_ptr<Socket>& socket) {
+    return socket->waiting.empty() && is_worn(*socket);
   });
 }
 
-UdpTransport::Socket* UdpTransport::pick() {
-  std::vector<Socket*> usable;
-  usable.reserve(sockets_.size());
-  size_t in_use = 0;
-  for (const auto& socket : sockets_) {
-    if (socket->uses < kUsesOfSocket) {
-      ++in_use;
-      if (socket->waiting.size() < kBusy) {
-        usable.push_back(socket.get());
-      }
-    }
+UdpTransport::Socket* UdpTransport::open() {
+  if (sockets_.size() >= kMostSockets) {
+    return nullptr;
   }
-  if (in_use >= kSockets && !usable.empty()) {
-    return usable[random_.below(usable.size())];
-  }
-  if (sockets_.size() < kMostSockets) {
-    auto client = UdpClient::open(loop_, server_, random_, *this);
-    if (client) {
-      sockets_.push_back(std::make_unique<Socket>());
-      sockets_.back()->client = std::move(*client);
-      return sockets_.back().get();
-    }
+  auto client = UdpClient::open(loop_, server_, random_, *this);
+  if (!client) {
     log::debug("{}", client.error().message);
+    return nullptr;
   }
-  return usable.empty() ? nullptr : usable[random_.below(usable.size())];
+  Socket& made = *sockets_.emplace_back(std::make_unique<Socket>());
+  made.client = std::move(*client);
+  made.opened = loop_.now();
+  return &made;
+}
+
+// One of the usable sockets, each with the same chance, or a new one while there are few.
+UdpTransport::Socket* UdpTransport::pick() {
+  Socket* chosen = nullptr;
+  size_t fresh = 0;
+  size_t usable = 0;
+  for (const auto& socket : sockets_) {
+    if (is_worn(*socket)) {
+      continue;
+    }
+    ++fresh;
+    if (socket->waiting.size() < kBusy && random_.below(++usable) == 0) {
+      chosen = socket.get();
+    }
+  }
+  if (fresh >= kSockets && chosen != nullptr) {
+    return chosen;
+  }
+  Socket* made = open();
+  return made != nullptr ? made : chosen;
 }
 
 bool UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question) {

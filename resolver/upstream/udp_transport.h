@@ -1,6 +1,7 @@
 // Questions over UDP: from a changing set of sockets, each connected and on its own random port, with random
 // ids. Why not one socket a question: opening one costs more than asking. A socket is used for few questions
-// and then replaced, so the port of a given question stays unknown (RFC 5452 section 9.2). One worker's.
+// and not for long, then replaced, so the port of a given question stays unknown (RFC 5452 section 9.2). One
+// worker's.
 #pragma once
 
 #include <array>
@@ -29,6 +30,7 @@ class UdpTransport final : UdpClient::Handler {
   void cancel(Handle exchange) noexcept;  // no more replies for that exchange are wanted
 
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+  [[nodiscard]] size_t sockets() const noexcept { return sockets_.size(); }
 
  private:
   struct Waiting {
@@ -39,11 +41,14 @@ class UdpTransport final : UdpClient::Handler {
   struct Socket {
     std::unique_ptr<UdpClient> client;
     unsigned uses = 0;
+    MonoTime opened;
     std::vector<Waiting> waiting;
   };
   void on_reply(UdpClient& client, Bytes datagram) override;
   void on_unreachable(UdpClient& client) override;
+  [[nodiscard]] bool is_worn(const Socket& socket) const noexcept;
   Socket* pick();
+  Socket* open();
   void retire();
   [[nodiscard]] Socket* find(const UdpClient& client) noexcept;
 

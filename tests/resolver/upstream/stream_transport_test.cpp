@@ -1,0 +1,129 @@
+#include "resolver/upstream/stream_transport.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/dns_text.h"
+#include "tests/support/sockets.h"
+
+namespace cenote {
+namespace {
+
+using test::ScriptedUpstream;
+using test::Wire;
+
+class Heard final : public TransportEvents {
+ public:
+  void on_response(const Attempt&, Bytes message) override {
+    names.push_back(test::read(message).question_name);
+    stop_at(names.size());
+  }
+  void on_unreachable(const Attempt&) override { stop_at(++unreachable); }
+  void stop_at(size_t count) {
+    if (count >= wanted) {
+      loop.stop();
+    }
+  }
+  Loop loop;
+  size_t wanted = 1;
+  std::vector<std::string> names;
+  size_t unreachable = 0;
+};
+
+struct Fixture {
+  Random random;
+  Heard heard;
+
+  void send(StreamTransport& transport, const std::string& name) const {
+    CHECK(transport.send({}, {Name::from_text(name).value(), rrtype::kA, false, false}));
+  }
+  void run(size_t wanted, milliseconds most = seconds{8}) {
+    heard.wanted = wanted;
+    Timer limit(heard.loop, [this] { heard.loop.stop(); });
+    limit.start(most);
+    heard.loop.run();
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "questions share a connection and are answered in any order",
+                 "[upstream][stream]") {
+  const ScriptedUpstream upstream;  // RFC 7766 sections 6.2.1.1 and 7
+  StreamTransport transport(heard.loop, upstream.address(), nullptr, random, heard);
+  for (const char* name : {"a.example", "b.example", "c.example"}) {
+    send(transport, name);
+  }
+  run(3);
+  CHECK(heard.names.size() == 3);
+  CHECK(transport.connections() == 1);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a connection on which nothing comes back is replaced and its questions asked again",
+                 "[upstream][stream]") {
+  // Half dead: it takes what is sent, and more is sent all the time.
+  std::atomic<int> asked{0};
+  const ScriptedUpstream upstream([&](const Wire& query, bool over_tcp) {
+    return test::read(query).question_name == "first.example" && asked++ == 0
+               ? std::vector<Wire>{}
+               : ScriptedUpstream::default_script(query, over_tcp);
+  });
+  StreamTransport transport(heard.loop, upstream.address(), nullptr, random, heard);
+  send(transport, "first.example");
+  run(1);
+  CHECK(heard.names == std::vector<std::string>{"first.example"});
+  CHECK(heard.unreachable == 0);
+  CHECK(transport.connections() == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "steady questions do not keep a half-dead connection alive", "[upstream][stream]") {
+  std::atomic<bool> dead{true};
+  const ScriptedUpstream upstream([&](const Wire& query, bool over_tcp) {
+    return dead ? std::vector<Wire>{} : ScriptedUpstream::default_script(query, over_tcp);
+  });
+  StreamTransport transport(heard.loop, upstream.address(), nullptr, random, heard);
+  int sent = 0;
+  Timer steady(heard.loop, [&] {
+    dead = transport.connections() < 2;
+    send(transport, "n" + std::to_string(sent++) + ".example");
+  });
+  steady.start(milliseconds{0}, milliseconds{100});
+  run(10);
+  CHECK(transport.connections() >= 2);
+  CHECK(heard.names.size() >= 10);
+}
+
+TEST_CASE_METHOD(Fixture, "a server that closes after an answer is asked the rest again",
+                 "[upstream][stream]") {
+  const test::Descriptor listening(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));  // RFC 7766 section 6.2.4
+  SocketAddress address = test::loopback(0);
+  REQUIRE(bind(listening.get(), address.data(), address.size()) == 0);
+  REQUIRE(listen(listening.get(), 8) == 0);
+  socklen_t size = SocketAddress::kCapacity;
+  getsockname(listening.get(), address.data(), &size);
+  std::thread server([&] {
+    for (int i = 0; i < 3; ++i) {
+      const test::Descriptor client(accept(listening.get(), nullptr, nullptr));
+      if (const auto query = test::read_frame(client.get())) {
+        test::send_all(client.get(), test::framed(ScriptedUpstream::default_script(*query, true).front()));
+      }
+    }
+  });
+  StreamTransport transport(heard.loop, address, nullptr, random, heard);
+  for (const char* name : {"a.example", "b.example", "c.example"}) {
+    send(transport, name);
+  }
+  run(3);
+  server.join();
+  CHECK(heard.names.size() == 3);
+  CHECK(heard.unreachable == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "where nothing listens the question is told so", "[upstream][stream]") {
+  StreamTransport transport(heard.loop, test::loopback(test::free_port()), nullptr, random, heard);
+  send(transport, "www.example");
+  run(1);
+  CHECK(heard.unreachable == 1);
+}
+
+}  // namespace cenote
