@@ -189,7 +189,6 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
   Entry* entry = emplace(key, response.message, response.ttl_offsets, now);
   if (entry != nullptr) {
     entry->rcode_ = response.rcode;
-    entry->authenticated_ = response.authenticated;
     entry->expires_ = now + ttl;
     entry->stale_until_ = entry->expires_ + settings_.serve_stale;
     entry->cap_ttls(response.negative ? settings_.max_negative_ttl : settings_.max_ttl);

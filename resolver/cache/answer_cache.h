@@ -36,7 +36,6 @@ class AnswerCache {
     [[nodiscard]] Bytes message() const noexcept;  // as ScrubbedResponse::message, TTLs as received
     [[nodiscard]] Rcode rcode() const noexcept { return rcode_; }
     [[nodiscard]] bool is_failure() const noexcept { return failure_; }  // RFC 9520: answer SERVFAIL
-    [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
     [[nodiscard]] bool is_fresh(MonoTime now) const noexcept { return now < expires_; }
     // Copies the message with each TTL reduced by its age, to `out` (REQUIRES: room for message().size()); a
     // stale one carries `stale_ttl` everywhere (RFC 8767 section 4).
@@ -63,7 +62,6 @@ class AnswerCache {
     MonoTime retry_after_;
     Rcode rcode_ = Rcode::kNoError;
     bool failure_ = false;
-    bool authenticated_ = false;
     bool visited_ = false;  // SIEVE's bit
     uint8_t name_size_ = 0;
     uint8_t key_flags_ = 0;

@@ -48,6 +48,23 @@ bool read_rdata_name(Bytes message, const RecordView& record, size_t skip, Name&
   return record.rdata_size > skip && Name::read(reader, out);
 }
 
+uint32_t lifetime_of(Bytes message) noexcept {
+  RecordReader reader(message);
+  RecordView record;
+  uint32_t least = UINT32_MAX;
+  while (reader.next(record)) {
+    if (record.section == Section::kAdditional) {
+      break;
+    }
+    least = std::min(least, record.ttl);
+    if (record.type == rrtype::kSoa && record.section == Section::kAuthority && record.rdata_size >= 4) {
+      ByteReader minimum(message, record.end() - 4);
+      least = std::min(least, minimum.u32());
+    }
+  }
+  return reader.ok() && least != UINT32_MAX ? least : 0;
+}
+
 namespace detail {
 
 bool next_service_parameter(ByteReader& reader, ServiceParameter& out) noexcept {

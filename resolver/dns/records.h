@@ -53,6 +53,10 @@ class RecordReader {
 // The first name in a record's rdata, at `skip` bytes behind its start (CNAME 0, SVCB 2, MX 2 ...).
 bool read_rdata_name(Bytes message, const RecordView& record, size_t skip, Name& out) noexcept;
 
+// For how many seconds a whole answer holds: the least TTL of its records; without data the SOA's MINIMUM
+// counts, too (RFC 2308 section 5). 0 when there is nothing to go by.
+uint32_t lifetime_of(Bytes message) noexcept;
+
 // Calls `on_target(Name)` for the target and `on_hint(IpAddress)` for each ipv4hint and ipv6hint of an HTTPS
 // or SVCB record (RFC 9460 sections 2.2 and 7.3). False: the rdata is malformed.
 template <typename OnTarget, typename OnHint>

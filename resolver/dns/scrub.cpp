@@ -116,7 +116,6 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
     return ScrubStatus::kMalformed;
   }
   out.rcode = static_cast<Rcode>(reader.flags() & flag::kRcode);
-  out.authenticated = (reader.flags() & flag::kAd) != 0;
   MessageBuilder builder(reader.question_name(), reader.question_type());
   RecordView record;
   bool has_data = false;

@@ -12,10 +12,9 @@ namespace cenote {
 
 struct ScrubbedResponse {
   Rcode rcode = Rcode::kServFail;
-  bool authenticated = false;  // AD as the upstream set it
-  bool negative = false;       // NXDOMAIN or NODATA at the end of the chain
-  bool has_soa = false;        // a negative answer may be cached only with one (RFC 2308 section 5)
-  uint32_t ttl = 0;            // seconds: the least of all records; for a negative one also SOA MINIMUM
+  bool negative = false;  // NXDOMAIN or NODATA at the end of the chain
+  bool has_soa = false;   // a negative answer may be cached only with one (RFC 2308 section 5)
+  uint32_t ttl = 0;       // seconds: the least of all records; for a negative one also SOA MINIMUM
   // The message without OPT: header with QR, RD, RA and rcode, the question in lower case, the records kept.
   std::vector<uint8_t> message;
   std::vector<uint16_t> ttl_offsets;  // where each record's TTL stands in `message`

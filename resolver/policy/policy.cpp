@@ -178,6 +178,11 @@ Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker,
     all[i].record = snapshot_->record(hits[i].record);
   }
   const size_t winner = consider(std::span(all).first(count), asker);
+  verdict.excepted =
+      std::any_of(all.begin(), all.begin() + static_cast<ptrdiff_t>(count), [&](const Consideration& each) {
+        return each.fate == Consideration::Fate::kException &&
+               static_cast<int>(each.record.feed) == exceptions_feed_;
+      });
   if (winner == count) {
     return verdict;
   }

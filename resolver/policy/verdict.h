@@ -54,6 +54,7 @@ struct Verdict {
   uint8_t depth = 0;            // labels of that entry's name (bits of its prefix)
   uint8_t confidence = 0;
   bool keeps_children = false;  // names below resolve on their own: never NXDOMAIN here (RFC 8020)
+  bool excepted = false;        // an exception covers the name: what its answer carries is let through, too
   uint64_t generation = 0;      // of the snapshot that decided
   Name matched;                 // what was compared: the question, the hop, or the target
   IpAddress address;            // kAddress, kServiceHint

@@ -159,9 +159,8 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
 size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
                                uint64_t& passed_generation) noexcept {
   // What was pushed while the query waited acts on it, too.
-  const Verdict today = parts_.policy.decide(query.message.name, query.asker);
-  if (today.blocks()) {
-    query.verdict = today;
+  query.verdict = parts_.policy.decide(query.message.name, query.asker);
+  if (query.verdict.blocks()) {
     return block(query, {});
   }
   return good ? answer_with(query, resolution.response.message, nullptr, passed_generation)
@@ -181,10 +180,12 @@ size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, Mono
 }
 
 // The last stages for what upstream said: inspect, then answer. `passed_generation` remembers for which
-// snapshot nothing in it was listed.
+// snapshot nothing in it was listed. Whoever allows a name means the site behind it, so an exception for the
+// question covers its answer.
 size_t Pipeline::answer_with(Query& query, Bytes upstream, const ExtendedError* error,
                              uint64_t& passed_generation) noexcept {
-  if (passed_generation != parts_.policy.generation() || passed_generation == 0) {
+  const bool has_passed = passed_generation == parts_.policy.generation() && passed_generation != 0;
+  if (!has_passed && !query.verdict.excepted) {
     const Policy::Inspection inspection = parts_.policy.inspect(upstream, query.asker);
     if (inspection.untouched) {
       passed_generation = parts_.policy.generation();
