@@ -85,7 +85,12 @@ void read_outputs(MapReader& root, ReadContext& context) {
   log_map.value("format", log.format, one_of({"text", "json"}));
   log_map.finish();
   MapReader events = root.section("events");
-  read_path(events, "file", context.settings.events.file, context);
+  if (const YamlNode* file = events.find("file");
+      file != nullptr && file->text.empty() && file->kind == YamlNode::Kind::kScalar) {
+    context.settings.events.file.clear();  // no file: hits are kept in memory and shown by the API alone
+  } else {
+    read_path(events, "file", context.settings.events.file, context);
+  }
   events.finish();
 }
 

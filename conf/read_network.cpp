@@ -200,6 +200,12 @@ void read_listen(MapReader& root, ReadContext& context) {
   MapReader tls = root.section("tls");
   read_certificate(tls, listen.tls.certificate, listen.tls.key, context);
   tls.finish();
+  if (listen.tls.certificate.empty() && !(listen.dot.empty() && listen.doh.empty())) {
+    context.findings.warning(
+        map.at(listen.dot.empty() ? "doh" : "dot"),
+        "without tls.certificate clients of dot and doh are shown a self-signed one, made in "
+        "state_dir");
+  }
 }
 
 void read_clients(MapReader& root, ReadContext& context) {
@@ -235,7 +241,13 @@ void read_upstream(MapReader& root, ReadContext& context) {
   read_each(root, "upstream", context.findings, [&](MapReader& item) {
     UpstreamZone zone;
     const bool has_zone = item.value("zone", zone.zone, domain_name());
-    item.list("servers", zone.servers, upstream_server());
+    std::vector<TextPosition> places;
+    item.list("servers", zone.servers, upstream_server(), &places);
+    for (size_t i = 0; i < places.size() && i < zone.servers.size(); ++i) {
+      if (zone.servers[i].scheme == UpstreamServer::Scheme::kHttps) {
+        context.findings.error(places[i], "DNS over HTTPS to an upstream is not built yet; use tls://");
+      }
+    }
     if (zone.servers.empty()) {
       context.findings.error(item.at("servers"), fmt::format("{}: no server", item.path_of("servers")));
     }

@@ -1,11 +1,16 @@
 #include "resolver/daemon.h"
 
+#include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <thread>
 
+#include <unistd.h>
+
 #include "resolver/backend.h"
+#include "resolver/base/files.h"
 #include "resolver/base/log.h"
-#include "resolver/base/random.h"
+#include "resolver/net/self_signed.h"
 #include "resolver/upstream/system_resolvers.h"
 
 namespace cenote {
@@ -25,6 +30,21 @@ unsigned count_workers(const Settings& settings) {
                                       : std::max(1U, std::thread::hardware_concurrency());
 }
 
+// Certificates may change under the same address; everything else about it may not.
+void warn_of_restart(const Settings& old, const Settings& renewed) {
+  ListenSettings listen = renewed.listen;
+  listen.tls = old.listen.tls;
+  BlockpageSettings blockpage = renewed.blockpage;
+  blockpage.ca_certificate = old.blockpage.ca_certificate;
+  blockpage.ca_key = old.blockpage.ca_key;
+  if (!(listen == old.listen) || !(blockpage == old.blockpage) || !(renewed.control == old.control) ||
+      !(renewed.cache == old.cache) || !(renewed.events == old.events) ||
+      renewed.state_dir != old.state_dir) {
+    log::warn(
+        "changes to listen, blockpage, control, cache, events and state_dir take effect at the next start");
+  }
+}
+
 std::vector<std::string> listener_texts(const Settings& settings) {
   std::vector<std::string> texts;
   const auto add = [&](const char* what, const std::vector<SocketAddress>& addresses) {
@@ -34,10 +54,27 @@ std::vector<std::string> listener_texts(const Settings& settings) {
   };
   add("dns", settings.listen.dns);
   add("dot", settings.listen.dot);
+  add("doh", settings.listen.doh);
   add("page http", settings.blockpage.http);
   add("page https", settings.blockpage.https);
   add("control http", settings.control.http);
   return texts;
+}
+
+// What a self-signed certificate is for: this host, and the addresses that it listens on.
+std::vector<std::string> own_names(const ListenSettings& listen) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  std::vector<std::string> names{host.data(), "localhost"};
+  for (const auto* addresses : {&listen.dot, &listen.doh}) {
+    for (const SocketAddress& address : *addresses) {
+      const std::string text = address.address().to_text();
+      if (std::find(names.begin(), names.end(), text) == names.end()) {
+        names.push_back(text);
+      }
+    }
+  }
+  return names;
 }
 
 }  // namespace
@@ -45,7 +82,7 @@ std::vector<std::string> listener_texts(const Settings& settings) {
 Daemon::Daemon(const Settings& settings, Load load)
     : settings_(settings),
       load_(std::move(load)),
-      incident_key_(Random().u64()),
+      tickets_(std::make_shared<TicketKeys>()),
       recorder_(settings.events) {}
 
 Daemon::~Daemon() {
@@ -59,7 +96,26 @@ WorkerSettings Daemon::worker_settings(const Settings& settings) const {
           settings.cache,
           settings.blockpage.contact_mail,
           settings.cache.bytes / count_workers(settings_),
-          incident_key_};
+          incident_key_,
+          tickets_};
+}
+
+// What a configuration leaves to be made: the certificate of encrypted DNS.
+Result<void> Daemon::complete(Settings& settings) const {
+  ListenSettings& listen = settings.listen;
+  if ((listen.dot.empty() && listen.doh.empty()) || !listen.tls.certificate.empty()) {
+    return {};
+  }
+  auto pair = self_signed_pair(settings.state_dir, own_names(listen), wall_now());
+  if (!pair) {
+    return pair.error().within("self-signed certificate");
+  }
+  log::warn(
+      "tls: no certificate is configured; clients of listen.dot and listen.doh are shown the self-signed {}",
+      pair->certificate_file);
+  log::warn("tls: clients that check it need its pin: pin-sha256={}", pair->pin);
+  listen.tls = {pair->certificate_file, pair->key_file};
+  return {};
 }
 
 Result<void> Daemon::start() {
@@ -69,9 +125,15 @@ Result<void> Daemon::start() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  if (!settings_.listen.doh.empty()) {
-    log::warn("listen.doh: DNS over HTTPS is not served yet; nothing listens there");
+  if (auto completed = complete(settings_); !completed) {
+    return completed;
   }
+  // The same over restarts, so that an incident keeps its number.
+  auto key = persistent_secret(settings_.state_dir + "/incident.key", sizeof incident_key_);
+  if (!key) {
+    return key.error().within("incident numbers");
+  }
+  std::memcpy(&incident_key_, key->data(), sizeof incident_key_);
   web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_);
   for (unsigned i = 0; i < count_workers(settings_); ++i) {
     workers_.push_back(
@@ -132,17 +194,19 @@ void Daemon::reload() {
     log::error("the configuration has errors: everything stays as it was");
     return;
   }
-  const Settings& renewed = loaded.settings;
-  if (!(renewed.listen == settings_.listen) || !(renewed.blockpage == settings_.blockpage) ||
-      !(renewed.control == settings_.control) || !(renewed.cache == settings_.cache) ||
-      !(renewed.events == settings_.events) || renewed.state_dir != settings_.state_dir) {
-    log::warn(
-        "changes to listen, blockpage, control, cache, events and state_dir take effect at the next start");
+  Settings renewed = loaded.settings;
+  if (auto completed = complete(renewed); !completed) {
+    log::error("{}; everything stays as it was", completed.error().message);
+    return;
+  }
+  warn_of_restart(settings_, renewed);
+  if (auto logging = start_log(renewed.log); !logging) {
+    log::error("{}; the log stays as it was", logging.error().message);
   }
   for (const auto& worker : workers_) {
     worker->reload(worker_settings(renewed));
   }
-  web_->reload(renewed.policy);
+  web_->reload(renewed);
   updater_->reload(renewed.ioc);
   settings_.policy = renewed.policy;
   settings_.upstream = renewed.upstream;

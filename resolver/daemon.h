@@ -1,7 +1,7 @@
 // The daemon: makes every part, ties them together, and takes them through start, reload and stop. The only
 // file that knows every module. Lives on the main thread, which waits for signals once all runs:
 //
-//   SIGHUP           reads the configuration and all feeds again, reopens the event file
+//   SIGHUP           reads the configuration, certificates and all feeds again, reopens the event file
 //   SIGTERM, SIGINT  finishes the queries under way and ends
 #pragma once
 
@@ -41,11 +41,13 @@ class Daemon {
   void publish(const std::shared_ptr<const Snapshot>& snapshot);
   void reload();
   void stop();
+  Result<void> complete(Settings& settings) const;
   [[nodiscard]] WorkerSettings worker_settings(const Settings& settings) const;
 
   Settings settings_;
   Load load_;
-  const uint64_t incident_key_;
+  uint64_t incident_key_ = 0;
+  const std::shared_ptr<TicketKeys> tickets_;
   Recorder recorder_;
   std::unique_ptr<Web> web_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -54,13 +54,22 @@ void greet(const Daemon& daemon, const std::string& config) {
   const Settings& settings = daemon.settings();
   std::printf("Cenote %s is running with %zu workers on %s.\n", CENOTE_VERSION, daemon.worker_count(),
               config.empty() ? "its embedded configuration" : config.c_str());
-  std::printf("  DNS         %s (UDP and TCP)\n", joined(settings.listen.dns).c_str());
-  std::printf("  block page  http %s, https %s\n", joined(settings.blockpage.http).c_str(),
-              joined(settings.blockpage.https).c_str());
+  const auto line = [](const char* what, const std::vector<SocketAddress>& at, const char* more) {
+    if (!at.empty()) {
+      std::printf("  %-11s %s%s\n", what, joined(at).c_str(), more);
+    }
+  };
+  line("DNS", settings.listen.dns, " (UDP and TCP)");
+  line("DNS on TLS", settings.listen.dot, "");
+  line("DNS on HTTPS", settings.listen.doh, " (/dns-query)");
+  line("page HTTP", settings.blockpage.http, "");
+  line("page HTTPS", settings.blockpage.https, "");
   std::printf("  CA          %s  (import it, and the page comes over HTTPS without a warning)\n",
               daemon.authority().certificate_file().c_str());
-  std::printf("  control     %s\n", settings.control.socket.c_str());
-  if (config.empty() && !settings.listen.dns.empty()) {
+  if (!settings.control.socket.empty()) {
+    std::printf("  control     %s\n", settings.control.socket.c_str());
+  }
+  if (config.empty() && !settings.listen.dns.empty() && !settings.blockpage.http.empty()) {
     const SocketAddress& dns = settings.listen.dns.front();
     const std::string at = fmt::format("@{} -p {}", dns.address().to_text(), dns.port());
     const std::string feed = settings.ioc.base_dir + "/feeds/sample.txt";

@@ -105,14 +105,24 @@ void Web::adopt(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, snapshot = std::move(snapshot)]() mutable { policy_->adopt(std::move(snapshot)); });
 }
 
-void Web::reload(const PolicySettings& policy) {
+void Web::reload(const Settings& settings) {
   LoadedTokens tokens = load_tokens(settings_.control.tokens);
   for (const Problem& problem : tokens.problems) {
     log::error("{}; the tokens stay as they were", to_text(problem));
   }
-  loop_.post([this, policy, tokens = std::move(tokens)]() mutable {
+  auto authority = Authority::open(settings.blockpage, wall_now());
+  if (!authority) {
+    log::error("{}; the authority stays as it was", authority.error().message);
+  }
+  // A posted job must be copyable; an authority is not.
+  auto renewed_authority = authority ? std::make_shared<Authority>(std::move(*authority)) : nullptr;
+  loop_.post([this, policy = settings.policy, tokens = std::move(tokens),
+              authority = std::move(renewed_authority)]() mutable {
     if (tokens.problems.empty()) {
       api_->set_tokens(Tokens(std::move(tokens.tokens)));
+    }
+    if (authority) {
+      certificates_->adopt(std::move(*authority));
     }
     auto renewed = std::make_unique<Policy>(policy);
     renewed->adopt(policy_->share());
@@ -149,7 +159,7 @@ std::optional<Incident> Web::find(const IpAddress& client, const Name& host, Now
     const WallTime when = hit ? hit->time : time.wall;
     return Incident{IncidentId::make(incident_key_, client, host, when), when, client, host, verdict};
   }
-  const auto hit = find_indirect(client, host, since);
+  const auto hit = verdict.excepted ? std::nullopt : find_indirect(client, host, since);
   if (!hit) {
     return std::nullopt;
   }

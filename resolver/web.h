@@ -33,7 +33,8 @@ class Web final : IncidentSource {
   // A block that only an answer's content explains: kept so that the page, which comes a moment later, knows
   // it though the question's own name is not listed.
   void on_indirect_block(const Event& event);
-  void reload(const PolicySettings& policy);
+  // New policy settings, tokens and authority.
+  void reload(const Settings& settings);
 
   [[nodiscard]] Loop& loop() noexcept { return loop_; }
   [[nodiscard]] const Policy& policy() const noexcept { return *policy_; }  // on the web thread

@@ -23,12 +23,23 @@ class StreamService::Connection final : public StreamEvents {
   }
 
   void on_bytes(Bytes bytes) override {
+    if (paused_) {
+      keep(bytes);  // read before the pause; the stream stops there
+      return;
+    }
     frames_.feed(bytes);
-    while (const auto message = frames_.next()) {
-      if (!serve(*message)) {
-        service_.drop(path_.connection);  // destroys this object
-        return;
-      }
+    serve_frames();
+  }
+
+  // Goes on with what a pause kept back.
+  void resume() {
+    if (paused_) {
+      return;  // again, meanwhile
+    }
+    const std::vector<uint8_t> kept = std::exchange(kept_, {});
+    frames_.feed(kept);
+    if (serve_frames() && !paused_) {
+      stream_->set_reading(true);
     }
   }
 
@@ -39,7 +50,7 @@ class StreamService::Connection final : public StreamEvents {
     --under_way_;
     if (paused_ && under_way_ < service_.limits_.questions_under_way) {
       paused_ = false;
-      stream_->set_reading(true);
+      service_.resume_soon(path_.connection);  // not in here: the pipeline is in the middle of its answers
     }
     deadline_ = service_.loop_.now() + service_.limits_.idle;
     return stream_->send(framed);
@@ -50,6 +61,24 @@ class StreamService::Connection final : public StreamEvents {
   [[nodiscard]] const SocketAddress& client() const noexcept { return path_.client(); }
 
  private:
+  // False: the connection has been dropped, and this object with it.
+  bool serve_frames() {
+    while (!paused_) {
+      const auto message = frames_.next();
+      if (!message) {
+        return true;
+      }
+      if (!serve(*message)) {
+        service_.drop(path_.connection);
+        return false;
+      }
+    }
+    keep(frames_.take_rest());
+    return true;
+  }
+
+  void keep(Bytes bytes) { kept_.insert(kept_.end(), bytes.begin(), bytes.end()); }
+
   bool serve(Bytes message) {
     deadline_ = service_.loop_.now() + service_.limits_.idle;
     const MutableBytes body = MutableBytes(service_.buffer_).subspan(kFrameHeaderSize);
@@ -76,6 +105,7 @@ class StreamService::Connection final : public StreamEvents {
   MonoTime deadline_;
   size_t under_way_ = 0;
   bool paused_ = false;
+  std::vector<uint8_t> kept_;  // at most what one read of the stream gives
 };
 
 Result<std::unique_ptr<StreamService>> StreamService::open(Loop& loop, const SocketAddress& address,
@@ -135,6 +165,14 @@ void StreamService::reply(const ReplyPath& path, Bytes message) noexcept {
   if (!(*connection)->answer_later(MutableBytes(buffer_).first(frame.size()))) {
     drop(path.connection);
   }
+}
+
+void StreamService::resume_soon(Handle handle) {
+  loop_.post([this, handle] {
+    if (std::unique_ptr<Connection>* connection = connections_.find(handle)) {
+      (*connection)->resume();
+    }
+  });
 }
 
 void StreamService::close_idle() {

@@ -16,9 +16,10 @@ class TlsContext;
 struct StreamLimits {
   size_t connections = 2000;  // of this worker on this address
   size_t connections_per_client = 64;
-  size_t questions_under_way = 128;  // of one connection; more are not read until some are answered
-  seconds idle{10};                  // RFC 7766 section 6.2.3: a few seconds
-  seconds handshake{5};              // until the first whole question, TLS handshake included
+  // Of one connection; more are neither served nor read until some are answered.
+  size_t questions_under_way = 128;
+  seconds idle{10};      // RFC 7766 section 6.2.3: a few seconds
+  seconds handshake{5};  // until the first whole question, TLS handshake included
 };
 
 class StreamService final : StreamAcceptor, ReplySink {
@@ -40,6 +41,7 @@ class StreamService final : StreamAcceptor, ReplySink {
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
   void reply(const ReplyPath& path, Bytes message) noexcept override;
   void drop(Handle handle);
+  void resume_soon(Handle handle);
   void close_idle();
 
   Loop& loop_;

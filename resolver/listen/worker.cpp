@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "resolver/base/log.h"
-#include "resolver/net/tls.h"
 
 namespace cenote {
 namespace {
@@ -44,26 +43,56 @@ Result<void> Worker::open() {
     }
     streams_.push_back(std::move(*tcp));
   }
-  return settings_.listen.dot.empty() ? Result<void>() : open_dot();
+  return open_encrypted();
 }
 
-Result<void> Worker::open_dot() {
-  if (settings_.listen.tls.certificate.empty()) {
-    return fail("listen.dot needs a certificate: tls.certificate and tls.key");
+Result<void> Worker::open_encrypted() {
+  const ListenSettings& listen = settings_.listen;
+  const auto context = [&](const std::vector<std::string>& alpn) -> Result<std::unique_ptr<TlsContext>> {
+    auto made = TlsContext::server(listen.tls.certificate, listen.tls.key, alpn, settings_.tickets);
+    return made ? Result(std::make_unique<TlsContext>(std::move(*made)))
+                : Result<std::unique_ptr<TlsContext>>(made.error());
+  };
+  if (!listen.dot.empty()) {
+    auto tls = context({"dot"});
+    if (!tls) {
+      return tls.error();
+    }
+    dot_tls_ = std::move(*tls);
   }
-  auto tls = TlsContext::server(settings_.listen.tls.certificate, settings_.listen.tls.key, {"dot"});
-  if (!tls) {
-    return tls.error();
-  }
-  tls_ = std::make_unique<TlsContext>(std::move(*tls));
-  for (const SocketAddress& address : settings_.listen.dot) {
-    auto dot = StreamService::open(loop_, address, tls_.get(), pipeline_);
+  for (const SocketAddress& address : listen.dot) {
+    auto dot = StreamService::open(loop_, address, dot_tls_.get(), pipeline_);
     if (!dot) {
       return dot.error();
     }
     streams_.push_back(std::move(*dot));
   }
+  if (listen.doh.empty()) {
+    return {};
+  }
+  auto tls = context({"h2", "http/1.1"});
+  if (!tls) {
+    return tls.error();
+  }
+  doh_tls_ = std::move(*tls);
+  doh_ = std::make_unique<DohService>(loop_, pipeline_);
+  for (const SocketAddress& address : listen.doh) {
+    if (auto bound = doh_->listen(address, doh_tls_.get()); !bound) {
+      return bound;
+    }
+  }
   return {};
+}
+
+void Worker::reload_certificates(const TlsFiles& files) {
+  for (TlsContext* tls : {dot_tls_.get(), doh_tls_.get()}) {
+    if (tls == nullptr) {
+      continue;
+    }
+    if (auto reloaded = tls->reload(files.certificate, files.key); !reloaded) {
+      log::error("{}; the old certificate stays in use", reloaded.error().message);
+    }
+  }
 }
 
 void Worker::start() {
@@ -95,6 +124,7 @@ void Worker::reload(const WorkerSettings& settings) {
     if (!(settings.upstream == settings_.upstream)) {
       replace_upstream(settings.upstream);
     }
+    reload_certificates(settings.listen.tls);
     settings_ = settings;
   });
 }
@@ -124,6 +154,9 @@ void Worker::stop() {
     for (const auto& service : streams_) {
       service->stop();
     }
+    if (doh_) {
+      doh_->stop(kStopPatience);
+    }
     stop_deadline_ = mono_now() + kStopPatience;
     stopping_ = std::make_unique<Timer>(loop_, [this] { finish_when_idle(); });
     stopping_->start(milliseconds{0}, milliseconds{20});
@@ -131,7 +164,8 @@ void Worker::stop() {
 }
 
 void Worker::finish_when_idle() {
-  const bool connected = std::any_of(streams_.begin(), streams_.end(),
+  const bool connected = (doh_ && doh_->connections() != 0) ||
+                         std::any_of(streams_.begin(), streams_.end(),
                                      [](const auto& service) { return service->connections() != 0; });
   const bool idle = pipeline_.waiting() == 0 && !connected;
   if (idle || mono_now() >= stop_deadline_) {

@@ -7,20 +7,23 @@
 #include <mutex>
 #include <thread>
 
+#include "resolver/listen/doh_service.h"
 #include "resolver/listen/settings.h"
 #include "resolver/listen/stream_service.h"
 #include "resolver/listen/udp_listener.h"
+#include "resolver/net/tls.h"
 
 namespace cenote {
 
 struct WorkerSettings {
-  ListenSettings listen;
+  ListenSettings listen;  // with tls named where dot or doh is
   PolicySettings policy;
   UpstreamSettings upstream;
   CacheSettings cache;
   std::string contact;       // for people, in the extended error
   uint64_t cache_bytes = 0;  // this worker's share
   uint64_t incident_key = 0;
+  std::shared_ptr<TicketKeys> tickets;  // of dot and doh, shared by all workers
 };
 
 class Worker {
@@ -36,7 +39,8 @@ class Worker {
   void stop();
   void join();
 
-  // New policy settings and upstreams, from the next query on; addresses and sizes need a restart.
+  // New policy settings, upstreams and certificates, from the next query or handshake on; addresses and sizes
+  // need a restart.
   void reload(const WorkerSettings& settings);
   // From the next query on policy is this snapshot's.
   void adopt(std::shared_ptr<const Snapshot> snapshot);
@@ -52,7 +56,8 @@ class Worker {
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
 
  private:
-  Result<void> open_dot();
+  Result<void> open_encrypted();
+  void reload_certificates(const TlsFiles& files);
   void finish_when_idle();
   void replace_upstream(const UpstreamSettings& upstream);
 
@@ -66,9 +71,11 @@ class Worker {
   mutable std::mutex servers_mutex_;  // held to replace forwarder_, and to look at it from another thread
   std::unique_ptr<Forwarder> forwarder_;
   std::vector<std::unique_ptr<Forwarder>> retired_;  // replaced, with questions still under way
-  std::unique_ptr<TlsContext> tls_;
+  std::unique_ptr<TlsContext> dot_tls_;
+  std::unique_ptr<TlsContext> doh_tls_;
   std::vector<std::unique_ptr<UdpListener>> udp_;
   std::vector<std::unique_ptr<StreamService>> streams_;
+  std::unique_ptr<DohService> doh_;
   std::unique_ptr<Timer> stopping_;
   MonoTime stop_deadline_;
   Counter generation_;

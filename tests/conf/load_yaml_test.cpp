@@ -201,7 +201,8 @@ control: {socket: c.sock, http: [], tokens: t.yaml}
 log: {level: debug, format: json}
 events: {file: e.jsonl}
 )");
-  REQUIRE(problems_of(loaded).empty());
+  REQUIRE(loaded.problems.size() == 1);  // the https:// upstream
+  CHECK(to_text(loaded.problems[0]).starts_with("cenote.yaml:10:35: DNS over HTTPS to an upstream"));
   const Settings& s = loaded.settings;
   CHECK(s.state_dir == "/etc/cenote/state");
   CHECK(s.ioc.state_dir == s.state_dir);

@@ -1,0 +1,41 @@
+// DNS over HTTPS for one worker (RFC 8484): GET and POST of /dns-query, over HTTP/2 and HTTP/1.1. The
+// connections, their number and their deadlines are HttpServer's; here is only what makes a request a query
+// and an answer a response.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "resolver/net/http_server.h"
+#include "resolver/query/pipeline.h"
+
+namespace cenote {
+
+class DohService final : HttpSite, ReplySink {
+ public:
+  static constexpr std::string_view kPath = "/dns-query";
+
+  DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits = {});
+
+  // `tls` outlives the service.
+  Result<void> listen(const SocketAddress& address, const TlsContext* tls);
+  // Accepts no more, lets what is under way finish for at most `grace`.
+  void stop(milliseconds grace);
+
+  [[nodiscard]] std::vector<SocketAddress> local() const { return server_.local(); }
+  [[nodiscard]] size_t connections() const noexcept { return server_.counters().open_connections.value(); }
+
+ private:
+  [[nodiscard]] size_t body_limit(const HttpRequest& head) const override;
+  void serve(HttpRequest request, HttpResponder responder) override;
+  void reply(const ReplyPath& path, Bytes message) noexcept override;
+  int read_query(const HttpRequest& request, size_t& size) noexcept;
+
+  Pipeline& pipeline_;
+  Slab<std::optional<HttpResponder>> waiting_;
+  std::array<uint8_t, kMaxMessageBytes> buffer_;  // the query in hand and the answer to it
+  HttpServer server_;
+};
+
+}  // namespace cenote
