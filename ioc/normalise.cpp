@@ -251,7 +251,7 @@ Reason NameGuard::check(const HostName& host, Scope scope) const {
   if (!own_.empty() && touches_own(host.view(), scope)) {
     return Reason::kOwnDomain;
   }
-  const PublicSuffixes::Kind kind = suffixes_.kind(host.text.data());
+  const PublicSuffixes::Kind kind = suffixes_.kind(host.view());
   if (kind == PublicSuffixes::Kind::kIcann) {
     return Reason::kIcannSuffix;
   }
@@ -263,7 +263,7 @@ bool NameGuard::has_known_tld(const HostName& host) const {
   // Some TLDs stand in the list only with their second level ("co.za").
   const char* end = host.text.data() + host.size;
   for (const char* label = host.text.data(); label != end;) {
-    if (suffixes_.kind(label) == PublicSuffixes::Kind::kIcann) {
+    if (suffixes_.kind({label, static_cast<size_t>(end - label)}) == PublicSuffixes::Kind::kIcann) {
       return true;
     }
     const char* dot = std::find(label, end, '.');

@@ -21,13 +21,13 @@ constexpr std::array<Mark, 9> kMarks{{{"[://]", "://"},
                                       {"[:]", ":"},
                                       {"\\.", "."}}};
 
-bool starts_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
+bool begins_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
   return text.size() >= prefix.size() && equal_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 const Mark* mark_at(std::string_view text) noexcept {
   for (const Mark& mark : kMarks) {
-    if (starts_ignoring_case(text, mark.written)) {
+    if (begins_ignoring_case(text, mark.written)) {
       return &mark;
     }
   }
@@ -37,7 +37,7 @@ const Mark* mark_at(std::string_view text) noexcept {
 }  // namespace
 
 bool refang(std::string_view text, std::string& out) {
-  const bool hxxp = starts_ignoring_case(text, "hxxp");
+  const bool hxxp = begins_ignoring_case(text, "hxxp");
   if (!hxxp && text.find_first_of("[({\\") == std::string_view::npos) {
     return false;
   }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <catch2/catch.hpp>
 
@@ -30,4 +31,36 @@ TEST_CASE("A list from a file is read with both of its sections") {
 TEST_CASE("A file that is no list is an error") {
   CHECK_FALSE(PublicSuffixes::from_file("/nonexistent/list.dat"));
   CHECK_FALSE(PublicSuffixes::from_file("/dev/null"));
+}
+
+TEST_CASE("The filter lets every suffix of the system's list through to the list") {
+  std::ifstream in("/usr/share/publicsuffix/public_suffix_list.dat");
+  if (!in) {
+    WARN("skipped: the system has no public suffix list as text");
+    return;
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  const auto filter = SuffixFilter::from_text(text.str());
+  REQUIRE(filter);
+  CHECK(filter->may_hold("com"));
+  CHECK(filter->may_hold("co.uk"));
+  CHECK(filter->may_hold("github.io"));
+  CHECK(filter->may_hold("kawasaki.jp"));
+  CHECK(filter->may_hold("any.kawasaki.jp"));
+  CHECK(filter->may_hold("xn--p1ai"));
+  CHECK(PublicSuffixes::system().kind("xn--p1ai") == Kind::kIcann);
+  CHECK(PublicSuffixes::system().kind("any.kawasaki.jp") == Kind::kIcann);
+  CHECK(PublicSuffixes::system().kind("city.kawasaki.jp") == Kind::kNone);
+  size_t passed = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    passed += filter->may_hold("name-" + std::to_string(i) + ".example") ? 1U : 0U;
+  }
+  CHECK(passed < 300);
+}
+
+TEST_CASE("A list that the filter cannot read makes no filter") {
+  CHECK_FALSE(SuffixFilter::from_text(""));
+  CHECK_FALSE(SuffixFilter::from_text("// only words\n"));
+  CHECK_FALSE(SuffixFilter::from_text("com\nbad..rule\n"));
 }
