@@ -24,7 +24,7 @@ ValueKind<std::string> hex_digest() {
 }
 
 ValueKind<std::string> scope() {
-  return {"one of read, push:FEED, push:*, operate, admin", [](std::string_view text) {
+  return {"one of read, push:FEED, release:FEED, operate, admin (FEED: or *)", [](std::string_view text) {
             return is_scope(text) ? std::optional(std::string(text)) : std::nullopt;
           }};
 }

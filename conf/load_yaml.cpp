@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "conf/sections.h"
+#include "ioc/normalise.h"
 #include "resolver/base/text.h"
 
 namespace cenote {
@@ -103,6 +104,7 @@ void read_all(const YamlNode& document, ReadContext& context) {
   read_upstream(root, context);
   read_cache(root, context);
   read_feeds(root, context);
+  read_guards(root, context);
   read_exceptions(root, context);
   read_sinkhole(root, context);
   read_blockpage(root, context);
@@ -112,10 +114,47 @@ void read_all(const YamlNode& document, ReadContext& context) {
   check_addresses(context);
 }
 
+// What Cenote itself could not work without, and what no feed may mean: internal zones, and the hosts that
+// upstreams, feeds and the block page are reached by.
+void share_names(Settings& settings) {
+  std::vector<std::string>& names = settings.ioc.guards.names;
+  const auto add_address = [&](const std::optional<IpAddress>& address) {
+    if (address && is_global(*address)) {  // nobody can list the others
+      names.push_back(address->to_text());
+    }
+  };
+  const Name reverse = *Name::from_text("arpa");
+  for (const UpstreamZone& zone : settings.upstream.zones) {
+    if (!zone.zone.is_root() && !zone.zone.is_at_or_below(reverse)) {
+      settings.ioc.protect.push_back(zone.zone.to_text());
+    }
+    for (const UpstreamServer& server : zone.servers) {
+      add_address(server.address.address());
+      if (!server.tls_name.empty()) {
+        names.push_back(server.tls_name);
+      }
+    }
+  }
+  for (const FeedSettings& feed : settings.ioc.feeds) {
+    const auto url = feed.source.starts_with("https://") ? split_url(feed.source) : std::nullopt;
+    if (url) {
+      names.emplace_back(url->host);
+    }
+  }
+  const SinkholeSettings& sinkhole = settings.policy.sinkhole;
+  for (const auto* page : {&sinkhole.ipv4, &sinkhole.ipv6}) {
+    add_address(page->otherwise);
+    for (const auto& [category, address] : page->of) {
+      add_address(address);
+    }
+  }
+}
+
 // Values that more than one module needs.
 void share(Settings& settings, const std::string& base_dir) {
   settings.ioc.state_dir = settings.state_dir;
   settings.ioc.base_dir = base_dir;
+  share_names(settings);
   settings.blockpage.state_dir = settings.state_dir;
   settings.policy.contact_mail = settings.blockpage.contact_mail;
 }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "conf/sections.h"
+#include "ioc/guards.h"
 #include "ioc/parse.h"
 #include "resolver/base/text.h"
 
@@ -37,6 +38,18 @@ ValueKind<std::string> name_text() {
   return {"a domain name", [](std::string_view text) -> std::optional<std::string> {
             const auto name = Name::from_text(text);
             return name && !name->is_root() ? std::optional(name->to_text()) : std::nullopt;
+          }};
+}
+
+// "25%", or "off" for no limit: 0.
+ValueKind<int> percentage() {
+  return {R"(a share such as "25%", up to 10000%, or off)", [](std::string_view text) -> std::optional<int> {
+            if (text == "off") {
+              return 0;
+            }
+            const auto number =
+                text.ends_with('%') ? parse_number(text.substr(0, text.size() - 1), 10'000) : std::nullopt;
+            return number && *number > 0 ? std::optional(static_cast<int>(*number)) : std::nullopt;
           }};
 }
 
@@ -90,6 +103,20 @@ void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
   seconds refresh{std::chrono::duration_cast<seconds>(feed.refresh)};
   map.value("refresh", refresh, seconds_between(seconds{1}, std::chrono::hours{24 * 30}));
   feed.refresh = refresh;
+  seconds monitor_for{};
+  map.value("monitor_for", monitor_for, seconds_between(seconds{0}, std::chrono::hours{24 * 365}));
+  feed.monitor_for = monitor_for;
+  int share = 0;
+  if (map.value("max_growth", share, percentage())) {
+    feed.max_growth = share;
+  }
+  if (map.value("max_shrink", share, percentage())) {
+    feed.max_shrink = share;
+  }
+  map.value("proxy", feed.proxy, any_text(300));
+  if (map.value("auth_file", feed.auth_file, file_path())) {
+    feed.auth_file = context.resolved(feed.auth_file);
+  }
   map.value("threat", feed.threat, any_text());
   check_source(feed, map.at("source"), context);
 }
@@ -111,7 +138,36 @@ void read_exception(MapReader& map, ExceptionSettings& exception, Findings& find
   }
 }
 
+// Files that a guard needs are as good as its limits: one that is missing is told at the check.
+void read_guard_paths(MapReader& map, GuardSettings& guards, ReadContext& context) {
+  std::vector<TextPosition> positions;
+  map.list("warninglists", guards.warninglists, file_path(), &positions);
+  const auto check = [&](const std::string& path, TextPosition at) {
+    if (!context.looks_at_files) {
+      return;
+    }
+    if (const auto file = read_guard_file(context.resolved(path)); !file) {
+      context.findings.warning(at, file.error().message);
+    }
+  };
+  for (size_t i = 0; i < positions.size(); ++i) {
+    check(guards.warninglists[i], positions[i]);
+  }
+  if (map.value("top_sites", guards.top_sites, any_text(4000)) && !guards.top_sites.empty()) {
+    check(guards.top_sites, map.at("top_sites"));
+  }
+}
+
 }  // namespace
+
+void read_guards(MapReader& root, ReadContext& context) {
+  GuardSettings& guards = context.settings.ioc.guards;
+  MapReader map = root.section("guards");
+  read_guard_paths(map, guards, context);
+  map.value("max_growth", guards.max_growth, percentage());
+  map.value("max_shrink", guards.max_shrink, percentage());
+  map.finish();
+}
 
 void read_feeds(MapReader& root, ReadContext& context) {
   std::set<std::string> names;

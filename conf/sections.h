@@ -41,6 +41,7 @@ void read_clients(MapReader& root, ReadContext& context);
 void read_upstream(MapReader& root, ReadContext& context);
 void read_sinkhole(MapReader& root, ReadContext& context);
 void read_feeds(MapReader& root, ReadContext& context);
+void read_guards(MapReader& root, ReadContext& context);
 void read_exceptions(MapReader& root, ReadContext& context);  // exceptions, protect
 
 // Across sections: two services on one address, a resolver that asks itself, a sinkhole nobody reaches.

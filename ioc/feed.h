@@ -1,6 +1,7 @@
 // What a person configures about one feed.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,10 +17,15 @@ struct FeedSettings {
   std::map<std::string, std::string> options;  // scope, encoding, origin, column, header, delimiter, ...
   std::string category = "malware";
   Action action = Action::kSinkhole;
-  int confidence = 80;     // for entries that carry none, 0..100
-  int min_confidence = 0;  // below it an entry is monitored only
+  int confidence = 80;         // for entries that carry none, 0..100
+  int min_confidence = 0;      // below it an entry is monitored only
+  milliseconds monitor_for{};  // a new feed only monitors so long at least, and until a person promotes it
   milliseconds refresh{15 * 60 * 1000};
-  std::string threat;  // shown when an entry has none of its own
+  std::string proxy;              // for a URL: "http://HOST:PORT"; empty: none
+  std::string auth_file;          // for a URL: a file with one header line, "Authorization: Bearer ..."
+  std::string threat;             // shown when an entry has none of its own
+  std::optional<int> max_growth;  // instead of the guards'
+  std::optional<int> max_shrink;
 
   bool operator==(const FeedSettings&) const = default;
 };
@@ -34,11 +40,39 @@ struct ExceptionSettings {
   bool operator==(const ExceptionSettings&) const = default;
 };
 
+// What must wait for a person before it is published (docs/security-team.md, "Guards").
+struct GuardSettings {
+  std::string top_sites;                  // a file; empty: the built-in list
+  std::vector<std::string> warninglists;  // files in MISP's format
+  std::vector<std::string> names;         // names and addresses that Cenote itself needs
+  int max_growth = 100;                   // percent by which one change may enlarge a feed; 0: any
+  int max_shrink = 25;                    // percent by which it may lose entries; 0: any
+
+  bool operator==(const GuardSettings&) const = default;
+};
+
+// Addresses of a host as those know them whom we ask ourselves; none: nobody knew any. Any thread.
+class HostResolver {
+ public:
+  using Function = std::function<std::vector<IpAddress>(const std::string& host)>;
+  HostResolver() = default;
+  HostResolver(Function function) : function_(std::move(function)) {}  // NOLINT(google-explicit-constructor)
+  explicit operator bool() const noexcept { return static_cast<bool>(function_); }
+  std::vector<IpAddress> operator()(const std::string& host) const { return function_(host); }
+  // Settings are compared by what people wrote; this is none of it.
+  bool operator==(const HostResolver&) const noexcept { return true; }
+
+ private:
+  Function function_;
+};
+
 struct IocSettings {
   std::vector<FeedSettings> feeds;
   std::vector<ExceptionSettings> exceptions;
   std::vector<std::string> protect;  // names that no feed may ever block, with everything below and above
+  GuardSettings guards;
   std::string state_dir = "/var/lib/cenote";
+  HostResolver resolve;        // for downloads; none: the machine's own, which may be this very program
   std::string base_dir = ".";  // what "file:" paths are relative to: the configuration's folder
 
   bool operator==(const IocSettings&) const = default;

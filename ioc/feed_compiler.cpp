@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "ioc/parse.h"
+#include "ioc/reason.h"
 #include "ioc/updater.h"
 #include "resolver/base/text.h"
 
@@ -12,6 +13,12 @@ namespace cenote {
 namespace {
 
 constexpr size_t kMaxRejectText = 512;
+
+std::string_view why_held(std::string_view reason) {
+  return reason == to_text(Reason::kPrivateSuffix)
+             ? "would block every customer of a service that gives names below it away"
+             : "";
+}
 
 // Names and blocks as one kind of key.
 class Removed {
@@ -38,34 +45,62 @@ class Removed {
 
 class Collector final : public FeedSink {
  public:
-  Collector(const FeedSettings& settings, CompiledFeed& out) : settings_(settings), out_(out) {}
+  Collector(const FeedSettings& settings, const FeedContent& content, CompiledFeed& out)
+      : settings_(settings), guards_(content.guards), decisions_(content.decisions), out_(out) {}
   Removed removed;
 
-  void accept(const Indicator& indicator, uint64_t) override {
-    if (!removed.holds(indicator)) {
+  void accept(const Indicator& indicator, uint64_t line) override {
+    if (removed.holds(indicator)) {
+      return;
+    }
+    const auto held = guards_ == nullptr ? std::nullopt : guards_->check(indicator);
+    if (held) {
+      decide(indicator, line, held->reason, held->why);
+    } else {
       out_.run.add(indicator, settings_);
     }
   }
   void hold(const Indicator& indicator, uint64_t line, std::string_view reason) override {
-    ++out_.held;
-    note(line,
-         indicator.kind == Indicator::Kind::kName ? indicator.name.to_text() : indicator.prefix.to_text(),
-         reason, true);
+    if (!removed.holds(indicator)) {
+      decide(indicator, line, reason, why_held(reason));
+    }
   }
   void reject(const Reject& reject) override {
     ++out_.rejected;
-    note(reject.line, std::string(reject.text.substr(0, kMaxRejectText)), reject.reason, false);
+    note(
+        {reject.line, std::string(reject.text.substr(0, kMaxRejectText)), std::string(reject.reason), false});
   }
 
  private:
-  void note(uint64_t line, std::string text, std::string_view reason, bool held) {
-    if (out_.rows.size() < kMaxRejectRows) {
-      out_.rows.push_back({line, std::move(text), std::string(reason), held});
+  // A person's word stands; without one the entry waits.
+  void decide(const Indicator& indicator, uint64_t line, std::string_view reason, std::string_view why) {
+    const std::string text =
+        indicator.kind == Indicator::Kind::kName ? indicator.name.to_text() : indicator.prefix.to_text();
+    const HoldDecision* decision = decisions_.find(indicator);
+    if (decision == nullptr) {
+      ++out_.held;
+      note({line, text, std::string(reason), true, hold_scope(indicator), std::string(why)});
+    } else if (decision->is_released) {
+      out_.run.add(indicator, settings_);
+    } else {
+      ++out_.rejected;
+      note({line, text, "refused", false, hold_scope(indicator), "refused by " + decision->who});
+    }
+  }
+  void note(RejectRow row) {
+    size_t& count = row.held ? held_rows_ : reject_rows_;
+    if (count < (row.held ? kMaxHeldRows : kMaxRejectRows)) {
+      ++count;
+      out_.rows.push_back(std::move(row));
     }
   }
 
   const FeedSettings& settings_;
+  const Guards* guards_;
+  const HoldDecisions& decisions_;
   CompiledFeed& out_;
+  size_t reject_rows_ = 0;
+  size_t held_rows_ = 0;
 };
 
 // A single line makes no document of these; what is added by hand is a plain name then.
@@ -103,13 +138,22 @@ Result<void> apply_patch(const std::vector<PatchStep>& patch, const ParseOptions
 class OneIndicator final : public FeedSink {
  public:
   void accept(const Indicator& indicator, uint64_t) override { found = indicator; }
-  void hold(const Indicator& indicator, uint64_t, std::string_view) override { found = indicator; }
+  void hold(const Indicator& indicator, uint64_t, std::string_view why) override {
+    found = indicator;
+    held = why;
+  }
   void reject(const Reject& reject) override { reason = reject.reason; }
   std::optional<Indicator> found;
+  std::string_view held;  // why it would be, in a list
   std::string reason = "empty";
 };
 
-Result<Indicator> read_one(std::string_view text, bool exact, const std::vector<Name>& protect) {
+struct OneRead {
+  Indicator indicator;
+  std::string_view held;
+};
+
+Result<OneRead> read_one(std::string_view text, bool exact, const std::vector<Name>& protect) {
   ParseOptions options;
   options.format = "plain";
   options.scope = exact ? Scope::kExact : Scope::kSuffix;
@@ -121,18 +165,20 @@ Result<Indicator> read_one(std::string_view text, bool exact, const std::vector<
   if (!sink.found) {
     return fail("{}: {}", printable(text), sink.reason);
   }
-  return *sink.found;
+  return OneRead{*sink.found, sink.held};
 }
 
 void add_singles(const std::vector<SingleIndicator>& singles, const FeedSettings& settings,
                  const std::vector<Name>& protect, CompiledFeed& out) {
   for (const SingleIndicator& single : singles) {
-    auto indicator = read_one(single.name, single.exact, protect);
-    if (!indicator) {
+    auto read = read_one(single.name, single.exact, protect);
+    if (!read) {
       ++out.held;  // protected since it was added
-      out.rows.push_back({0, single.name, "own_domain", true});
+      out.rows.push_back({0, single.name, "own_domain", true, single.exact ? "exact" : "suffix",
+                          "added by hand before it was protected"});
       continue;
     }
+    Indicator* indicator = &read->indicator;
     indicator->confidence = 100;
     indicator->first_seen = single.added;
     indicator->valid_until = single.until;
@@ -174,7 +220,7 @@ Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vecto
   }
   options->own = protect;
   CompiledFeed compiled;
-  Collector sink(settings, compiled);
+  Collector sink(settings, content, compiled);
   ParseOptions patch_options = *options;
   patch_options.format = patch_format(format);
   if (Result<void> patched = apply_patch(content.patch, patch_options, sink); !patched) {
@@ -191,11 +237,24 @@ Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vecto
 }
 
 Result<std::string> canonical_indicator(std::string_view text, bool exact, const std::vector<Name>& protect) {
-  auto indicator = read_one(text, exact, protect);
-  if (!indicator) {
-    return indicator.error();
+  auto read = read_one(text, exact, protect);
+  if (!read) {
+    return read.error();
   }
-  return indicator->kind == Indicator::Kind::kName ? indicator->name.to_text() : indicator->prefix.to_text();
+  const Indicator& found = read->indicator;
+  return found.kind == Indicator::Kind::kName ? found.name.to_text() : found.prefix.to_text();
+}
+
+std::optional<Guards::Hold> guard_single(const SingleIndicator& single, const std::vector<Name>& protect,
+                                         const Guards& guards) {
+  const auto read = read_one(single.name, single.exact, protect);
+  if (!read) {
+    return std::nullopt;  // not a hold: it cannot be listed at all
+  }
+  if (!read->held.empty()) {
+    return Guards::Hold{read->held, std::string(why_held(read->held))};
+  }
+  return guards.check(read->indicator);
 }
 
 FeedRun compile_exceptions(const std::vector<ExceptionSettings>& exceptions) {

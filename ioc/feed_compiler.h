@@ -10,6 +10,8 @@
 
 #include "ioc/feed_run.h"
 #include "ioc/feed_status.h"
+#include "ioc/guards.h"
+#include "ioc/hold_decisions.h"
 #include "resolver/base/result.h"
 
 namespace cenote {
@@ -27,15 +29,18 @@ struct FeedContent {
   std::string format;  // empty: the feed's own
   std::vector<PatchStep> patch;
   std::vector<SingleIndicator> singles;
+  const Guards* guards = nullptr;  // none: nothing but what the parser holds
+  HoldDecisions decisions{};
 };
 
 struct CompiledFeed {
   FeedRun run;  // finish()ed
   uint64_t rejected = 0;
   uint64_t held = 0;
-  std::vector<RejectRow> rows;  // the first kMaxRejectRows of both
+  std::vector<RejectRow> rows;  // the first kMaxRejectRows rejected and kMaxHeldRows held ones
 };
 constexpr size_t kMaxRejectRows = 1000;
+constexpr size_t kMaxHeldRows = 10'000;  // more in one feed are no slips: whoever pushes it must look
 
 // An error refuses the feed as a whole. `protect`: names that may not be listed.
 Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vector<Name>& protect,
@@ -43,6 +48,9 @@ Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vecto
 
 // One name or address as a person writes it, in canonical form; an error says why it cannot be listed.
 Result<std::string> canonical_indicator(std::string_view text, bool exact, const std::vector<Name>& protect);
+// Why a guard would hold what a person is about to list; nullopt: it may act.
+std::optional<Guards::Hold> guard_single(const SingleIndicator& indicator, const std::vector<Name>& protect,
+                                         const Guards& guards);
 
 // The allow entries of exceptions, as a feed of their own. One whose name cannot be read is left out.
 FeedRun compile_exceptions(const std::vector<ExceptionSettings>& exceptions);

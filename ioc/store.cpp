@@ -151,7 +151,7 @@ void Store::drop_unused() {
   std::set<std::string> used;
   for (const StoredGeneration& generation : generations_) {
     for (const auto& [name, feed] : generation.feeds) {
-      used.insert({feed.content, feed.patch, feed.rejects});
+      used.insert({feed.content, feed.patch, feed.decisions, feed.rejects});
     }
   }
   std::error_code error;

@@ -25,17 +25,20 @@ namespace cenote {
 constexpr size_t kKeptGenerations = 12;  // the promise is ten; two are slack for mistakes noticed late
 
 struct StoredFeed {
-  std::string content;   // id; empty: none yet
-  std::string format;    // as it was pushed; empty: the feed's own
-  std::string patch;     // id of what was added and removed since the content came; empty: nothing
-  std::string rejects;   // id of the first rejected and held lines
-  std::string settings;  // fingerprint of the settings that it was compiled with
-  std::string version;   // of the source: a file's time and size, a URL's ETag
+  std::string content;    // id; empty: none yet
+  std::string format;     // as it was pushed; empty: the feed's own
+  std::string patch;      // id of what was added and removed since the content came; empty: nothing
+  std::string decisions;  // id of what people said about held entries; empty: nothing
+  std::string rejects;    // id of the first rejected and held lines
+  std::string settings;   // fingerprint of the settings that it was compiled with
+  std::string version;    // of the source: a file's time and size, a URL's ETag
   std::string who;
   WallTime changed{};
   uint64_t generation = 0;  // in which it last changed
   uint64_t rejected = 0;
   uint64_t held = 0;
+  WallTime trial_since{};  // when its first content came
+  bool is_promoted = false;
   bool operator==(const StoredFeed&) const = default;
 };
 

@@ -19,7 +19,10 @@ Json json_of(const StoredFeed& feed) {
           {"changed", feed.changed.time_since_epoch().count()},
           {"generation", feed.generation},
           {"rejected", feed.rejected},
-          {"held", feed.held}};
+          {"held", feed.held},
+          {"decisions", feed.decisions},
+          {"trial_since", feed.trial_since.time_since_epoch().count()},
+          {"promoted", feed.is_promoted}};
 }
 
 WallTime time_of(const Json& json) {
@@ -45,6 +48,9 @@ StoredFeed feed_from(const Json& json) {
   feed.generation = json.at("generation");
   feed.rejected = json.at("rejected");
   feed.held = json.at("held");
+  feed.decisions = json.value("decisions", "");  // manifests of 0.1 have none of these three
+  feed.trial_since = WallTime(milliseconds(json.value("trial_since", int64_t{0})));
+  feed.is_promoted = json.value("promoted", false);
   return feed;
 }
 
@@ -174,6 +180,10 @@ std::string write_rejects(const std::vector<RejectRow>& rows) {
   Json json = Json::array();
   for (const RejectRow& row : rows) {
     json.push_back({{"line", row.line}, {"text", row.text}, {"reason", row.reason}, {"held", row.held}});
+    if (!row.scope.empty()) {
+      json.back()["scope"] = row.scope;
+      json.back()["why"] = row.why;
+    }
   }
   return dump(json);
 }
@@ -182,7 +192,8 @@ std::vector<RejectRow> read_rejects(std::string_view text) {
   std::vector<RejectRow> rows;
   try {
     for (const Json& json : Json::parse(text)) {
-      rows.push_back({json.at("line"), json.at("text"), json.at("reason"), json.at("held")});
+      rows.push_back({json.at("line"), json.at("text"), json.at("reason"), json.at("held"),
+                      json.value("scope", ""), json.value("why", "")});
     }
   } catch (const Json::exception&) {
     rows.clear();

@@ -19,16 +19,23 @@ ChangeResult Updater::Work::enforce(Change change) {
     return refused(parsed.error().message);
   }
   if (Result<void> allowed = guard(change, compiled); !allowed) {
-    return refused(allowed.error().message);
+    ChangeResult stopped = refused(allowed.error().message);
+    stopped.held_change = change.held;
+    return stopped;
   }
   const FeedRun exceptions = change.exceptions ? compile_exceptions(all_exceptions(change.next)) : FeedRun{};
   const BuiltSnapshot built = build(change, compiled, change.exceptions ? &exceptions : nullptr);
-  const ChangeResult result = summary(change, compiled, built);
+  ChangeResult result = summary(change, compiled, built);
   if (change.dry_run) {
+    preview(change, compiled, built, result);
     return result;
   }
   if (Result<void> kept = keep(change, compiled, built); !kept) {
     return refused(kept.error().message);
+  }
+  note_audit(store_->current(), "done", change.why, result);
+  if (change.bodies.contains(change.subject)) {
+    held_.drop(change.subject);  // what was held of it is out of date
   }
   auto snapshot = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
   if (!snapshot) {
@@ -45,6 +52,9 @@ Result<void> Updater::Work::load() {
     return store.error();
   }
   store_ = std::move(*store);
+  if (Result<void> opened = open_records(); !opened) {
+    return opened;
+  }
   auto last = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
   if (last && (*last)->generation() == store_->current().number) {
     publish(std::move(*last));
@@ -136,6 +146,14 @@ void Updater::rollback(uint64_t generation, std::string who, Done done) {
 void Updater::refresh(std::string feed, Done done) {
   work_->post([this, feed = std::move(feed)] { return work_->refresh(feed); }, std::move(done));
 }
+void Updater::decide_held(HoldVerdict verdict, Done done) {
+  work_->post([this, verdict = std::move(verdict)] { return work_->decide_held(verdict); }, std::move(done));
+}
+void Updater::promote(std::string feed, bool force, std::string who, Done done) {
+  work_->post([this, feed = std::move(feed), force,
+               who = std::move(who)] { return work_->promote(feed, force, who); },
+              std::move(done));
+}
 void Updater::reload(IocSettings settings, Done done) {
   work_->post([this, settings = std::move(settings)] { return work_->reload(settings); }, std::move(done));
 }
@@ -154,6 +172,19 @@ std::vector<ExceptionRecord> Updater::exceptions() const {
 }
 std::vector<SingleIndicator> Updater::indicators() const {
   return work_->view(&Work::Views::singles);
+}
+void Updater::diff(uint64_t from, uint64_t to, DiffDone done) {
+  work_->post_read<GenerationDiff>([this, from, to] { return work_->diff(from, to); }, std::move(done));
+}
+void Updater::export_set(ExportRequest request, ExportDone done) {
+  work_->post_read<std::string>([this, request = std::move(request)] { return work_->export_set(request); },
+                                std::move(done));
+}
+Held Updater::held() const {
+  return work_->held();
+}
+AuditLog::Page Updater::audit(uint64_t after, size_t limit) const {
+  return work_->audit() == nullptr ? AuditLog::Page{} : work_->audit()->read(after, limit);
 }
 uint64_t Updater::generation() const {
   return work_->view(&Work::Views::generation);

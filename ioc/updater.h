@@ -10,7 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "ioc/audit_log.h"
+#include "ioc/export.h"
 #include "ioc/feed.h"
+#include "ioc/feed_delta.h"
 #include "ioc/feed_status.h"
 #include "ioc/snapshot.h"
 #include "resolver/base/result.h"
@@ -64,6 +67,13 @@ class Updater {
   void rollback(uint64_t generation, std::string who, Done done);
   // Looks at a file now; a download has only begun when `done` is called.
   void refresh(std::string feed, Done done);
+  void decide_held(HoldVerdict verdict, Done done);  // entries, or a whole change, that a guard holds
+  // Ends a feed's trial (`monitor_for`); before its time only with `force`.
+  void promote(std::string feed, bool force, std::string who, Done done);
+  using DiffDone = std::function<void(Result<GenerationDiff>)>;
+  using ExportDone = std::function<void(Result<std::string>)>;
+  void diff(uint64_t from, uint64_t to, DiffDone done);  // of two kept generations
+  void export_set(ExportRequest request, ExportDone done);
   void reload(IocSettings settings,
               Done done = {});  // SIGHUP: new settings, every file and URL looked at again
 
@@ -72,6 +82,8 @@ class Updater {
   [[nodiscard]] std::vector<GenerationRecord> generations() const;              // newest first
   [[nodiscard]] std::vector<ExceptionRecord> exceptions() const;
   [[nodiscard]] std::vector<SingleIndicator> indicators() const;
+  [[nodiscard]] Held held() const;
+  [[nodiscard]] AuditLog::Page audit(uint64_t after, size_t limit) const;
   [[nodiscard]] uint64_t generation() const;
 
  private:

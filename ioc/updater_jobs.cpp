@@ -26,6 +26,7 @@ void Updater::Work::adopt_settings(IocSettings settings) {
       log::error("protect: {} is no name", printable(text));
     }
   }
+  guards_ = Guards::load(settings_.guards, settings_.base_dir);
 }
 
 void Updater::Work::start() {
@@ -132,6 +133,9 @@ ChangeResult Updater::Work::patch(PatchRequest request) {
     if (!canonical) {
       return refused(canonical.error().message);
     }
+    std::erase_if(change.next.singles, [&](const SingleIndicator& single) {
+      return single.feed == request.feed && single.name == *canonical;
+    });
     steps.push_back({false, std::move(*canonical)});
   }
   for (std::string& text : request.add) {
@@ -158,6 +162,13 @@ ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
   }
   indicator.name = *canonical;
   indicator.added = wall_now();
+  if (indicator.until && *indicator.until <= indicator.added) {
+    return refused(fmt::format("its end, {}, has passed already", to_rfc3339(*indicator.until)));
+  }
+  if (const auto held = guard_single(indicator, protect_, guards_); held && !indicator.force) {
+    return refused(fmt::format("{}: {}: {}; only --force, with the scope operate, lists it all the same",
+                               indicator.name, held->reason, held->why));
+  }
   Change change = begin("add " + indicator.name + " to " + indicator.feed, indicator.who);
   std::erase_if(change.next.singles, [&](const SingleIndicator& other) {
     return other.feed == indicator.feed && other.name == indicator.name && other.exact == indicator.exact;

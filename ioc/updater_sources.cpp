@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::string_view kFile = "file:";
 constexpr uint64_t kMostFileBytes = uint64_t{1} << 30;
-constexpr milliseconds kRetryAfter{
-    60'000};  // after a failed download, when the feed's own interval is longer
+constexpr uint64_t kMostHeaderBytes = 8192;
+constexpr milliseconds kRetryAfter{60'000};  // after a failed download; twice as long after each further one
+constexpr unsigned kMostDoublings = 6;
 
 std::string path_of(const FeedSettings& feed, const std::string& base) {
   return (std::filesystem::path(base) / feed.source.substr(kFile.size())).string();
@@ -51,6 +52,11 @@ std::string fingerprint_of(const FeedSettings& feed, const std::vector<std::stri
     all += name + '\n';
   }
   return fmt::format("{:016x}", XXH3_64bits(all.data(), all.size()));
+}
+
+std::string Updater::Work::settings_id(const FeedSettings& feed) const {
+  return fmt::format("{} {}{}", fingerprint_of(feed, settings_.protect), guards_.fingerprint(),
+                     feed.monitor_for.count() > 0 ? " trial" : "");
 }
 
 std::string fingerprint_of(const std::vector<ExceptionSettings>& exceptions) {
@@ -147,20 +153,37 @@ void Updater::Work::start_due_fetches() {
   }
 }
 
+// A tenth more or less, so that many servers do not ask one source at the same moment for ever.
+milliseconds Updater::Work::jittered(milliseconds pause) {
+  const auto tenth = static_cast<uint64_t>(pause.count() / 10);
+  return pause - milliseconds(tenth) + milliseconds(random_.u64() % (2 * tenth + 1));
+}
+
 void Updater::Work::start_fetch(const FeedSettings& feed) {
   FeedAttempts& attempts = attempts_[feed.name];
-  attempts.next_fetch = mono_now() + feed.refresh;
+  attempts.next_fetch = mono_now() + jittered(feed.refresh);
   if (attempts.is_fetching) {
     return;
   }
   FetchRequest request;
   request.url = feed.source;
+  request.proxy = feed.proxy;
+  request.resolve = settings_.resolve;
+  if (!feed.auth_file.empty()) {
+    auto header = read_whole_file(feed.auth_file, kMostHeaderBytes);
+    if (!header) {
+      note_failure(feed.name, header.error().message);
+      return;
+    }
+    request.header = trim(std::string_view(*header).substr(0, header->find_first_of("\r\n")));
+  }
   const auto stored = store_->current().feeds.find(feed.name);
   if (stored != store_->current().feeds.end() && !stored->second.content.empty()) {
     request.version = stored->second.version;
   }
-  attempts.is_fetching = fetches_.post([this, request, name = feed.name] {
-    auto fetched = std::make_shared<Result<Fetched>>(fetch(request, stopping_));
+  attempts.is_fetching = fetches_.post([this, request, name = feed.name, is_taxii = feed.format == "taxii"] {
+    auto fetched = std::make_shared<Result<Fetched>>(is_taxii ? fetch_taxii(request, stopping_)
+                                                              : fetch(request, stopping_));
     jobs_->post([this, name, url = request.url, fetched] { finish_fetch(name, url, std::move(*fetched)); });
   });
 }
@@ -174,11 +197,13 @@ void Updater::Work::finish_fetch(const std::string& name, const std::string& sou
     return;  // the configuration changed meanwhile
   }
   if (!fetched) {
-    attempts.next_fetch = mono_now() + std::min(feed->refresh, kRetryAfter);
+    const milliseconds pause = kRetryAfter * (1 << std::min(attempts.failures++, kMostDoublings));
+    attempts.next_fetch = mono_now() + jittered(std::min(feed->refresh, pause));
     note_failure(name, fetched.error().message);
     refresh_views();
     return;
   }
+  attempts.failures = 0;
   Change change = begin("fetch " + name, source);
   StoredFeed& stored = change.next.feeds[name];
   if (fetched->is_unchanged || Store::content_id(fetched->body) == stored.content) {
@@ -202,7 +227,7 @@ void Updater::Work::mark_changed_settings(Change& change) const {
   for (const FeedSettings& feed : settings_.feeds) {
     const auto stored = change.next.feeds.find(feed.name);
     const bool has_any = stored != change.next.feeds.end() && !stored->second.settings.empty();
-    if (has_any && (!snapshot_ || stored->second.settings != fingerprint_of(feed, settings_.protect))) {
+    if (has_any && (!snapshot_ || stored->second.settings != settings_id(feed))) {
       change.feeds.insert(feed.name);
     }
   }

@@ -28,13 +28,25 @@ Result<CompiledFeed> Updater::Work::compile_one(const Change& change, const Feed
       }
       content.patch = read_patch(*patch);
     }
+    if (!stored->second.decisions.empty()) {
+      auto decisions = store_->content(stored->second.decisions);
+      if (!decisions) {
+        return decisions.error();
+      }
+      content.decisions = read_decisions(*decisions);
+    }
   }
+  content.guards = &guards_;
   for (const SingleIndicator& single : change.next.singles) {
     if (single.feed == feed.name) {
       content.singles.push_back(single);
     }
   }
-  return compile_feed(feed, protect_, content);
+  FeedSettings effective = feed;
+  if (is_on_trial(feed, change.next)) {
+    effective.action = Action::kMonitor;
+  }
+  return compile_feed(effective, protect_, content);
 }
 
 // A feed that fails is fatal only to the change that was about it; otherwise it stays as it was.
@@ -49,28 +61,10 @@ Result<void> Updater::Work::compile(Change& change, Compiled& out) {
     }
     if (!compiled) {
       note_failure(feed.name, compiled.error().message);
-      const auto before = store_->current().feeds.find(feed.name);
-      if (before == store_->current().feeds.end()) {
-        change.next.feeds.erase(feed.name);
-      } else {
-        change.next.feeds[feed.name] = before->second;
-      }
-      change.bodies.erase(feed.name);
+      leave_as_it_was(feed.name, change);
       continue;
     }
     out.emplace(feed.name, std::move(*compiled));
-  }
-  return {};
-}
-
-// A source that comes back with nothing is broken, not clean.
-Result<void> Updater::Work::guard(const Change& change, const Compiled& compiled) const {
-  for (const auto& [name, feed] : compiled) {
-    if (change.bodies.contains(name) && feed.run.entries() == 0 && entries_of(name) != 0) {
-      return fail(
-          "nothing usable in it ({} lines rejected, {} held), and {} entries are in force: kept as it was",
-          feed.rejected, feed.held, entries_of(name));
-    }
   }
   return {};
 }
@@ -96,6 +90,7 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
     StoredFeed& feed = change.next.feeds[name];
     feed.content = *id;
     feed.changed = change.next.made;
+    feed.trial_since = feed.trial_since == WallTime{} ? change.next.made : feed.trial_since;
   }
   for (const auto& [name, result] : compiled) {
     auto rejects = store_->put_content(write_rejects(result.rows));
@@ -104,7 +99,7 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
     }
     StoredFeed& feed = change.next.feeds[name];
     feed.generation = change.next.number;
-    feed.settings = fingerprint_of(*feed_named(name), settings_.protect);
+    feed.settings = settings_id(*feed_named(name));
     feed.rejected = result.rejected;
     feed.held = result.held;
     feed.rejects = *rejects;
@@ -132,6 +127,7 @@ ChangeResult Updater::Work::summary(const Change& change, const Compiled& compil
                                     const BuiltSnapshot& built) const {
   ChangeResult result;
   result.accepted = true;
+  result.held_change = change.held;
   result.generation = change.dry_run ? store_->current().number : change.next.number;
   for (size_t i = 0; i < settings_.feeds.size() + 1; ++i) {
     const bool is_exceptions = i == settings_.feeds.size();
@@ -160,6 +156,7 @@ void Updater::Work::refresh_views() {
   const StoredGeneration& current = store_->current();
   views.generation = current.number;
   views.singles = current.singles;
+  views.held_changes = held_.waiting();
   views.exceptions = current.exceptions;
   for (const ExceptionSettings& exception : settings_.exceptions) {
     views.exceptions.push_back({exception, "configuration", {}});
@@ -177,6 +174,9 @@ void Updater::Work::refresh_views() {
       status.held = stored->second.held;
       status.generation = stored->second.generation;
       status.who = stored->second.who;
+      if (is_on_trial(feed, current) && !stored->second.content.empty()) {
+        status.trial_end = stored->second.trial_since + feed.monitor_for;
+      }
       if (!stored->second.content.empty()) {
         status.last_success = stored->second.changed;
       }
@@ -210,6 +210,20 @@ uint64_t Updater::Work::entries_of(const std::string& feed) const {
     }
   }
   return 0;
+}
+
+Held Updater::Work::held() const {
+  const std::lock_guard lock(views_mutex_);
+  Held held;
+  held.changes = views_.held_changes;
+  for (const auto& [feed, rows] : views_.rejects) {
+    for (const RejectRow& row : rows) {
+      if (row.held) {
+        held.entries.push_back({feed, row});
+      }
+    }
+  }
+  return held;
 }
 
 std::vector<RejectRow> Updater::Work::rejects(const std::string& feed) const {

@@ -13,9 +13,14 @@
 #include <thread>
 #include <vector>
 
+#include "ioc/audit_log.h"
 #include "ioc/compiled_snapshot.h"
+#include "ioc/export.h"
 #include "ioc/feed_compiler.h"
+#include "ioc/feed_delta.h"
 #include "ioc/fetch.h"
+#include "ioc/guards.h"
+#include "ioc/held_changes.h"
 #include "ioc/job_queue.h"
 #include "ioc/snapshot_builder.h"
 #include "ioc/store.h"
@@ -32,6 +37,9 @@ struct Change {
   std::map<std::string, std::string> bodies;  // new contents, not yet stored
   bool exceptions = false;                    // to be compiled
   bool dry_run = false;
+  bool is_released = false;        // a person has looked: no guard keeps it back
+  std::string why;                 // as that person said it
+  std::optional<HeldChange> held;  // what a guard says of the subject
 };
 
 // What a feed's attempts came to, beside what the store keeps.
@@ -41,6 +49,7 @@ struct FeedAttempts {
   std::string last_error;
   std::optional<std::string> looked_at;  // version of the file that was last tried, good or bad
   MonoTime next_fetch{};
+  unsigned failures = 0;  // of downloads, one after the other
   bool is_fetching = false;
 };
 
@@ -69,6 +78,23 @@ class Updater::Work {
   ChangeResult rollback(uint64_t generation, const std::string& who);
   ChangeResult refresh(const std::string& feed);
   ChangeResult reload(IocSettings settings);
+  // And these: updater_holds.cpp.
+  ChangeResult decide_held(const HoldVerdict& verdict);
+  ChangeResult promote(const std::string& feed, bool force, const std::string& who);
+
+  // And these, which change nothing: updater_reads.cpp.
+  Result<GenerationDiff> diff(uint64_t from, uint64_t to);
+  Result<std::string> export_set(const ExportRequest& request);
+  // Runs `read` on the updater's thread and hands its result to `done`; an error when that has stopped.
+  template <typename T>
+  void post_read(std::function<Result<T>()> read, std::function<void(Result<T>)> done) {
+    JobQueue::Job run = [this, read = std::move(read), done = std::move(done)] {
+      done(stopping_ ? Result<T>(fail("stopping")) : read());
+    };
+    if (!jobs_->post(run)) {
+      run();
+    }
+  }
 
   // What any thread may read.
   struct Views {
@@ -77,6 +103,7 @@ class Updater::Work {
     std::vector<GenerationRecord> generations;
     std::vector<ExceptionRecord> exceptions;
     std::vector<SingleIndicator> singles;
+    std::vector<HeldChange> held_changes;
     uint64_t generation = 0;
   };
   template <typename T>
@@ -85,6 +112,8 @@ class Updater::Work {
     return views_.*member;
   }
   std::vector<RejectRow> rejects(const std::string& feed) const;
+  [[nodiscard]] Held held() const;
+  [[nodiscard]] const AuditLog* audit() const noexcept { return audit_.get(); }
 
  private:
   using Compiled = std::map<std::string, CompiledFeed>;
@@ -92,7 +121,7 @@ class Updater::Work {
   // Steps of enforce(): updater_steps.cpp.
   Result<void> compile(Change& change, Compiled& out);
   Result<CompiledFeed> compile_one(const Change& change, const FeedSettings& feed);
-  Result<void> guard(const Change& change, const Compiled& compiled) const;
+  Result<void> guard(Change& change, Compiled& compiled);
   BuiltSnapshot build(const Change& change, const Compiled& compiled, const FeedRun* exceptions);
   Result<void> keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built);
   void publish(std::unique_ptr<const CompiledSnapshot> snapshot);
@@ -100,12 +129,29 @@ class Updater::Work {
                                      const BuiltSnapshot& built) const;
   void refresh_views();
 
+  // Reads: updater_reads.cpp.
+  Result<FeedRun> run_of(const FeedSettings& feed, const StoredGeneration& of);
+  void preview(const Change& change, const Compiled& compiled, const BuiltSnapshot& built,
+               ChangeResult& result);
+  [[nodiscard]] Result<StoredGeneration> kept_generation(uint64_t number) const;
+
+  // Guards, and what people say of what they hold: updater_holds.cpp.
+  Result<void> open_records();
+  std::string keep_held(const Change& change, const HeldChange& held, const std::string& body);
+  void leave_as_it_was(const std::string& feed, Change& change) const;
+  ChangeResult decide_change(const HoldVerdict& verdict);
+  ChangeResult decide_entries(const HoldVerdict& verdict);
+  static bool is_on_trial(const FeedSettings& feed, const StoredGeneration& of);
+  void note_audit(const StoredGeneration& next, std::string outcome, std::string why,
+                  const ChangeResult& result);
+
   // Sources: updater_sources.cpp.
   void note_failure(const std::string& feed, const std::string& error);
   void note_success(const std::string& feed);
   Result<bool> take_file(const FeedSettings& feed, Change& change);  // false: as it was
   void look_at_files();
   void start_due_fetches();
+  milliseconds jittered(milliseconds pause);
   void start_fetch(const FeedSettings& feed);
   void finish_fetch(const std::string& feed, const std::string& source, Result<Fetched> fetched);
   ChangeResult settle(const std::string& feed, ChangeResult result);
@@ -114,6 +160,7 @@ class Updater::Work {
   [[nodiscard]] const FeedSettings* feed_named(std::string_view name) const;
   [[nodiscard]] std::vector<ExceptionSettings> all_exceptions(const StoredGeneration& of) const;
   [[nodiscard]] ChangeResult refused(std::string error) const;
+  [[nodiscard]] std::string settings_id(const FeedSettings& feed) const;
   [[nodiscard]] uint64_t entries_of(const std::string& feed) const;
   [[nodiscard]] bool lists(const std::string& feed, const std::string& canonical) const;
   void mark_changed_settings(Change& change) const;
@@ -121,6 +168,9 @@ class Updater::Work {
 
   IocSettings settings_;
   std::vector<Name> protect_;
+  Guards guards_;
+  HeldChanges held_;
+  std::unique_ptr<AuditLog> audit_;
   Publish publish_;
   Random random_;
   std::unique_ptr<Store> store_;

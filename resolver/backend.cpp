@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "resolver/control/traffic.h"
 #include "resolver/dns/types.h"
 #include "resolver/web.h"
 
@@ -198,6 +199,9 @@ void Backend::collect(MetricsPage& page) const {
 
 Explanation Backend::explain(const ExplainQuestion& question) const {
   Explanation explanation = cenote::explain(web_.policy(), question);
+  if (question.address) {
+    return explanation;  // nobody is asked for an address
+  }
   workers_.front()->read_servers([&](const ServerPool& pool) {
     if (const auto zone = pool.zone_of(question.name)) {
       explanation.upstream_zone = pool.zone_name(*zone).to_text();
@@ -213,7 +217,42 @@ Updater::Done Backend::on_web_loop(Done done) const {
 }
 
 void Backend::push(PushRequest request, Done done) {
+  if (request.dry_run) {
+    done = [this, done = std::move(done)](ChangeResult result) {
+      judge_traffic(result);
+      done(std::move(result));
+    };
+  }
   updater_.push(std::move(request), on_web_loop(std::move(done)));
+}
+
+// A preview's last part: what people ask for, under the policy in force and under the one that would be.
+void Backend::judge_traffic(ChangeResult& result) const {
+  if (!result.candidate) {
+    return;
+  }
+  Traffic traffic;
+  for (const auto& worker : workers_) {
+    traffic.add(worker->recent_names().all());
+  }
+  HitQuery everything;
+  everything.limit = SIZE_MAX;
+  traffic.add(recorder_.history().find(everything));
+  Policy after(web_.policy().settings());
+  after.adopt(std::move(result.candidate));
+  result.traffic = traffic.compare(web_.policy(), after, wall_now());
+}
+
+void Backend::diff(uint64_t from, uint64_t to, Updater::DiffDone done) {
+  updater_.diff(from, to, [&loop = web_.loop(), done = std::move(done)](Result<GenerationDiff> result) {
+    loop.post([done, result = std::move(result)] { done(result); });
+  });
+}
+void Backend::export_set(ExportRequest request, Updater::ExportDone done) {
+  updater_.export_set(std::move(request),
+                      [&loop = web_.loop(), done = std::move(done)](Result<std::string> result) {
+                        loop.post([done, result = std::move(result)] { done(result); });
+                      });
 }
 void Backend::patch(PatchRequest request, Done done) {
   updater_.patch(std::move(request), on_web_loop(std::move(done)));
@@ -223,6 +262,12 @@ void Backend::refresh(std::string feed, Done done) {
 }
 void Backend::rollback(uint64_t generation, std::string who, Done done) {
   updater_.rollback(generation, std::move(who), on_web_loop(std::move(done)));
+}
+void Backend::decide_held(HoldVerdict verdict, Done done) {
+  updater_.decide_held(std::move(verdict), on_web_loop(std::move(done)));
+}
+void Backend::promote(std::string feed, bool force, std::string who, Done done) {
+  updater_.promote(std::move(feed), force, std::move(who), on_web_loop(std::move(done)));
 }
 void Backend::add_indicator(SingleIndicator indicator, Done done) {
   updater_.add_indicator(std::move(indicator), on_web_loop(std::move(done)));

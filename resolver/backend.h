@@ -36,10 +36,19 @@ class Backend final : public ControlBackend {
   [[nodiscard]] std::vector<ExceptionRecord> exceptions() const override { return updater_.exceptions(); }
   [[nodiscard]] std::vector<SingleIndicator> indicators() const override { return updater_.indicators(); }
 
+  [[nodiscard]] Held held() const override { return updater_.held(); }
+  [[nodiscard]] AuditLog::Page audit(uint64_t after, size_t limit) const override {
+    return updater_.audit(after, limit);
+  }
+
   void push(PushRequest request, Done done) override;
   void patch(PatchRequest request, Done done) override;
   void refresh(std::string feed, Done done) override;
   void rollback(uint64_t generation, std::string who, Done done) override;
+  void diff(uint64_t from, uint64_t to, Updater::DiffDone done) override;
+  void export_set(ExportRequest request, Updater::ExportDone done) override;
+  void decide_held(HoldVerdict verdict, Done done) override;
+  void promote(std::string feed, bool force, std::string who, Done done) override;
   void add_indicator(SingleIndicator indicator, Done done) override;
   void remove_indicator(std::string feed, std::string name, std::string who, Done done) override;
   void add_exception(ExceptionSettings exception, std::string who, Done done) override;
@@ -47,6 +56,7 @@ class Backend final : public ControlBackend {
 
  private:
   [[nodiscard]] Updater::Done on_web_loop(Done done) const;
+  void judge_traffic(ChangeResult& result) const;
 
   Updater& updater_;
   const Recorder& recorder_;

@@ -11,6 +11,7 @@
 #include "resolver/base/files.h"
 #include "resolver/base/log.h"
 #include "resolver/net/self_signed.h"
+#include "resolver/upstream/lookup.h"
 #include "resolver/upstream/system_resolvers.h"
 
 namespace cenote {
@@ -75,6 +76,16 @@ std::vector<std::string> own_names(const ListenSettings& listen) {
     }
   }
   return names;
+}
+
+// Lists come from hosts that our own upstream servers know: the machine may have no other resolver than us.
+IocSettings ioc_settings(const Settings& settings) {
+  IocSettings ioc = settings.ioc;
+  const UpstreamSettings upstream = with_system_resolvers(settings.upstream, settings.listen.dns);
+  if (!upstream.zones.empty()) {
+    ioc.resolve = HostResolver([upstream](const std::string& host) { return look_up(upstream, host); });
+  }
+  return ioc;
 }
 
 }  // namespace
@@ -144,7 +155,7 @@ Result<void> Daemon::start() {
     }
   }
   updater_ = std::make_unique<Updater>(
-      settings_.ioc, [this](std::shared_ptr<const Snapshot> snapshot) { publish(snapshot); });
+      ioc_settings(settings_), [this](std::shared_ptr<const Snapshot> snapshot) { publish(snapshot); });
   if (auto loaded = updater_->load(); !loaded) {
     return loaded;
   }
@@ -207,7 +218,7 @@ void Daemon::reload() {
     worker->reload(worker_settings(renewed));
   }
   web_->reload(renewed);
-  updater_->reload(renewed.ioc);
+  updater_->reload(ioc_settings(renewed));
   settings_.policy = renewed.policy;
   settings_.upstream = renewed.upstream;
   settings_.ioc = renewed.ioc;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "resolver/base/paths.h"
+#include "resolver/base/text.h"
 #include "resolver/cli/commands.h"
 #include "resolver/cli/feed_check.h"
 #include "resolver/cli/token.h"
@@ -24,6 +25,7 @@ class CommandLine {
     app_.footer("`cenote COMMAND --help` tells more. Exit codes: 0 done, 1 refused or not found, 2 usage.");
     add_server_commands();
     add_feed_commands();
+    add_hold_commands();
     add_indicator_commands();
     add_exception_commands();
     add_looking_commands();
@@ -31,6 +33,10 @@ class CommandLine {
   }
 
   int run(int argc, const char* const* argv) {
+    if (const std::string unknown = unknown_command(argc, argv); !unknown.empty()) {
+      output_.error(unknown);
+      return 2;
+    }
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -44,6 +50,34 @@ class CommandLine {
   }
 
  private:
+  // CLI11 says of a misspelt command that an argument was not expected; people want to hear which are there.
+  std::string unknown_command(int argc, const char* const* argv) const {
+    const CLI::App* app = &app_;
+    std::string path = "cenote";
+    for (int i = 1; i < argc; ++i) {
+      const std::string word = argv[i];
+      const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
+      if (commands.empty() || word.starts_with('-') ||
+          !app->get_options([](const CLI::Option* option) { return option->get_positional(); }).empty()) {
+        return {};
+      }
+      std::vector<std::string_view> names;
+      const CLI::App* next = nullptr;
+      for (const CLI::App* command : commands) {
+        names.push_back(command->get_name());
+        next = command->get_name() == word ? command : next;
+      }
+      if (next == nullptr) {
+        const std::string_view meant = nearest(word, names);
+        return fmt::format("there is no command '{} {}'{}; `{} --help` lists them", path, printable(word, 40),
+                           meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant), path);
+      }
+      path += ' ' + word;
+      app = next;
+    }
+    return {};
+  }
+
   using Action = std::function<int(const CommandContext&)>;
 
   CLI::App* add(CLI::App* parent, const char* name, const char* does, const char* example) {
@@ -99,8 +133,8 @@ class CommandLine {
   }
 
   void add_feed_commands() {
-    CLI::App* feed =
-        app_.add_subcommand("feed", "Feeds: look, push, compare, go back")->require_subcommand(0, 1);
+    CLI::App* feed = feed_ =
+        app_.add_subcommand("feed", "Feeds: look, push, compare, release, go back")->require_subcommand(0, 1);
     CLI::App* check = add(feed, "check", "Tell what an importer makes of a file; offline",
                           "cenote feed check --format hosts --scope suffix hosts.txt");
     check->add_option("FILE", check_.file, "The file; - for standard input")->required();
@@ -118,8 +152,15 @@ class CommandLine {
     });
     asks(add(feed, "list", "List the feeds with their size and health", "cenote feed list"), list_feeds);
     add_push(feed, "push", "Replace a feed's list by a file", "cenote feed push c2-intel new.txt", push_feed);
-    add_push(feed, "diff", "Tell what a push would change, and change nothing",
-             "cenote feed diff c2-intel new.txt", diff_feed);
+    add_push(
+        feed, "diff",
+        "Tell what a push would change, and change nothing; with two numbers, how two generations differ",
+        "cenote feed diff c2-intel new.txt",
+        [](const CommandContext& context, const PushArguments& arguments) {
+          const bool are_numbers = parse_number(arguments.feed) && parse_number(arguments.file);
+          return are_numbers ? diff_generations(context, arguments.feed, arguments.file)
+                             : diff_feed(context, arguments);
+        });
     CLI::App* refresh = add(feed, "refresh", "Fetch a feed now", "cenote feed refresh c2-intel");
     refresh->add_option("FEED", push_.feed, "The feed's name")->required();
     asks(refresh, [this](const CommandContext& context) { return refresh_feed(context, push_.feed); });
@@ -145,6 +186,49 @@ class CommandLine {
     asks(command, [this, action](const CommandContext& context) { return action(context, push_); });
   }
 
+  void add_hold_commands() {
+    CLI::App* held = add(feed_, "held", "List what a guard keeps back, and why", "cenote feed held c2-intel");
+    held->add_option("FEED", hold_.feed, "Only of this feed");
+    asks(held, [this](const CommandContext& context) { return list_held(context, hold_.feed); });
+    add_decision("release", "Let what a guard keeps back act",
+                 "cenote feed release c2-intel github.io --reason \"case 4711\"", release_held);
+    add_decision("refuse", "Say no to what a guard keeps back, for good",
+                 "cenote feed refuse c2-intel --change", refuse_held);
+    CLI::App* promote = add(feed_, "promote", "End a feed's trial; shows what it would have blocked",
+                            "cenote feed promote c2-intel --yes");
+    promote->add_option("FEED", promote_.feed, "A feed with monitor_for")->required();
+    promote->add_flag("--yes", promote_.is_sure, "Do it; without it, only show what it would have blocked");
+    promote->add_flag("--force", promote_.force, "Even before its time");
+    asks(promote, [this](const CommandContext& context) { return promote_feed(context, promote_); });
+    CLI::App* audit =
+        add(&app_, "audit", "Who changed what: the record of all changes", "cenote audit --limit 20");
+    audit->add_option("--limit", limit_, "At most so many, the newest; 100 by default")
+        ->check(CLI::Range(1, 10'000));
+    asks(audit, [this](const CommandContext& context) { return show_audit(context, limit_); });
+    CLI::App* verify = add(audit, "verify", "Check that no line of a record was changed; offline",
+                           "cenote audit verify /var/lib/cenote/audit.jsonl");
+    verify->add_option("FILE", name_, "The record: STATE_DIR/audit.jsonl")->required();
+    json_flag(verify);
+    does(verify, [this] { return verify_audit(output_, name_, is_json_); });
+  }
+
+  void add_decision(const char* name, const char* does_what, const char* example,
+                    int (*action)(const CommandContext&, const HoldArguments&)) {
+    CLI::App* command = add(feed_, name, does_what, example);
+    command->add_option("FEED", hold_.feed, "The feed's name")->required();
+    command->add_option("NAME", hold_.names, "Held names or addresses, as `feed held` shows them");
+    command->add_flag("--all", hold_.all, "Every held entry of the feed");
+    command->add_flag("--change", hold_.change, "The change that is held as a whole");
+    command->add_option("--reason", hold_.reason, "Why; kept with the record of changes");
+    asks(command, [this, action](const CommandContext& context) {
+      if ((hold_.names.empty() ? 0 : 1) + (hold_.all ? 1 : 0) + (hold_.change ? 1 : 0) != 1) {
+        context.output.error("say what is meant: NAMES, --all, or --change");
+        return 2;
+      }
+      return action(context, hold_);
+    });
+  }
+
   void add_indicator_commands() {
     CLI::App* ioc =
         app_.add_subcommand("ioc", "Single indicators: add, remove, find")->require_subcommand(0, 1);
@@ -159,6 +243,7 @@ class CommandLine {
     add_one->add_option("--reason", indicator_.reason, "Why; shown to people")->required();
     add_one->add_option("--until", indicator_.until, "When it ends: a date or time");
     add_one->add_flag("--exact", indicator_.is_exact, "This name only, nothing below it");
+    add_one->add_flag("--force", indicator_.force, "Even what a guard would hold; needs the scope operate");
     asks(add_one, [this](const CommandContext& context) { return add_indicator(context, indicator_); });
     CLI::App* remove =
         add(ioc, "remove", "Take one indicator out of a feed", "cenote ioc remove evil.test --feed soc");
@@ -167,6 +252,16 @@ class CommandLine {
     asks(remove, [this](const CommandContext& context) {
       return remove_indicator(context, indicator_.name, indicator_.feed);
     });
+    CLI::App* to_others =
+        add(ioc, "export", "Print what is blocked, for a proxy, firewall, mail server or resolver",
+            "cenote ioc export --format squid > blocked.acl");
+    to_others
+        ->add_option("--format", export_.format,
+                     "rpz plain hosts adblock dnsmasq unbound squid nftables suricata zeek postfix")
+        ->capture_default_str();
+    to_others->add_option("--feed", export_.feed, "Only of this feed");
+    to_others->add_option("--category", export_.category, "Only of this category");
+    asks(to_others, [this](const CommandContext& context) { return export_indicators(context, export_); });
     CLI::App* find =
         add(ioc, "find", "Tell which feeds list a name or a name above it", "cenote ioc find www.evil.test");
     find->add_option("NAME", indicator_.name, "The name")->required();
@@ -225,7 +320,9 @@ class CommandLine {
         add(token, "create", "Make a token, and the lines for the server's tokens.yaml; offline",
             "cenote token create soc-push --scope read --scope push:c2-intel --expires 2027-03-31");
     create->add_option("NAME", token_.name, "Who will use it; kept with every change")->required();
-    create->add_option("--scope", token_.scopes, "read, push:FEED, push:*, operate or admin; may be repeated")
+    create
+        ->add_option("--scope", token_.scopes,
+                     "read, push:FEED, release:FEED (or *), operate or admin; may be repeated")
         ->required()
         ->allow_extra_args(false);
     create->add_option("--expires", token_.expires, "When it ends: a date or time; never by default");
@@ -250,6 +347,11 @@ class CommandLine {
   PushArguments push_;
   std::string generation_;
   IndicatorArguments indicator_;
+  HoldArguments hold_;
+  PromoteArguments promote_;
+  ExportArguments export_;
+  CLI::App* feed_ = nullptr;
+  unsigned limit_ = 0;
   AllowArguments allow_;
   HitArguments hits_;
   TokenArguments token_;

@@ -30,6 +30,19 @@ struct IndicatorArguments {
   std::string reason;
   std::string until;
   bool is_exact = false;
+  bool force = false;
+};
+struct HoldArguments {
+  std::string feed;
+  std::vector<std::string> names;
+  bool all = false;
+  bool change = false;
+  std::string reason;
+};
+struct PromoteArguments {
+  std::string feed;
+  bool is_sure = false;
+  bool force = false;
 };
 struct AllowArguments {
   std::string name;
@@ -53,6 +66,19 @@ int push_feed(const CommandContext& context, const PushArguments& arguments);
 int diff_feed(const CommandContext& context, const PushArguments& arguments);  // what a push would do
 int refresh_feed(const CommandContext& context, const std::string& feed);
 int list_rejects(const CommandContext& context, const std::string& feed);
+int diff_generations(const CommandContext& context, const std::string& from, const std::string& to);
+struct ExportArguments {
+  std::string format = "plain";
+  std::string feed;
+  std::string category;
+};
+int export_indicators(const CommandContext& context, const ExportArguments& arguments);
+int list_held(const CommandContext& context, const std::string& feed);  // empty: of all
+int release_held(const CommandContext& context, const HoldArguments& arguments);
+int refuse_held(const CommandContext& context, const HoldArguments& arguments);
+int promote_feed(const CommandContext& context, const PromoteArguments& arguments);
+int show_audit(const CommandContext& context, unsigned limit);            // 0: the server's own
+int verify_audit(Output& output, const std::string& file, bool is_json);  // offline
 int list_generations(const CommandContext& context);
 int roll_back(const CommandContext& context, const std::string& generation);  // empty: the one before
 int add_indicator(const CommandContext& context, const IndicatorArguments& arguments);

@@ -1,4 +1,5 @@
 // Commands about feeds, generations, single indicators and exceptions: what is blocked, and who changed it.
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -23,14 +24,23 @@ Result<std::string> contents_of(const std::string& file) {
 }
 
 void show_rejects(Output& output, const Json& rejects) {
+  const bool has_why = std::any_of(rejects.begin(), rejects.end(),
+                                   [](const Json& row) { return !text_of(row, "why").empty(); });
   std::vector<std::vector<Cell>> rows;
   for (const Json& row : rejects) {
     rows.push_back({Cell::number(number_of(row, "line")),
                     flag_of(row, "held") ? Cell("held", Colour::kYellow) : Cell("rejected", Colour::kRed),
                     text_of(row, "reason"), text_of(row, "text")});
+    if (has_why) {
+      rows.back().emplace_back(text_of(row, "why"));
+    }
+  }
+  std::vector<std::string> heads{"LINE", "", "REASON", "TEXT"};
+  if (has_why) {
+    heads.emplace_back("WHY");
   }
   if (!rows.empty()) {
-    output.table({"LINE", "", "REASON", "TEXT"}, rows);
+    output.table(heads, rows);
   }
 }
 
@@ -40,7 +50,34 @@ void show_change(Output& output, const Json& result, std::string_view did) {
                                 number_of(result, "added"), number_of(result, "removed"),
                                 number_of(result, "unchanged"), number_of(result, "rejected"),
                                 number_of(result, "held")))});
+  if (const auto held = result.find("held_change"); held != result.end()) {
+    output.line({Cell("  would be held as a whole: " + text_of(*held, "why"), Colour::kYellow)});
+  }
   show_rejects(output, list_of(result, "rejects"));
+}
+
+void show_entries(Output& output, const Json& of, const char* key, const char* sign, Colour colour) {
+  for (const Json& entry : list_of(of, key)) {
+    output.line(
+        {Cell(fmt::format("  {} {}", sign, entry.is_string() ? entry.get<std::string>() : ""), colour)});
+  }
+}
+
+// What a push would do, beside the numbers: which entries, and what people would notice.
+void show_preview(Output& output, const Json& result) {
+  show_change(output, result, "nothing changed; in force: generation");
+  show_entries(output, result, "first_added", "+", Colour::kGreen);
+  show_entries(output, result, "first_removed", "-", Colour::kRed);
+  std::vector<std::vector<Cell>> rows;
+  for (const Json& name : list_of(result, "traffic")) {
+    const std::string before = text_of(name, "before");
+    const std::string after = text_of(name, "after");
+    rows.push_back({text_of(name, "name"), Cell(before, colour_of_action(before)),
+                    Cell(after, colour_of_action(after)), Cell::number(number_of(name, "clients"))});
+  }
+  if (!rows.empty()) {
+    output.table({"RECENTLY ASKED FOR", "NOW", "THEN", "CLIENTS"}, rows);
+  }
 }
 
 int change(const CommandContext& context, ApiRequest request) {
@@ -107,11 +144,43 @@ int push_feed(const CommandContext& context, const PushArguments& arguments) {
 
 int diff_feed(const CommandContext& context, const PushArguments& arguments) {
   const auto request = put_request(context, arguments, true);
-  return request ? ask(context, *request,
-                       [&](const Json& result) {
-                         show_change(context.output, result, "nothing changed; in force: generation");
-                       })
+  return request ? ask(context, *request, [&](const Json& result) { show_preview(context.output, result); })
                  : 1;
+}
+
+int diff_generations(const CommandContext& context, const std::string& from, const std::string& to) {
+  const std::string target = "/v1/generations/" + percent_encoded(from) + "/diff/" + percent_encoded(to);
+  return ask(context, {"GET", target, "", {}}, [&](const Json& body) {
+    if (list_of(body, "feeds").empty()) {
+      context.output.line({Cell(fmt::format("generations {} and {} list the same", from, to))});
+    }
+    for (const Json& feed : list_of(body, "feeds")) {
+      context.output.line({Cell(text_of(feed, "feed"), Colour::kBold)});
+      context.output.line({Cell(fmt::format("  added {}, removed {}, unchanged {}", number_of(feed, "added"),
+                                            number_of(feed, "removed"), number_of(feed, "unchanged")))});
+      show_entries(context.output, feed, "first_added", "+", Colour::kGreen);
+      show_entries(context.output, feed, "first_removed", "-", Colour::kRed);
+    }
+  });
+}
+
+int export_indicators(const CommandContext& context, const ExportArguments& arguments) {
+  const auto response = context.api.exchange({"GET",
+                                              "/v1/export" + query_string({{"format", arguments.format},
+                                                                           {"feed", arguments.feed},
+                                                                           {"category", arguments.category}}),
+                                              "",
+                                              {}});
+  if (!response || response->status != 200) {
+    context.output.error(response ? error_of(*response) : response.error().message);
+    return 1;
+  }
+  if (context.is_json) {
+    context.output.raw(Json{{"format", arguments.format}, {"text", response->body}}.dump() + "\n");
+  } else {
+    context.output.raw(response->body);
+  }
+  return 0;
 }
 
 int refresh_feed(const CommandContext& context, const std::string& feed) {
@@ -174,6 +243,9 @@ int add_indicator(const CommandContext& context, const IndicatorArguments& argum
   put_if_given(body, "until", arguments.until);
   if (arguments.is_exact) {
     body["exact"] = true;
+  }
+  if (arguments.force) {
+    body["force"] = true;
   }
   return change(context, with_json("POST", "/v1/indicators", body));
 }

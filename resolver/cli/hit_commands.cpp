@@ -1,6 +1,7 @@
 // Commands that look: who hit what, why, and how the server is.
 #include <algorithm>
 
+#include "resolver/base/address.h"
 #include "resolver/base/clock.h"
 #include "resolver/cli/answer.h"
 
@@ -62,6 +63,9 @@ void show_pairs(Output& output, const std::vector<std::pair<std::string, Cell>>&
 }
 
 std::string covers(const std::string& indicator, const std::string& scope) {
+  if (Prefix::from_text(indicator)) {
+    return indicator;  // an address or a block
+  }
   return scope == "suffix"  ? indicator + " and everything below it"
          : scope == "below" ? "everything below " + indicator
                             : "exactly " + indicator;

@@ -12,8 +12,10 @@ namespace cenote {
 namespace {
 
 bool is_good_scope(std::string_view scope) {
+  const size_t colon = scope.find(':');
+  const std::string_view word = scope.substr(0, colon);
   return scope == "read" || scope == "operate" || scope == "admin" ||
-         (scope.starts_with("push:") && scope.size() > 5 &&
+         ((word == "push" || word == "release") && colon + 1 < scope.size() &&
           scope.find_first_of(" \t\"'\\,[]{}#") == std::string_view::npos);
 }
 
@@ -42,8 +44,9 @@ int create_token(Output& output, const TokenArguments& arguments) {
   }
   for (const std::string& scope : arguments.scopes) {
     if (!is_good_scope(scope)) {
-      output.error(fmt::format("--scope: '{}' is none of read, push:FEED, push:*, operate, admin",
-                               printable(scope, 60)));
+      output.error(
+          fmt::format("--scope: '{}' is none of read, push:FEED, release:FEED, operate, admin (FEED: or *)",
+                      printable(scope, 60)));
       return 2;
     }
   }

@@ -11,25 +11,28 @@ constexpr size_t kMostFeedBytes = 256U << 20;    // ten million names; more come
 constexpr size_t kMostJsonBytes = 16U << 20;     // a patch of some hundred thousand lines
 constexpr size_t kMostUnknownBytes = 64U << 10;  // from whom we do not know: just enough to be told so
 
-// Whether `path` is the pattern's, and what its {...} stand for.
+// Whether `path` is the pattern's, and what its {...} stand for. A {name} at the end takes all that is left:
+// an address block holds a slash, which was decoded before the path came here.
 bool matches(std::string_view pattern, std::string_view path, std::vector<std::string>& captures) {
-  const auto wanted = split(pattern, '/');
-  const auto given = split(path, '/');
-  if (wanted.size() != given.size()) {
-    return false;
-  }
   captures.clear();
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i].starts_with('{')) {
-      if (given[i].empty()) {
+  while (true) {
+    const std::string_view wanted = pattern.substr(0, pattern.find('/'));
+    const bool is_last = wanted.size() == pattern.size();
+    const std::string_view given = is_last && wanted == "{name}" ? path : path.substr(0, path.find('/'));
+    if (wanted.starts_with('{')) {
+      if (given.empty()) {
         return false;
       }
-      captures.emplace_back(given[i]);
-    } else if (wanted[i] != given[i]) {
+      captures.emplace_back(given);
+    } else if (wanted != given) {
       return false;
     }
+    if (is_last || given.size() == path.size()) {
+      return is_last && given.size() == path.size();
+    }
+    pattern.remove_prefix(wanted.size() + 1);
+    path.remove_prefix(given.size() + 1);
   }
-  return true;
 }
 
 struct Found {
@@ -57,7 +60,10 @@ Found find_route(const HttpRequest& request) {
 }
 
 std::string_view scope_words(Right right) {
-  return right == Right::kRead ? "read" : right == Right::kPush ? "push for this feed" : "operate";
+  return right == Right::kRead      ? "read"
+         : right == Right::kPush    ? "push for this feed"
+         : right == Right::kRelease ? "release for this feed"
+                                    : "operate";
 }
 
 bool is_change(const HttpRequest& request) {

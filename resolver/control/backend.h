@@ -64,10 +64,17 @@ class ControlBackend {
   [[nodiscard]] virtual std::vector<ExceptionRecord> exceptions() const = 0;
   [[nodiscard]] virtual std::vector<SingleIndicator> indicators() const = 0;
 
+  [[nodiscard]] virtual Held held() const = 0;
+  [[nodiscard]] virtual AuditLog::Page audit(uint64_t after, size_t limit) const = 0;
+
   virtual void push(PushRequest request, Done done) = 0;
   virtual void patch(PatchRequest request, Done done) = 0;
   virtual void refresh(std::string feed, Done done) = 0;
   virtual void rollback(uint64_t generation, std::string who, Done done) = 0;
+  virtual void diff(uint64_t from, uint64_t to, Updater::DiffDone done) = 0;
+  virtual void export_set(ExportRequest request, Updater::ExportDone done) = 0;
+  virtual void decide_held(HoldVerdict verdict, Done done) = 0;
+  virtual void promote(std::string feed, bool force, std::string who, Done done) = 0;
   virtual void add_indicator(SingleIndicator indicator, Done done) = 0;
   virtual void remove_indicator(std::string feed, std::string name, std::string who, Done done) = 0;
   virtual void add_exception(ExceptionSettings exception, std::string who, Done done) = 0;

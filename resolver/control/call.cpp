@@ -37,7 +37,14 @@ const std::vector<ControlRoute>& control_routes() {
       {"PATCH", "/v1/feeds/{feed}", Right::kPush, patch_feed},
       {"GET", "/v1/feeds/{feed}/rejects", Right::kRead, get_rejects},
       {"POST", "/v1/feeds/{feed}/refresh", Right::kPush, post_refresh},
+      {"POST", "/v1/feeds/{feed}/release", Right::kRelease, post_release},
+      {"POST", "/v1/feeds/{feed}/refuse", Right::kRelease, post_refusal},
+      {"POST", "/v1/feeds/{feed}/promote", Right::kOperate, post_promotion},
+      {"GET", "/v1/held", Right::kRead, get_held},
+      {"GET", "/v1/audit", Right::kRead, get_audit},
       {"GET", "/v1/generations", Right::kRead, get_generations},
+      {"GET", "/v1/generations/{generation}/diff/{other}", Right::kRead, get_generation_diff},
+      {"GET", "/v1/export", Right::kRead, get_export},
       {"POST", "/v1/generations/{generation}/rollback", Right::kOperate, post_rollback},
       {"GET", "/v1/explain", Right::kRead, get_explanation},
       {"GET", "/v1/hits", Right::kRead, get_hits},
@@ -70,6 +77,19 @@ std::optional<Name> name_or_refuse(const ControlCallRef& call, const std::string
     call->refuse(400, "bad_request", fmt::format("{}: '{}' is no domain name", what, printable(text, 60)));
   }
   return name;
+}
+
+std::optional<std::string> indicator_or_refuse(const ControlCallRef& call, const std::string& what,
+                                               const std::string& text) {
+  if (const auto prefix = Prefix::from_text(text)) {
+    return prefix->to_text();
+  }
+  if (const auto name = Name::from_text(text); name && text.find('/') == std::string::npos) {
+    return name->to_text();
+  }
+  call->refuse(400, "bad_request",
+               fmt::format("{}: '{}' is neither a name nor an address or block", what, printable(text, 60)));
+  return std::nullopt;
 }
 
 bool is_known_feed(const ControlCallRef& call, const std::string& feed) {

@@ -44,7 +44,7 @@ HttpResponse error_response(int status, std::string_view code, const std::string
 struct ControlRoute {
   const char* method;
   const char* pattern;  // "/v1/feeds/{feed}/rejects"
-  Right right;          // kPush: of the feed that the pattern captures
+  Right right;          // kPush, kRelease: of the feed that the pattern captures
   void (*serve)(const ControlCallRef& call);
 };
 const std::vector<ControlRoute>& control_routes();
@@ -56,6 +56,8 @@ void get_status(const ControlCallRef& call);
 void get_feeds(const ControlCallRef& call);
 void get_rejects(const ControlCallRef& call);
 void get_generations(const ControlCallRef& call);
+void get_generation_diff(const ControlCallRef& call);
+void get_export(const ControlCallRef& call);
 void get_explanation(const ControlCallRef& call);
 void get_hits(const ControlCallRef& call);
 void get_incident(const ControlCallRef& call);
@@ -70,6 +72,12 @@ void post_exception(const ControlCallRef& call);
 void delete_exception(const ControlCallRef& call);
 void post_indicator(const ControlCallRef& call);
 void delete_indicator(const ControlCallRef& call);
+// What waits for a person, and the record of changes (holds.cpp)
+void get_held(const ControlCallRef& call);
+void post_release(const ControlCallRef& call);
+void post_refusal(const ControlCallRef& call);
+void post_promotion(const ControlCallRef& call);
+void get_audit(const ControlCallRef& call);
 
 // Shared by both: a parameter or a JSON value that is not what it must be is answered with 400 at once, and
 // nullopt comes back.
@@ -77,6 +85,9 @@ std::optional<Prefix> prefix_or_refuse(const ControlCallRef& call, const std::st
                                        const std::string& text);
 std::optional<Name> name_or_refuse(const ControlCallRef& call, const std::string& what,
                                    const std::string& text);
+// The canonical text of a name, an address or an address block.
+std::optional<std::string> indicator_or_refuse(const ControlCallRef& call, const std::string& what,
+                                               const std::string& text);
 bool is_known_feed(const ControlCallRef& call, const std::string& feed);  // else answered with 404
 
 }  // namespace cenote

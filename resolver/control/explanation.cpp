@@ -1,5 +1,7 @@
 #include "resolver/control/explanation.h"
 
+#include <algorithm>
+
 namespace cenote {
 namespace {
 
@@ -23,14 +25,25 @@ std::string_view fate_text(Consideration::Fate fate) {
   return "unknown";
 }
 
-ExplainStep to_step(const Consideration& considered, const Name& name, const Snapshot& snapshot) {
+// The block of so many bits that holds the address.
+Prefix block_around(const IpAddress& address, uint8_t bits) {
+  std::vector<uint8_t> bytes(address.bytes().begin(), address.bytes().end());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const size_t kept = std::min<size_t>(8, bits - std::min<size_t>(bits, i * 8));
+    bytes[i] = static_cast<uint8_t>(bytes[i] & (0xFF00U >> kept));
+  }
+  return {*IpAddress::from_bytes(bytes), bits};
+}
+
+ExplainStep to_step(const Consideration& considered, const ExplainQuestion& question,
+                    const Snapshot& snapshot) {
   const Record& record = considered.record;
   const auto& feeds = snapshot.feeds();
   const auto& categories = snapshot.categories();
   ExplainStep step;
   step.feed = record.feed < feeds.size() ? feeds[record.feed].name : "";
   step.category = record.category < categories.size() ? categories[record.category] : "";
-  step.indicator = name.suffix(considered.hit.depth).to_text();
+  step.indicator = listed_at(question, considered.hit.depth);
   step.scope = considered.hit.scope;
   step.feed_action = record.action;
   step.action = considered.action;
@@ -46,6 +59,11 @@ ExplainStep to_step(const Consideration& considered, const Name& name, const Sna
 
 }  // namespace
 
+std::string listed_at(const ExplainQuestion& question, uint8_t depth) {
+  return question.address ? block_around(*question.address, depth).to_text()
+                          : question.name.suffix(depth).to_text();
+}
+
 Explanation explain(const Policy& policy, const ExplainQuestion& question) {
   Explanation explanation;
   explanation.question = question;
@@ -57,9 +75,12 @@ Explanation explain(const Policy& policy, const ExplainQuestion& question) {
     return explanation;
   }
   const Policy::Asker asker{question.client, group, unix_seconds(question.time)};
-  explanation.verdict = policy.decide(question.name, asker);
-  for (const Consideration& considered : policy.explain(question.name, asker)) {
-    explanation.steps.push_back(to_step(considered, question.name, *policy.snapshot()));
+  explanation.generation = policy.generation();
+  explanation.verdict =
+      question.address ? policy.decide(*question.address, asker) : policy.decide(question.name, asker);
+  for (const Consideration& considered :
+       question.address ? policy.explain(*question.address, asker) : policy.explain(question.name, asker)) {
+    explanation.steps.push_back(to_step(considered, question, *policy.snapshot()));
   }
   return explanation;
 }

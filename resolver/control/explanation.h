@@ -1,6 +1,7 @@
 // The verdict on a name and the whole way to it, as values that outlive the snapshot: `cenote explain`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace cenote {
 
 struct ExplainQuestion {
   Name name;
+  std::optional<IpAddress> address;  // instead of the name: as an answer would carry it
   uint16_t type = 1;
   IpAddress client = IpAddress::v4({127, 0, 0, 1});
   WallTime time{};
@@ -19,7 +21,7 @@ struct ExplainQuestion {
 struct ExplainStep {
   std::string feed;
   std::string category;
-  std::string indicator;  // the entry's name
+  std::string indicator;  // the entry's name or block
   Scope scope = Scope::kExact;
   Action feed_action = Action::kPass;
   Action action = Action::kPass;  // after the group's say
@@ -34,13 +36,16 @@ struct ExplainStep {
 
 struct Explanation {
   ExplainQuestion question;
-  bool may_ask = true;  // false: the client is refused whatever the name
+  uint64_t generation = 0;  // in force
+  bool may_ask = true;      // false: the client is refused whatever the name
   std::string group;
   Verdict verdict;
   std::vector<ExplainStep> steps;  // most specific first
   std::string upstream_zone;       // who would be asked when nothing blocks; filled by the daemon
 };
 
+// The name or block of an entry of that depth that covers what was asked.
+std::string listed_at(const ExplainQuestion& question, uint8_t depth);
 // Upstream is not asked, so what an answer would carry is not judged.
 Explanation explain(const Policy& policy, const ExplainQuestion& question);
 

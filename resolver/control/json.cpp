@@ -26,14 +26,53 @@ Json unix_or_null(int64_t unix_time) {
 }  // namespace
 
 Json to_json(const RejectRow& row) {
-  return {{"line", row.line}, {"reason", row.reason}, {"held", row.held}, {"text", row.text}};
+  Json json{{"line", row.line}, {"reason", row.reason}, {"held", row.held}, {"text", row.text}};
+  if (!row.scope.empty()) {
+    json["scope"] = row.scope;
+    json["why"] = row.why;
+  }
+  return json;
+}
+
+Json to_json(const HeldChange& change) {
+  return {{"feed", change.feed},       {"guard", change.guard},
+          {"why", change.why},         {"what", change.what},
+          {"who", change.who},         {"time", to_rfc3339(change.time)},
+          {"entries", change.entries}, {"entries_before", change.entries_before}};
 }
 
 Json to_json(const ChangeResult& result) {
-  return {
+  Json json{
       {"generation", result.generation},         {"added", result.added},       {"removed", result.removed},
       {"unchanged", result.unchanged},           {"rejected", result.rejected}, {"held", result.held},
       {"rejects", list_of(result.first_rejects)}};
+  if (!result.first_added.empty() || !result.first_removed.empty()) {
+    json["first_added"] = result.first_added;
+    json["first_removed"] = result.first_removed;
+  }
+  if (!result.traffic.empty()) {
+    json["traffic"] = list_of(result.traffic);
+  }
+  if (result.held_change) {
+    json["held_change"] = to_json(*result.held_change);
+  }
+  return json;
+}
+
+Json to_json(const FeedDelta& delta) {
+  return {{"feed", delta.feed},
+          {"added", delta.added},
+          {"removed", delta.removed},
+          {"unchanged", delta.unchanged},
+          {"first_added", delta.first_added},
+          {"first_removed", delta.first_removed}};
+}
+
+Json to_json(const TrafficChange& change) {
+  return {{"name", change.name},
+          {"before", to_text(change.before)},
+          {"after", to_text(change.after)},
+          {"clients", change.clients}};
 }
 
 Json to_json(const FeedStatus& feed) {
@@ -49,7 +88,8 @@ Json to_json(const FeedStatus& feed) {
           {"last_success", time_or_null(feed.last_success)},
           {"last_attempt", time_or_null(feed.last_attempt)},
           {"error", feed.last_error.empty() ? Json(nullptr) : Json(feed.last_error)},
-          {"who", feed.who}};
+          {"who", feed.who},
+          {"trial_end", time_or_null(feed.trial_end)}};
 }
 
 Json to_json(const GenerationRecord& generation) {
@@ -128,19 +168,19 @@ Json to_json(const ExplainStep& step) {
 
 Json to_json(const Explanation& explanation) {
   const Verdict& verdict = explanation.verdict;
-  Json json{{"name", explanation.question.name.to_text()},
+  const ExplainQuestion& question = explanation.question;
+  Json json{{"name", question.address ? question.address->to_text() : question.name.to_text()},
             {"type", type_text(explanation.question.type)},
             {"client", explanation.question.client.to_text()},
             {"may_ask", explanation.may_ask},
             {"group", explanation.group.empty() ? Json(nullptr) : Json(explanation.group)},
             {"verdict", to_text(verdict.action)},
-            {"generation", verdict.generation}};
+            {"generation", explanation.generation}};
   if (verdict.match != MatchKind::kNone) {
-    json["match"] = {
-        {"kind", to_text(verdict.match)},      {"indicator", verdict.matched.suffix(verdict.depth).to_text()},
-        {"scope", to_text(verdict.scope)},     {"feed", verdict.feed.view()},
-        {"category", verdict.category.view()}, {"confidence", verdict.confidence},
-        {"threat", verdict.threat.view()},     {"reference", verdict.reference.view()}};
+    json["match"] = {{"kind", to_text(verdict.match)},      {"indicator", listed_at(question, verdict.depth)},
+                     {"scope", to_text(verdict.scope)},     {"feed", verdict.feed.view()},
+                     {"category", verdict.category.view()}, {"confidence", verdict.confidence},
+                     {"threat", verdict.threat.view()},     {"reference", verdict.reference.view()}};
   }
   json["steps"] = list_of(explanation.steps);
   json["upstream_zone"] = explanation.upstream_zone.empty() ? Json(nullptr) : Json(explanation.upstream_zone);

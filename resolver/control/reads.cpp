@@ -63,6 +63,17 @@ std::optional<HitQuery> read_hit_query(const ControlCallRef& call) {
   return query;
 }
 
+// A name or an address into the question; false: neither, and that was answered.
+bool read_asked(const ControlCallRef& call, const std::string& text, ExplainQuestion& question) {
+  question.address = IpAddress::from_text(text);
+  if (question.address) {
+    return true;
+  }
+  const auto name = name_or_refuse(call, "name", text);
+  question.name = name.value_or(Name{});
+  return name.has_value();
+}
+
 }  // namespace
 
 void get_health(const ControlCallRef& call) {
@@ -97,14 +108,47 @@ void get_generations(const ControlCallRef& call) {
   call->answer(list_under("generations", call->backend.generations()));
 }
 
+void get_generation_diff(const ControlCallRef& call) {
+  const auto from = parse_number(call->captures[0]);
+  const auto to = parse_number(call->captures[1]);
+  if (!from || !to) {
+    call->refuse(400, "bad_request", "a generation is a number");
+    return;
+  }
+  call->backend.diff(*from, *to, [call](const Result<GenerationDiff>& diff) {
+    if (!diff) {
+      call->refuse(404, "unknown_generation", diff.error().message);
+      return;
+    }
+    Json body{{"from", diff->from}, {"to", diff->to}};
+    body["feeds"] = list_under("feeds", diff->feeds)["feeds"];
+    call->answer(body);
+  });
+}
+
+void get_export(const ControlCallRef& call) {
+  ExportRequest request;
+  request.format = call->request.parameter("format").value_or("plain");
+  request.feed = call->request.parameter("feed").value_or("");
+  request.category = call->request.parameter("category").value_or("");
+  if (!request.feed.empty() && !is_known_feed(call, request.feed)) {
+    return;
+  }
+  call->backend.export_set(std::move(request), [call](Result<std::string> text) {
+    if (!text) {
+      call->refuse(400, "bad_request", text.error().message);
+      return;
+    }
+    call->answer(HttpResponse::text(200, std::move(*text)));
+  });
+}
+
 void get_explanation(const ControlCallRef& call) {
   ExplainQuestion question;
   question.time = call->now.wall;
-  const auto name = name_or_refuse(call, "name", call->request.parameter("name").value_or(""));
-  if (!name) {
+  if (!read_asked(call, call->request.parameter("name").value_or(""), question)) {
     return;
   }
-  question.name = *name;
   if (const auto type = call->request.parameter("type")) {
     question.type = parse_type(*type);
     if (question.type == 0) {
@@ -171,10 +215,9 @@ void get_indicators(const ControlCallRef& call) {
     call->answer(list_under("indicators", call->backend.indicators()));
     return;
   }
-  if (const auto name = name_or_refuse(call, "name", *text)) {
-    ExplainQuestion question;
-    question.name = *name;
-    question.time = call->now.wall;
+  ExplainQuestion question;
+  question.time = call->now.wall;
+  if (read_asked(call, *text, question)) {
     call->answer(list_under("entries", call->backend.explain(question).steps));
   }
 }

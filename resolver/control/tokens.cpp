@@ -6,10 +6,17 @@
 #include "resolver/net/digest.h"
 
 namespace cenote {
+namespace {
+
+constexpr std::string_view kPush = "push:";
+constexpr std::string_view kRelease = "release:";
+
+}  // namespace
 
 bool is_scope(std::string_view scope) noexcept {
   return scope == "read" || scope == "operate" || scope == "admin" ||
-         (scope.starts_with("push:") && scope.size() > 5);
+         (scope.starts_with(kPush) && scope.size() > kPush.size()) ||
+         (scope.starts_with(kRelease) && scope.size() > kRelease.size());
 }
 
 bool grants(const Token& token, Right right, std::string_view feed) noexcept {
@@ -22,10 +29,8 @@ bool grants(const Token& token, Right right, std::string_view feed) noexcept {
   if (right == Right::kRead) {
     return has("read");
   }
-  const auto pushes = [&](const std::string& scope) {
-    return scope == "push:*" || (scope.starts_with("push:") && std::string_view(scope).substr(5) == feed);
-  };
-  return right == Right::kPush && std::any_of(token.scopes.begin(), token.scopes.end(), pushes);
+  const std::string_view word = right == Right::kPush ? kPush : right == Right::kRelease ? kRelease : "";
+  return !word.empty() && (has(std::string(word) + "*") || has(std::string(word) + std::string(feed)));
 }
 
 const Token* Tokens::find(std::string_view authorization, WallTime now) const {

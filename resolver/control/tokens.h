@@ -14,7 +14,7 @@ namespace cenote {
 struct Token {
   std::string name;                 // who, in the record of changes
   std::string sha256;               // hex, lower case
-  std::vector<std::string> scopes;  // "read", "push:FEED", "push:*", "operate", "admin"
+  std::vector<std::string> scopes;  // "read", "push:FEED", "release:FEED", "operate", "admin"; FEED: or *
   std::optional<WallTime> expires;
 };
 
@@ -24,6 +24,7 @@ enum class Right : uint8_t {
   kToken,  // any good token; the request itself says what more it needs
   kRead,
   kPush,     // of one feed
+  kRelease,  // of what a guard holds in one feed
   kOperate,  // exceptions, rollback
 };
 

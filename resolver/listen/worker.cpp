@@ -18,7 +18,7 @@ Worker::Worker(const WorkerSettings& settings, EventRing& events,
       cache_(settings.cache, settings.cache_bytes),
       blocked_answer_(settings.policy, settings.contact),
       pipeline_(loop_, {policy_, cache_, events, blocked_answer_, settings.incident_key,
-                        std::move(on_indirect_block)}) {}
+                        std::move(on_indirect_block), &recent_}) {}
 
 Worker::~Worker() {
   join();

@@ -47,6 +47,7 @@ class Worker {
 
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return pipeline_.counters(); }
   [[nodiscard]] const AnswerCache::Counters& cache_counters() const noexcept { return cache_.counters(); }
+  [[nodiscard]] const RecentNames& recent_names() const noexcept { return recent_; }  // from any thread
   // Shows the upstream servers to `read(const ServerPool&)`; a reload may replace them afterwards.
   template <typename Read>
   auto read_servers(Read&& read) const {
@@ -67,6 +68,7 @@ class Worker {
   Policy policy_;
   AnswerCache cache_;
   BlockedAnswer blocked_answer_;
+  RecentNames recent_;
   Pipeline pipeline_;
   mutable std::mutex servers_mutex_;  // held to replace forwarder_, and to look at it from another thread
   std::unique_ptr<Forwarder> forwarder_;

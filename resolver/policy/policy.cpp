@@ -268,19 +268,27 @@ Policy::Inspection Policy::inspect(Bytes message, const Asker& asker) const noex
   return inspection;
 }
 
-std::vector<Consideration> Policy::explain(const Name& name, const Asker& asker) const {
+template <typename Listed>
+std::vector<Consideration> Policy::explain_all(const Listed& listed, const Asker& asker) const {
   std::vector<Consideration> all;
   if (snapshot_ == nullptr) {
     return all;
   }
   std::array<Hit, kMaxHits> hits;
-  const size_t count = snapshot_->find(name, hits);
+  const size_t count = snapshot_->find(listed, hits);
   for (size_t i = 0; i < count; ++i) {
     all.push_back(
         {hits[i], snapshot_->record(hits[i].record), Action::kPass, Consideration::Fate::kOutranked});
   }
   consider(all, asker);
   return all;
+}
+
+std::vector<Consideration> Policy::explain(const Name& name, const Asker& asker) const {
+  return explain_all(name, asker);
+}
+std::vector<Consideration> Policy::explain(const IpAddress& address, const Asker& asker) const {
+  return explain_all(address, asker);
 }
 
 bool Policy::is_own_address(const IpAddress& address) const noexcept {

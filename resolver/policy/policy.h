@@ -61,6 +61,11 @@ class Policy {
     bool touched = false;
     return judge_name(name, MatchKind::kQuestion, asker, touched);
   }
+  // An address as an answer would carry it.
+  [[nodiscard]] Verdict decide(const IpAddress& address, const Asker& asker) const noexcept {
+    bool touched = false;
+    return snapshot_ ? judge_address(address, MatchKind::kAddress, asker, touched) : Verdict{};
+  }
   struct Inspection {
     Verdict verdict;
     // No entry covers anything in the answer, whoever asks and whatever time it is: it need not be inspected
@@ -71,12 +76,15 @@ class Policy {
   [[nodiscard]] Inspection inspect(Bytes message, const Asker& asker) const noexcept;
   // Every entry that covers `name`, most specific first. The texts live until the next adopt().
   [[nodiscard]] std::vector<Consideration> explain(const Name& name, const Asker& asker) const;
+  [[nodiscard]] std::vector<Consideration> explain(const IpAddress& address, const Asker& asker) const;
 
  private:
   [[nodiscard]] Verdict judge_name(const Name& name, MatchKind kind, const Asker& asker,
                                    bool& touched) const noexcept;
   [[nodiscard]] Verdict judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
                                       bool& touched) const noexcept;
+  template <typename Listed>
+  std::vector<Consideration> explain_all(const Listed& listed, const Asker& asker) const;
   size_t consider(std::span<Consideration> all, const Asker& asker) const noexcept;
   [[nodiscard]] Action effective_action(const Record& record, uint16_t group) const noexcept;
   void fill(Verdict& verdict, const Consideration& winner) const noexcept;

@@ -146,6 +146,9 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
     std::copy(waiter.packet.begin(), waiter.packet.end(), reply_.begin());
     Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
                 waiter.message, waiter.asker, waiter.verdict};
+    if (parts_.recent != nullptr) {
+      parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
+    }
     const size_t size = answer_waiter(query, group.key, good, resolution,
                                       entry != nullptr ? entry->passed_generation : uncached_generation);
     counters_.forwarded.add();

@@ -9,6 +9,7 @@
 #include "resolver/cache/answer_cache.h"
 #include "resolver/dns/answer.h"
 #include "resolver/events/event_ring.h"
+#include "resolver/events/recent_names.h"
 #include "resolver/policy/policy.h"
 #include "resolver/query/blocked_answer.h"
 #include "resolver/query/in_flight.h"
@@ -44,6 +45,7 @@ class Pipeline final : ResolutionEvents {
     // Told of a block that only an answer's content explains, so that the page knows it at once. May be
     // empty.
     std::function<void(const Event&)> on_indirect_block;
+    RecentNames* recent = nullptr;  // what had to be asked upstream; may be null
   };
   Pipeline(Loop& loop, Parts parts);
 

@@ -108,7 +108,11 @@ TEST_CASE("a wrong command line is exit code 2 and says what was wrong", "[cli][
   };
   const auto row = GENERATE(values<Row>({
       {{}, "a command is required"},
-      {{"frobnicate"}, "frobnicate"},
+      {{"frobnicate"}, "there is no command 'cenote frobnicate'"},
+      {{"staus"}, "did you mean 'status'?"},
+      {{"feed", "hled"}, "there is no command 'cenote feed hled'; did you mean 'held'?"},
+      {{"feed", "release", "c2"}, "say what is meant"},
+      {{"feed", "release", "c2", "a.test", "--all"}, "say what is meant"},
       {{"feed"}, "a command is required"},
       {{"feed", "psuh"}, "psuh"},
       {{"feed", "push", "c2"}, "FILE is required"},
@@ -145,9 +149,16 @@ TEST_CASE("every command explains itself with an example", "[cli][command_line]"
       {"feed", "rollback"},
       {"feed", "generations"},
       {"feed", "rejects"},
+      {"feed", "held"},
+      {"feed", "release"},
+      {"feed", "refuse"},
+      {"feed", "promote"},
+      {"audit"},
+      {"audit", "verify"},
       {"ioc", "add"},
       {"ioc", "remove"},
       {"ioc", "find"},
+      {"ioc", "export"},
       {"allow"},
       {"allow", "list"},
       {"allow", "remove"},
@@ -320,6 +331,62 @@ TEST_CASE("single indicators and exceptions are sent as JSON", "[cli][command_li
   CHECK(script.requests[0].method == row.method);
   CHECK(script.requests[0].target == row.target);
   CHECK(script.requests[0].body == row.body);
+}
+
+TEST_CASE("what is held is shown with its reason, released and refused", "[cli][command_line]") {
+  Script script;
+  script.answers.emplace_back(
+      ApiResponse{200, R"({"entries":[{"line":2,"reason":"top_site","held":true,"text":"google.com",
+      "scope":"suffix","why":"would block google.com","feed":"c2"}],"changes":[{"feed":"c2","guard":"shrink",
+      "why":"shrinks from 9 to 1","what":"push c2","who":"bob","time":"2026-11-22T12:00:00Z"}]})"});
+  const Run shown = run({"feed", "held", "c2"}, script);
+  CHECK(shown.code == 0);
+  CHECK(script.requests[0].target == "/v1/held?feed=c2");
+  CHECK_THAT(shown.out, Catch::Contains("google.com") && Catch::Contains("top_site") &&
+                            Catch::Contains("shrinks from 9 to 1") && Catch::Contains("release c2 --change"));
+  script.answers.emplace_back(ApiResponse{200, kChange});
+  CHECK(run({"feed", "release", "c2", "google.com", "--reason", "case 1"}, script).code == 0);
+  CHECK(script.requests[1].target == "/v1/feeds/c2/release");
+  CHECK(script.requests[1].body == R"({"names":["google.com"],"reason":"case 1"})");
+  script.answers.emplace_back(ApiResponse{200, kChange});
+  CHECK(run({"feed", "refuse", "c2", "--change"}, script).code == 0);
+  CHECK(script.requests[2].target == "/v1/feeds/c2/refuse");
+  CHECK(script.requests[2].body == R"({"change":true})");
+}
+
+TEST_CASE("a promotion shows what would have been blocked, and is done only when asked",
+          "[cli][command_line]") {
+  Script script;
+  script.answers.emplace_back(
+      ApiResponse{200, R"({"hits":[{"feed":"new","action":"monitor","name":"a.test","client":"10.0.0.1"},
+      {"feed":"new","action":"monitor","name":"a.test","client":"10.0.0.2"},
+      {"feed":"old","action":"monitor","name":"b.test","client":"10.0.0.2"}]})"});
+  const Run shown = run({"feed", "promote", "new"}, script);
+  CHECK(shown.code == 0);
+  CHECK_THAT(shown.out, Catch::Contains("would have blocked 1 names") && Catch::Contains("a.test") &&
+                            !Catch::Contains("b.test") && Catch::Contains("nothing changed"));
+  CHECK(script.requests.size() == 1);
+  script.answers.emplace_back(ApiResponse{200, kChange});
+  CHECK(run({"feed", "promote", "new", "--yes", "--force"}, script).code == 0);
+  CHECK(script.requests[1].target == "/v1/feeds/new/promote?force=1");
+}
+
+TEST_CASE("the record of changes is shown, and checked without a server", "[cli][command_line]") {
+  Script script;
+  script.answers.emplace_back(
+      ApiResponse{200, R"({"entries":[{"number":7,"time":"2026-11-22T12:00:00Z","who":"bob",
+      "what":"push c2","outcome":"done","generation":3,"added":2,"removed":1,"why":""}],"last":7,"head":"00"})"});
+  const Run shown = run({"audit", "--limit", "5"}, script);
+  CHECK(shown.code == 0);
+  CHECK(script.requests[0].target == "/v1/audit?limit=5");
+  CHECK_THAT(shown.out, Catch::Contains("bob") && Catch::Contains("push c2"));
+  const TemporaryFile bad("{\"number\":2}\n");
+  const Run verified = run({"audit", "verify", bad.path}, script);
+  CHECK(verified.code == 1);
+  CHECK_THAT(verified.err, Catch::Contains("line 1 does not follow"));
+  const TemporaryFile none("");
+  CHECK(run({"audit", "verify", none.path}, script).code == 0);
+  CHECK(script.requests.size() == 1);
 }
 
 TEST_CASE("a name that no feed lists is exit code 1", "[cli][command_line]") {

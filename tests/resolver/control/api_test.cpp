@@ -318,6 +318,110 @@ TEST_CASE("a single indicator reaches its feed", "[control][api]") {
   CHECK(f.backend.changes.back() == "remove evil.test from c2-intel by local");
 }
 
+TEST_CASE("an exception or indicator of an address block is removed, slash and all", "[control][api]") {
+  Fixture f;
+  f.backend.exception_list = {{{"192.0.2.0/24", false, "why", {}, ""}, "bob", kNoon}};
+  f.json("DELETE", "/v1/exceptions/192.0.2.0/24");
+  CHECK(f.backend.changes.back() == "disallow 192.0.2.0/24 by local");
+  f.json("DELETE", "/v1/indicators/198.51.100.0/24?feed=c2-intel");
+  CHECK(f.backend.changes.back() == "remove 198.51.100.0/24 from c2-intel by local");
+  CHECK(f.ask("GET", "/v1/feeds/c2-intel/rejects/more")->response.status == 404);
+  CHECK(f.ask("DELETE", "/v1/exceptions/")->response.status == 404);
+  f.json("POST", "/v1/exceptions", R"({"name":"192.0.2.0/24","reason":"r"})");
+  CHECK(f.backend.last_exception.name == "192.0.2.0/24");
+  CHECK(f.ask("POST", "/v1/exceptions", R"({"name":"a/b.test","reason":"r"})")->response.status == 400);
+}
+
+TEST_CASE("an end that has passed is refused", "[control][api]") {
+  Fixture f;
+  const auto answer = f.ask("POST", "/v1/indicators",
+                            R"({"name":"a.test","feed":"c2-intel","reason":"r","until":"2020-01-01"})");
+  CHECK(answer->response.status == 400);
+  CHECK_THAT(answer->response.body, Catch::Contains("has passed"));
+  CHECK(f.ask("POST", "/v1/exceptions", R"({"name":"a.test","reason":"r","until":"2020-01-01"})")
+            ->response.status == 400);
+  CHECK(f.backend.changes.empty());
+}
+
+TEST_CASE("what is held is listed, and released or refused by those who may", "[control][api]") {
+  Fixture f;
+  f.api.set_tokens(Tokens({{"bob", sha256_hex("push-secret"), {"push:c2-intel"}, {}},
+                           {"sue", sha256_hex("release-secret"), {"release:c2-intel"}, {}},
+                           {"ops", sha256_hex("operate-secret"), {"operate"}, {}}}));
+  f.backend.held_list.entries = {
+      {"c2-intel", {3, "google.com", "top_site", true, "suffix", "would block it"}},
+      {"phishing", {4, "bing.com", "top_site", true, "exact", ""}}};
+  HeldChange change;
+  change.feed = "phishing";
+  change.guard = "shrink";
+  f.backend.held_list.changes = {change};
+  const Json all = f.json("GET", "/v1/held");
+  CHECK(all["entries"].size() == 2);
+  CHECK(all["entries"][0]["why"] == "would block it");
+  CHECK(all["changes"][0]["guard"] == "shrink");
+  CHECK(f.json("GET", "/v1/held?feed=c2-intel")["entries"].size() == 1);
+  CHECK(f.json("GET", "/v1/held?feed=c2-intel")["changes"].empty());
+
+  const std::string body = R"({"names":["google.com"],"reason":"case 1"})";
+  CHECK(f.ask_with("push-secret", "POST", "/v1/feeds/c2-intel/release", body)->response.status == 403);
+  CHECK(f.ask_with("release-secret", "POST", "/v1/feeds/phishing/release", body)->response.status == 403);
+  CHECK(f.backend.changes.empty());
+  CHECK(f.ask_with("release-secret", "POST", "/v1/feeds/c2-intel/release", body)->response.status == 200);
+  CHECK(f.backend.changes.back() == "release in c2-intel by sue");
+  CHECK(f.backend.last_verdict.names == std::vector<std::string>{"google.com"});
+  CHECK(f.backend.last_verdict.reason == "case 1");
+  CHECK(f.ask_with("operate-secret", "POST", "/v1/feeds/phishing/refuse", R"({"change":true})")
+            ->response.status == 200);
+  CHECK(f.backend.last_verdict.change);
+  CHECK_FALSE(f.backend.last_verdict.releases);
+  CHECK(f.ask("POST", "/v1/feeds/c2-intel/release", "{}")->response.status == 400);
+  CHECK(f.ask("POST", "/v1/feeds/c2-intel/release", R"({"all":true,"change":true})")->response.status == 400);
+}
+
+TEST_CASE("a change that is held as a whole has a code of its own", "[control][api]") {
+  Fixture f;
+  f.backend.result.accepted = false;
+  f.backend.result.error = "shrinks";
+  f.backend.result.held_change = HeldChange{};
+  f.backend.result.held_change->guard = "shrink";
+  const auto answer = f.ask("PUT", "/v1/feeds/c2-intel", "a.test");
+  CHECK(answer->response.status == 422);
+  CHECK(Json::parse(answer->response.body)["error"]["code"] == "held");
+  CHECK(Json::parse(answer->response.body)["result"]["held_change"]["guard"] == "shrink");
+}
+
+TEST_CASE("only who operates lists what a guard would hold", "[control][api]") {
+  Fixture f;
+  const std::string body = R"({"name":"a.test","feed":"c2-intel","reason":"r","force":true})";
+  CHECK(f.ask_with("push-secret", "POST", "/v1/indicators", body)->response.status == 403);
+  CHECK(f.ask_with("operate-secret", "POST", "/v1/indicators", body)->response.status == 200);
+  CHECK(f.backend.last_indicator.force);
+}
+
+TEST_CASE("the record of changes comes as it is in the file", "[control][api]") {
+  Fixture f;
+  f.backend.audit_page = {{R"({"number":4})", R"({"number":5})"}, 5, "abc"};
+  const Json page = f.json("GET", "/v1/audit?after=3&limit=2");
+  CHECK(page["entries"][1]["number"] == 5);
+  CHECK(page["last"] == 5);
+  CHECK(page["head"] == "abc");
+  CHECK(f.backend.asked_audit == std::pair<uint64_t, size_t>{3, 2});
+  CHECK(f.ask("GET", "/v1/audit?limit=0")->response.status == 400);
+}
+
+TEST_CASE("an address is explained as a name is", "[control][api]") {
+  Fixture f;
+  f.backend.explanation.generation = 9;
+  ExplainStep step;
+  step.indicator = "192.0.2.0/24";
+  f.backend.explanation.steps = {step};
+  const Json body = f.json("GET", "/v1/explain?name=192.0.2.7");
+  CHECK(body["name"] == "192.0.2.7");
+  CHECK(body["generation"] == 9);
+  CHECK(f.backend.asked.address->to_text() == "192.0.2.7");
+  CHECK(f.json("GET", "/v1/indicators?name=192.0.2.7")["entries"][0]["indicator"] == "192.0.2.0/24");
+}
+
 TEST_CASE("a rollback needs a generation that there is", "[control][api]") {
   Fixture f;
   f.backend.generation_list = {generation(7)};

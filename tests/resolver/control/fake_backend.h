@@ -25,6 +25,12 @@ class FakeBackend final : public ControlBackend {
   PushRequest last_push;
   PatchRequest last_patch;
   SingleIndicator last_indicator;
+  HoldVerdict last_verdict;
+  ExportRequest last_export;
+  std::vector<FeedDelta> feed_deltas;
+  Held held_list;
+  AuditLog::Page audit_page;
+  mutable std::pair<uint64_t, size_t> asked_audit;
   ExceptionSettings last_exception;
 
   FakeBackend() { result.accepted = true; }
@@ -47,6 +53,12 @@ class FakeBackend final : public ControlBackend {
   [[nodiscard]] std::vector<ExceptionRecord> exceptions() const override { return exception_list; }
   [[nodiscard]] std::vector<SingleIndicator> indicators() const override { return indicator_list; }
 
+  [[nodiscard]] Held held() const override { return held_list; }
+  [[nodiscard]] AuditLog::Page audit(uint64_t after, size_t limit) const override {
+    asked_audit = {after, limit};
+    return audit_page;
+  }
+
   void push(PushRequest request, Done done) override {
     last_push = request;
     change("push " + request.feed, request.who, std::move(done));
@@ -58,6 +70,22 @@ class FakeBackend final : public ControlBackend {
   void refresh(std::string feed, Done done) override { change("refresh " + feed, "", std::move(done)); }
   void rollback(uint64_t generation, std::string who, Done done) override {
     change("rollback " + std::to_string(generation), who, std::move(done));
+  }
+  void diff(uint64_t from, uint64_t to, Updater::DiffDone done) override {
+    done(from == 404 ? Result<GenerationDiff>(fail("generation 404 is not kept"))
+                     : GenerationDiff{from, to, feed_deltas});
+  }
+  void export_set(ExportRequest request, Updater::ExportDone done) override {
+    last_export = request;
+    done(request.format == "plain" ? Result<std::string>(std::string("evil.test\n"))
+                                   : fail("no such format"));
+  }
+  void decide_held(HoldVerdict verdict, Done done) override {
+    last_verdict = verdict;
+    change((verdict.releases ? "release in " : "refuse in ") + verdict.feed, verdict.who, std::move(done));
+  }
+  void promote(std::string feed, bool force, std::string who, Done done) override {
+    change("promote " + feed + (force ? " by force" : ""), who, std::move(done));
   }
   void add_indicator(SingleIndicator indicator, Done done) override {
     last_indicator = indicator;

@@ -1,0 +1,70 @@
+// The record of every change: one JSON line each, appended and forced to the disk, never rewritten. Each line
+// carries the SHA-256 of the line before it, so a line that was changed, taken out or put in later shows.
+// What the chain cannot show is a tail that was cut off: note head() elsewhere from time to time.
+//
+// Threads: append() one; read() any.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "resolver/base/clock.h"
+#include "resolver/base/result.h"
+
+namespace cenote {
+
+struct AuditEntry {
+  WallTime time{};
+  std::string who;
+  std::string what;     // "push c2-intel", "release github.io of c2-intel"
+  std::string outcome;  // "done", "held", "refused"
+  std::string why;      // of a hold, a refusal, or as a person gave it
+  uint64_t generation = 0;
+  uint64_t added = 0;
+  uint64_t removed = 0;
+  uint64_t rejected = 0;
+  uint64_t held = 0;
+};
+
+class AuditLog {
+ public:
+  // Makes the file when there is none. Half a line at the end, which nobody was ever told of, is cut off.
+  static Result<std::unique_ptr<AuditLog>> open(const std::string& path);
+  ~AuditLog();
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  Result<void> append(const AuditEntry& entry);  // on the disk when it returns
+  [[nodiscard]] uint64_t last_generation() const noexcept { return generation_; }
+
+  struct Page {
+    std::vector<std::string> lines;  // JSON objects, oldest first
+    uint64_t last = 0;               // the newest line's number
+    std::string head;                // its SHA-256
+  };
+  // The newest `limit` lines whose number is greater than `after`.
+  [[nodiscard]] Page read(uint64_t after, size_t limit) const;
+
+  // Follows the chain from the beginning; gives the number of lines, or names the first that does not fit.
+  struct Verified {
+    uint64_t lines = 0;
+    std::string head;
+  };
+  static Result<Verified> verify(const std::string& path);
+
+ private:
+  AuditLog() = default;
+  Result<void> resume();
+
+  std::string path_;
+  int file_ = -1;
+  mutable std::mutex mutex_;
+  uint64_t lines_ = 0;
+  uint64_t generation_ = 0;
+  std::string head_;
+};
+
+}  // namespace cenote

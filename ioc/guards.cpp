@@ -1,0 +1,232 @@
+#include "ioc/guards.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <xxhash.h>
+
+#include "ioc/guard_lists.h"
+#include "resolver/base/log.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+constexpr std::string_view kTopSite = "top_site";
+constexpr std::string_view kProtectedName = "protected_name";
+constexpr std::string_view kWarninglist = "warninglist";
+constexpr std::string_view kSharedHost = "shared_host";
+
+std::string key_of(const Name& name) {
+  return std::string(as_text(name.wire()));
+}
+
+AddressIndex::Number last_of(const Prefix& prefix) {
+  AddressIndex::Number last = number_of(prefix.address);
+  const unsigned host_bits = (prefix.address.is_v4() ? 32U : 128U) - prefix.length;
+  const auto ones = [](unsigned bits) { return bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1; };
+  last.low |= ones(host_bits);
+  last.high |= host_bits > 64 ? ones(host_bits - 64) : 0;
+  return last;
+}
+
+std::string resolved(const std::string& path, const std::string& base_dir) {
+  return (std::filesystem::path(base_dir) / path).string();
+}
+
+}  // namespace
+
+int32_t Guards::add_list(std::string_view reason, std::string title) {
+  lists_.push_back({reason, std::move(title)});
+  return static_cast<int32_t>(lists_.size() - 1);
+}
+
+void Guards::add_name(std::string_view text, int32_t list, bool is_shared) {
+  const auto name = Name::from_text(text);
+  if (!name || name->is_root()) {
+    return;
+  }
+  Guarded& own = names_[key_of(*name)];
+  own.is_shared = own.is_shared || is_shared;
+  if (is_shared || own.list >= 0) {
+    return;  // the first list that names it is the one that is told
+  }
+  own.list = list;
+  own.is_top_site = lists_[static_cast<size_t>(list)].reason == kTopSite;
+  const auto number = static_cast<int32_t>(texts_.size());
+  texts_.push_back(name->to_text());
+  for (size_t labels = name->label_count() - 1; labels > 0; --labels) {
+    Guarded& above = names_[key_of(name->suffix(labels))];
+    above.below = above.below < 0 ? number : above.below;
+  }
+}
+
+void Guards::add_block(const Prefix& prefix, int32_t list) {
+  (prefix.address.is_v4() ? v4_ : v6_)
+      .push_back({number_of(prefix.address), last_of(prefix), static_cast<uint32_t>(list)});
+}
+
+void Guards::add_top_sites(const GuardSettings& settings, const std::string& base_dir) {
+  if (settings.top_sites.empty()) {
+    const int32_t list = add_list(kTopSite, "the built-in list of top sites");
+    for (const std::string_view site : guard_lists::top_sites()) {
+      add_name(site, list);
+      add_name("www." + std::string(site), list);
+    }
+    return;
+  }
+  auto file = read_guard_file(resolved(settings.top_sites, base_dir));
+  if (!file) {
+    log::error("guards.top_sites: {}; the built-in list stands in", file.error().message);
+    add_top_sites(GuardSettings{}, base_dir);
+    return;
+  }
+  const int32_t list = add_list(kTopSite, settings.top_sites);
+  for (const std::string& site : file->names) {
+    add_name(site, list);
+    add_name("www." + site, list);
+  }
+}
+
+void Guards::add_warninglist(const std::string& path) {
+  auto file = read_guard_file(path);
+  if (!file) {
+    log::error("guards.warninglists: {}", file.error().message);
+    return;
+  }
+  const int32_t list = add_list(
+      kWarninglist, file->title.empty() ? std::filesystem::path(path).filename().string() : file->title);
+  for (const std::string& name : file->names) {
+    add_name(name, list);
+  }
+  for (const Prefix& block : file->blocks) {
+    add_block(block, list);
+  }
+}
+
+// Ranges that overlap become one, so that one search finds whether anything is touched.
+void Guards::finish() {
+  for (std::vector<Range>* ranges : {&v4_, &v6_}) {
+    std::sort(ranges->begin(), ranges->end(),
+              [](const Range& a, const Range& b) { return a.first < b.first; });
+    size_t kept = 0;
+    for (const Range& range : *ranges) {
+      if (kept != 0 && range.first <= (*ranges)[kept - 1].last) {
+        (*ranges)[kept - 1].last = std::max((*ranges)[kept - 1].last, range.last);
+      } else {
+        (*ranges)[kept++] = range;
+      }
+    }
+    ranges->resize(kept);
+  }
+  uint64_t sum = names_.size();
+  for (const auto& [name, guarded] : names_) {  // in any order
+    sum += XXH3_64bits_withSeed(name.data(), name.size(),
+                                (guarded.list >= 0 ? 1U : 0U) + (guarded.is_shared ? 2U : 0U));
+  }
+  for (const std::vector<Range>* ranges : {&v4_, &v6_}) {
+    for (const Range& range : *ranges) {
+      sum = XXH3_64bits_withSeed(&range.first, sizeof range.first + sizeof range.last, sum);
+    }
+  }
+  fingerprint_ = fmt::format("guards {:016x}", sum);
+}
+
+Guards Guards::load(const GuardSettings& settings, const std::string& base_dir) {
+  Guards guards;
+  const int32_t configured = guards.add_list(kProtectedName, "the hosts of this configuration");
+  for (const std::string& name : settings.names) {
+    if (const auto block = Prefix::from_text(name)) {
+      guards.add_block(*block, configured);
+    } else {
+      guards.add_name(name, configured);
+    }
+  }
+  const int32_t infrastructure =
+      guards.add_list(kProtectedName, "the built-in list of certificate, time and update servers");
+  for (const std::string_view name : guard_lists::infrastructure()) {
+    guards.add_name(name, infrastructure);
+  }
+  guards.add_top_sites(settings, base_dir);
+  for (const std::string& path : settings.warninglists) {
+    guards.add_warninglist(resolved(path, base_dir));
+  }
+  for (const std::string_view host : guard_lists::shared_hosts()) {
+    guards.add_name(host, -1, true);
+  }
+  guards.finish();
+  return guards;
+}
+
+std::string Guards::told(std::string_view name, int32_t list) const {
+  return fmt::format("would block {}, which is in {}", name,
+                     printable(lists_[static_cast<size_t>(list)].title));
+}
+
+const Guards::Guarded* Guards::find(const Name& name) const {
+  const auto found = names_.find(as_text(name.wire()));
+  return found == names_.end() ? nullptr : &found->second;
+}
+
+std::optional<Guards::Hold> Guards::check(const Indicator& indicator) const {
+  if (indicator.allow) {
+    return std::nullopt;  // blocks nothing
+  }
+  return indicator.kind == Indicator::Kind::kName ? check_name(indicator) : check_block(indicator.prefix);
+}
+
+std::optional<Guards::Hold> Guards::check_name(const Indicator& indicator) const {
+  if (const Guarded* own = find(indicator.name)) {
+    if (own->list >= 0 && indicator.scope != Scope::kBelow) {
+      return Hold{lists_[static_cast<size_t>(own->list)].reason, told(indicator.name.to_text(), own->list)};
+    }
+    if (own->below >= 0 && indicator.scope != Scope::kExact) {
+      const std::string& text = texts_[static_cast<size_t>(own->below)];
+      const Guarded* below = find(*Name::from_text(text));
+      return Hold{lists_[static_cast<size_t>(below->list)].reason, told(text, below->list)};
+    }
+  }
+  return indicator.from_url ? check_url_host(indicator.name) : std::nullopt;
+}
+
+// One page is bad, its host serves others: known shared hosts, hosts of a top site, and the bare domain of a
+// service that gives names away. A name that such a service gave is one person's, and passes.
+std::optional<Guards::Hold> Guards::check_url_host(const Name& host) const {
+  const PublicSuffixes& suffixes = PublicSuffixes::system();
+  const std::string text = host.to_text();
+  const auto why = [&](std::string_view whose) {
+    return Hold{kSharedHost, fmt::format("came out of a URL, and many people share {}", whose)};
+  };
+  const Guarded* own = find(host);
+  if ((own != nullptr && own->is_shared) || suffixes.kind(text) == PublicSuffixes::Kind::kPrivate) {
+    return why(text);
+  }
+  for (size_t labels = host.label_count() - 1; labels > 1; --labels) {
+    const Name above = host.suffix(labels);
+    const std::string above_text = above.to_text();
+    if (suffixes.kind(above_text) == PublicSuffixes::Kind::kPrivate) {
+      return std::nullopt;
+    }
+    const Guarded* guarded = find(above);
+    if (guarded != nullptr && guarded->is_top_site) {
+      return why(above_text);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Guards::Hold> Guards::check_block(const Prefix& prefix) const {
+  const std::vector<Range>& ranges = prefix.address.is_v4() ? v4_ : v6_;
+  const AddressIndex::Number first = number_of(prefix.address);
+  const AddressIndex::Number last = last_of(prefix);
+  const auto found =
+      std::lower_bound(ranges.begin(), ranges.end(), first,
+                       [](const Range& range, const AddressIndex::Number& at) { return range.last < at; });
+  if (found == ranges.end() || last < found->first) {
+    return std::nullopt;
+  }
+  const List& list = lists_[found->list];
+  return Hold{list.reason, fmt::format("would block addresses in {}", printable(list.title))};
+}
+
+}  // namespace cenote

@@ -1,0 +1,128 @@
+#include "ioc/held_changes.h"
+
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "ioc/durable_file.h"
+#include "resolver/base/log.h"
+
+namespace cenote {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr std::string_view kJson = ".json";
+constexpr std::string_view kList = ".list";
+constexpr uint64_t kMostJsonBytes = uint64_t{1} << 20;
+constexpr uint64_t kMostListBytes = uint64_t{1} << 30;
+
+Json json_of_held(const HeldList& held) {
+  const HeldChange& change = held.change;
+  return {{"feed", change.feed},       {"guard", change.guard},
+          {"why", change.why},         {"what", change.what},
+          {"who", change.who},         {"time", change.time.time_since_epoch().count()},
+          {"entries", change.entries}, {"entries_before", change.entries_before},
+          {"format", held.format},     {"version", held.version},
+          {"content", held.content},   {"refused", held.is_refused}};
+}
+
+Result<HeldList> read(const std::string& path) {
+  const auto text = read_whole_file(path, kMostJsonBytes);
+  if (!text) {
+    return text.error();
+  }
+  try {
+    const Json json = Json::parse(*text);
+    HeldList held;
+    held.change = {json.at("feed"),    json.at("guard"),
+                   json.at("why"),     json.at("what"),
+                   json.at("who"),     WallTime(milliseconds(json.at("time").get<int64_t>())),
+                   json.at("entries"), json.at("entries_before")};
+    held.format = json.at("format");
+    held.version = json.at("version");
+    held.content = json.at("content");
+    held.is_refused = json.at("refused");
+    return held;
+  } catch (const Json::exception& error) {
+    return fail("{}: {}", path, error.what());
+  }
+}
+
+}  // namespace
+
+std::string HeldChanges::path(const std::string& feed, std::string_view end) const {
+  return folder_ + '/' + feed + std::string(end);
+}
+
+void HeldChanges::open(std::string folder) {
+  folder_ = std::move(folder);
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  for (const auto& entry : fs::directory_iterator(folder_, error)) {
+    if (entry.path().extension() != kJson) {
+      continue;
+    }
+    if (auto held = read(entry.path().string())) {
+      held_[held->change.feed] = std::move(*held);
+    } else {
+      log::error("{}", held.error().message);
+    }
+  }
+}
+
+Result<void> HeldChanges::write(const HeldList& held) const {
+  const std::string text = json_of_held(held).dump(1, ' ', false, Json::error_handler_t::replace);
+  return replace_file(path(held.change.feed, kJson), as_bytes(text), Durability::kDurable);
+}
+
+Result<void> HeldChanges::keep(HeldList held, const std::string& body) {
+  const std::string& feed = held.change.feed;
+  if (Result<void> kept = replace_file(path(feed, kList), as_bytes(body), Durability::kDurable); !kept) {
+    return kept;
+  }
+  if (Result<void> kept = write(held); !kept) {
+    return kept;
+  }
+  held_[feed] = std::move(held);
+  return {};
+}
+
+Result<void> HeldChanges::refuse(const std::string& feed) {
+  HeldList& held = held_[feed];
+  held.is_refused = true;
+  std::error_code error;
+  fs::remove(path(feed, kList), error);
+  return write(held);
+}
+
+void HeldChanges::drop(const std::string& feed) {
+  if (held_.erase(feed) == 0) {
+    return;
+  }
+  std::error_code error;
+  fs::remove(path(feed, kJson), error);
+  fs::remove(path(feed, kList), error);
+}
+
+const HeldList* HeldChanges::find(const std::string& feed) const {
+  const auto found = held_.find(feed);
+  return found == held_.end() ? nullptr : &found->second;
+}
+
+Result<std::string> HeldChanges::body(const std::string& feed) const {
+  return read_whole_file(path(feed, kList), kMostListBytes);
+}
+
+std::vector<HeldChange> HeldChanges::waiting() const {
+  std::vector<HeldChange> all;
+  for (const auto& [feed, held] : held_) {
+    if (!held.is_refused) {
+      all.push_back(held.change);
+    }
+  }
+  return all;
+}
+
+}  // namespace cenote

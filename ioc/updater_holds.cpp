@@ -1,0 +1,280 @@
+// What waits for a person, and what people say about it: guards on a whole change, release and refusal,
+// promotion of a feed on trial. The guards of single entries are the compiler's.
+#include <algorithm>
+
+#include "ioc/store_json.h"
+#include "ioc/updater_work.h"
+#include "resolver/base/log.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+namespace {
+
+// Below these a change of size is daily work, whatever its share.
+constexpr uint64_t kLeastGrowth = 1000;
+constexpr uint64_t kLeastShrink = 20;
+
+// Whether `part` is more than `percent` of `whole`; 0: never.
+bool is_more(uint64_t part, int percent, uint64_t whole) {
+  return percent > 0 && part * 100 > whole * static_cast<uint64_t>(percent);
+}
+
+// "why" stays empty: the change may go on.
+HeldChange judge_size(const FeedSettings& feed, const GuardSettings& limits, uint64_t before,
+                      uint64_t after) {
+  HeldChange held;
+  held.feed = feed.name;
+  held.entries = after;
+  held.entries_before = before;
+  const int most_growth = feed.max_growth.value_or(limits.max_growth);
+  const int most_shrink = feed.max_shrink.value_or(limits.max_shrink);
+  if (before == 0) {
+    return held;
+  }
+  if (after == 0) {
+    held.guard = "empty";
+    held.why = fmt::format("nothing usable in it, and {} entries are in force", before);
+  } else if (after + kLeastShrink <= before && is_more(before - after, most_shrink, before)) {
+    held.guard = "shrink";
+    held.why = fmt::format("shrinks from {} to {} entries, by more than {} %", before, after, most_shrink);
+  } else if (after >= before + kLeastGrowth && is_more(after - before, most_growth, before)) {
+    held.guard = "growth";
+    held.why = fmt::format("grows from {} to {} entries, by more than {} %", before, after, most_growth);
+  }
+  return held;
+}
+
+std::string canonical(const std::string& text) {
+  if (const auto prefix = Prefix::from_text(text)) {
+    return prefix->to_text();
+  }
+  const auto name = Name::from_text(text);
+  return name ? name->to_text() : text;
+}
+
+Indicator indicator_of(const RejectRow& row) {
+  Indicator indicator;
+  if (row.scope == "address") {
+    indicator.kind = Indicator::Kind::kAddress;
+    indicator.prefix = Prefix::from_text(row.text).value_or(Prefix{});
+  } else {
+    indicator.name = Name::from_text(row.text).value_or(Name{});
+    indicator.scope = row.scope == "below"    ? Scope::kBelow
+                      : row.scope == "suffix" ? Scope::kSuffix
+                                              : Scope::kExact;
+  }
+  return indicator;
+}
+
+}  // namespace
+
+// A source that comes back with much less, much more or nothing is broken more often than it is right. What
+// came waits; of a change of many feeds, such as a start, the others go on.
+Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
+  for (const FeedSettings& feed : settings_.feeds) {
+    const auto body = change.bodies.find(feed.name);
+    const auto result = compiled.find(feed.name);
+    if (change.is_released || body == change.bodies.end() || result == compiled.end()) {
+      continue;
+    }
+    HeldChange held = judge_size(feed, settings_.guards, entries_of(feed.name), result->second.run.entries());
+    if (held.why.empty()) {
+      continue;
+    }
+    held.what = change.next.what;
+    held.who = change.next.who;
+    held.time = change.next.made;
+    const bool is_subject = feed.name == change.subject;
+    if (is_subject) {
+      change.held = held;
+    }
+    if (change.dry_run) {
+      continue;
+    }
+    const std::string error = keep_held(change, held, body->second);
+    if (is_subject) {
+      return Error{error};
+    }
+    note_failure(feed.name, error);
+    leave_as_it_was(feed.name, change);
+    compiled.erase(result);
+  }
+  return {};
+}
+
+// Gives the sentence for whoever sent it.
+std::string Updater::Work::keep_held(const Change& change, const HeldChange& held, const std::string& body) {
+  const std::string id = Store::content_id(body);
+  const HeldList* before = held_.find(held.feed);
+  if (before != nullptr && before->is_refused && before->content == id) {
+    return fmt::format("{}; this very list was refused before", held.why);
+  }
+  HeldList list{held, {}, {}, id, false};
+  if (const auto stored = change.next.feeds.find(held.feed); stored != change.next.feeds.end()) {
+    list.format = stored->second.format;
+    list.version = stored->second.version;
+  }
+  if (Result<void> kept = held_.keep(std::move(list), body); !kept) {
+    return fmt::format("{}; it could not be kept for release: {}", held.why, kept.error().message);
+  }
+  StoredGeneration unchanged = change.next;
+  unchanged.number = store_->current().number;
+  note_audit(unchanged, "held", held.why, {});
+  return fmt::format("{}: held, see cenote feed held {}", held.why, held.feed);
+}
+
+void Updater::Work::leave_as_it_was(const std::string& feed, Change& change) const {
+  const auto before = store_->current().feeds.find(feed);
+  if (before == store_->current().feeds.end()) {
+    change.next.feeds.erase(feed);
+  } else {
+    change.next.feeds[feed] = before->second;
+  }
+  change.bodies.erase(feed);
+}
+
+ChangeResult Updater::Work::decide_held(const HoldVerdict& verdict) {
+  if (feed_named(verdict.feed) == nullptr) {
+    return refused(fmt::format("no feed is named {}", printable(verdict.feed)));
+  }
+  return verdict.change ? decide_change(verdict) : decide_entries(verdict);
+}
+
+ChangeResult Updater::Work::decide_change(const HoldVerdict& verdict) {
+  const HeldList* held = held_.find(verdict.feed);
+  if (held == nullptr || held->is_refused) {
+    return refused(fmt::format("no change of {} is held", verdict.feed));
+  }
+  const HeldList list = *held;
+  Change change = begin(
+      fmt::format("{} {}", verdict.releases ? "release held" : "refuse held", list.change.what), verdict.who);
+  change.why = verdict.reason;
+  if (!verdict.releases) {
+    if (Result<void> done = held_.refuse(verdict.feed); !done) {
+      return refused(done.error().message);
+    }
+    note_audit(change.next, "done", verdict.reason, {});
+    refresh_views();
+    ChangeResult result = refused("");
+    result.accepted = true;
+    return result;
+  }
+  auto body = held_.body(verdict.feed);
+  if (!body) {
+    return refused(body.error().message);
+  }
+  StoredFeed& stored = change.next.feeds[verdict.feed];
+  stored.format = list.format;
+  stored.version = list.version;
+  stored.patch.clear();
+  stored.who = list.change.who;
+  change.subject = verdict.feed;
+  change.feeds = {verdict.feed};
+  change.bodies[verdict.feed] = std::move(*body);
+  change.is_released = true;
+  return settle(verdict.feed, enforce(std::move(change)));
+}
+
+ChangeResult Updater::Work::decide_entries(const HoldVerdict& verdict) {
+  const char* word = verdict.releases ? "release" : "refuse";
+  std::vector<std::string> names;
+  for (const std::string& name : verdict.names) {
+    names.push_back(canonical(name));
+  }
+  Change change = begin("", verdict.who);
+  StoredFeed& stored = change.next.feeds[verdict.feed];
+  HoldDecisions decisions;
+  if (!stored.decisions.empty()) {
+    auto before = store_->content(stored.decisions);
+    if (!before) {
+      return refused(before.error().message);
+    }
+    decisions = read_decisions(*before);
+  }
+  std::string first;
+  size_t count = 0;
+  for (const RejectRow& row : rejects(verdict.feed)) {
+    const bool is_meant =
+        row.held && (verdict.all || std::find(names.begin(), names.end(), row.text) != names.end());
+    if (is_meant && row.reason != "own_domain") {
+      first = count++ == 0 ? row.text : first;
+      decisions.decide(hold_key(indicator_of(row)),
+                       {verdict.releases, verdict.who, verdict.reason, wall_now()});
+    }
+  }
+  if (count == 0) {
+    return refused(fmt::format("nothing{} is held in {} that could be {}d",
+                               names.empty() ? "" : " of the name " + printable(names.front()), verdict.feed,
+                               word));
+  }
+  auto id = store_->put_content(write_decisions(decisions));
+  if (!id) {
+    return refused(id.error().message);
+  }
+  stored.decisions = *id;
+  change.next.what = fmt::format("{} {}{} of {}", word, first,
+                                 count > 1 ? fmt::format(" and {} more", count - 1) : "", verdict.feed);
+  change.why = verdict.reason;
+  change.subject = verdict.feed;
+  change.feeds = {verdict.feed};
+  return enforce(std::move(change));
+}
+
+// A feed with `monitor_for` only monitors until a person promotes it.
+bool Updater::Work::is_on_trial(const FeedSettings& feed, const StoredGeneration& of) {
+  const auto stored = of.feeds.find(feed.name);
+  return feed.monitor_for.count() > 0 && (stored == of.feeds.end() || !stored->second.is_promoted);
+}
+
+ChangeResult Updater::Work::promote(const std::string& name, bool force, const std::string& who) {
+  const FeedSettings* feed = feed_named(name);
+  if (feed == nullptr) {
+    return refused(fmt::format("no feed is named {}", printable(name)));
+  }
+  Change change = begin("promote " + name, who);
+  StoredFeed& stored = change.next.feeds[name];
+  if (!is_on_trial(*feed, change.next)) {
+    return refused(fmt::format("{} is not on trial: it does what its configuration says", name));
+  }
+  if (stored.content.empty()) {
+    return refused(fmt::format("{} has never had any content", name));
+  }
+  const WallTime end = stored.trial_since + feed->monitor_for;
+  if (wall_now() < end && !force) {
+    return refused(fmt::format("its trial lasts until {}", to_rfc3339(end)));
+  }
+  stored.is_promoted = true;
+  change.subject = name;
+  change.feeds = {name};
+  return enforce(std::move(change));
+}
+
+// What came of a change, for the record that nobody rewrites.
+void Updater::Work::note_audit(const StoredGeneration& next, std::string outcome, std::string why,
+                               const ChangeResult& result) {
+  if (!audit_) {
+    return;
+  }
+  const AuditEntry entry{wall_now(),  next.who,     next.what,      std::move(outcome), std::move(why),
+                         next.number, result.added, result.removed, result.rejected,    result.held};
+  if (Result<void> kept = audit_->append(entry); !kept) {
+    log::error("the record of changes: {}", kept.error().message);
+  }
+}
+
+Result<void> Updater::Work::open_records() {
+  held_.open(settings_.state_dir + "/held");
+  auto audit = AuditLog::open(settings_.state_dir + "/audit.jsonl");
+  if (!audit) {
+    return audit.error();
+  }
+  audit_ = std::move(*audit);
+  for (const StoredGeneration& generation : store_->generations()) {
+    if (generation.number > audit_->last_generation()) {
+      note_audit(generation, "done", "noted after a restart", {});
+    }
+  }
+  return {};
+}
+
+}  // namespace cenote

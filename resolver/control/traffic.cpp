@@ -1,0 +1,46 @@
+#include "resolver/control/traffic.h"
+
+#include <algorithm>
+
+namespace cenote {
+
+Traffic::Asked& Traffic::asked(const Name& name) {
+  Asked& asked = names_[std::string(as_text(name.wire()))];
+  asked.name = name;
+  return asked;
+}
+
+void Traffic::add(const std::vector<RecentNames::Seen>& names) {
+  for (const RecentNames::Seen& seen : names) {
+    asked(seen.name).clients |= seen.clients;
+  }
+}
+
+void Traffic::add(const std::vector<NumberedEvent>& hits) {
+  for (const NumberedEvent& hit : hits) {
+    std::vector<IpAddress>& known = asked(hit.event.name).known;
+    const IpAddress client = hit.event.client.address();
+    if (std::find(known.begin(), known.end(), client) == known.end()) {
+      known.push_back(client);
+    }
+  }
+}
+
+std::vector<TrafficChange> Traffic::compare(const Policy& before, const Policy& after, WallTime now) const {
+  std::vector<TrafficChange> changes;
+  const Policy::Asker asker{IpAddress(), kNoGroup, unix_seconds(now)};
+  for (const auto& [key, asked] : names_) {
+    const Action was = before.decide(asked.name, asker).action;
+    const Action is = after.decide(asked.name, asker).action;
+    if (was != is) {
+      const uint64_t clients = std::max<uint64_t>(count_clients(asked.clients), asked.known.size());
+      changes.push_back({asked.name.to_text(), was, is, clients});
+    }
+  }
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const TrafficChange& a, const TrafficChange& b) { return a.clients > b.clients; });
+  changes.resize(std::min(changes.size(), kTrafficChanges));
+  return changes;
+}
+
+}  // namespace cenote

@@ -1,0 +1,118 @@
+#include "ioc/audit_log.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "resolver/net/digest.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace cenote;
+
+namespace {
+
+AuditEntry entry(std::string what, uint64_t generation) {
+  AuditEntry audit;
+  audit.who = "tester";
+  audit.what = std::move(what);
+  audit.outcome = "done";
+  audit.generation = generation;
+  return audit;
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("each line of the record carries the hash of the one before", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  {
+    auto log = AuditLog::open(path);
+    REQUIRE(log);
+    REQUIRE((*log)->append(entry("push a", 1)));
+    REQUIRE((*log)->append(entry("push \"b\"\n\xFF", 2)));
+  }
+  auto log = AuditLog::open(path);
+  REQUIRE(log);
+  CHECK((*log)->last_generation() == 2);
+  REQUIRE((*log)->append(entry("push c", 3)));
+  const auto page = (*log)->read(0, 10);
+  REQUIRE(page.lines.size() == 3);
+  CHECK(page.last == 3);
+  for (size_t i = 1; i < page.lines.size(); ++i) {
+    CHECK(nlohmann::json::parse(page.lines[i])["previous"] == sha256_hex(page.lines[i - 1]));
+  }
+  CHECK(page.head == sha256_hex(page.lines.back()));
+  const auto verified = AuditLog::verify(path);
+  REQUIRE(verified);
+  CHECK(verified->lines == 3);
+  CHECK(verified->head == page.head);
+}
+
+TEST_CASE("the newest lines come, after a number and up to a limit", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  auto log = AuditLog::open(folder / "audit.jsonl");
+  REQUIRE(log);
+  for (uint64_t i = 1; i <= 5; ++i) {
+    REQUIRE((*log)->append(entry("push", i)));
+  }
+  CHECK((*log)->read(0, 2).lines.size() == 2);
+  CHECK(nlohmann::json::parse((*log)->read(0, 2).lines[0])["number"] == 4);
+  CHECK((*log)->read(4, 100).lines.size() == 1);
+  CHECK((*log)->read(9, 100).lines.empty());
+}
+
+TEST_CASE("a line that was changed, taken out or put in shows", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  {
+    auto log = AuditLog::open(path);
+    REQUIRE(log);
+    for (uint64_t i = 1; i <= 3; ++i) {
+      REQUIRE((*log)->append(entry("push", i)));
+    }
+  }
+  std::string text = contents(path);
+  SECTION("changed") {
+    text.replace(text.find("tester"), 6, "nobody");
+  }
+  SECTION("taken out") {
+    text.erase(0, text.find('\n') + 1);
+  }
+  SECTION("put in") {
+    text += text.substr(0, text.find('\n') + 1);
+  }
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+  CHECK_FALSE(AuditLog::verify(path));
+  // It is evidence, so it stays, and the record goes on behind it.
+  auto log = AuditLog::open(path);
+  REQUIRE(log);
+  REQUIRE((*log)->append(entry("later", 9)));
+  CHECK(contents(path).starts_with(text));
+}
+
+TEST_CASE("half a line, which nobody was told of, is cut off at the start", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  {
+    auto log = AuditLog::open(path);
+    REQUIRE(log);
+    REQUIRE((*log)->append(entry("push", 1)));
+  }
+  std::ofstream(path, std::ios::binary | std::ios::app) << R"({"number":2,"ti)";
+  auto log = AuditLog::open(path);
+  REQUIRE(log);
+  REQUIRE((*log)->append(entry("push", 2)));
+  const auto verified = AuditLog::verify(path);
+  REQUIRE(verified);
+  CHECK(verified->lines == 2);
+}

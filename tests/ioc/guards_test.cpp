@@ -1,0 +1,121 @@
+#include "ioc/guards.h"
+
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/temporary_folder.h"
+
+using namespace cenote;
+
+namespace {
+
+Indicator entry(std::string_view name, Scope scope, bool from_url = false) {
+  Indicator indicator;
+  indicator.name = *Name::from_text(name);
+  indicator.scope = scope;
+  indicator.from_url = from_url;
+  return indicator;
+}
+
+Indicator block(std::string_view text) {
+  Indicator indicator;
+  indicator.kind = Indicator::Kind::kAddress;
+  indicator.prefix = *Prefix::from_text(text);
+  return indicator;
+}
+
+std::string reason(const Guards& guards, const Indicator& indicator) {
+  const auto held = guards.check(indicator);
+  return held ? std::string(held->reason) : "";
+}
+
+}  // namespace
+
+TEST_CASE("an entry is held when it covers a top site, however it does", "[ioc][guards]") {
+  const Guards guards = Guards::load({}, ".");
+  CHECK(reason(guards, entry("google.com", Scope::kExact)) == "top_site");
+  CHECK(reason(guards, entry("google.com", Scope::kSuffix)) == "top_site");
+  CHECK(reason(guards, entry("www.google.com", Scope::kExact)) == "top_site");
+  CHECK(reason(guards, entry("microsoftonline.com", Scope::kBelow)) == "top_site");  // login. is below it
+  CHECK(reason(guards, entry("login.microsoftonline.com", Scope::kExact)) == "top_site");
+}
+
+TEST_CASE("what lies below a popular name is not held, for that is where attackers rent", "[ioc][guards]") {
+  const Guards guards = Guards::load({}, ".");
+  CHECK(reason(guards, entry("evil-tenant.google.com", Scope::kSuffix)).empty());
+  CHECK(reason(guards, entry("evil.example", Scope::kSuffix)).empty());
+  CHECK(reason(guards, entry("notgoogle.com", Scope::kSuffix)).empty());
+  // Nothing that is guarded is strictly below this one.
+  CHECK(reason(guards, entry("a.root-servers.net", Scope::kBelow)).empty());
+}
+
+TEST_CASE("an allow entry is never held", "[ioc][guards]") {
+  const Guards guards = Guards::load({}, ".");
+  Indicator allow = entry("google.com", Scope::kSuffix);
+  allow.allow = true;
+  CHECK_FALSE(guards.check(allow));
+}
+
+TEST_CASE("hosts that Cenote and its clients need are protected", "[ioc][guards]") {
+  GuardSettings settings;
+  settings.names = {"dns.example.net", "198.51.100.7"};
+  const Guards guards = Guards::load(settings, ".");
+  CHECK(reason(guards, entry("dns.example.net", Scope::kExact)) == "protected_name");
+  CHECK(reason(guards, entry("example.net", Scope::kSuffix)) == "protected_name");
+  CHECK(reason(guards, entry("example.net", Scope::kExact)).empty());
+  CHECK(reason(guards, block("198.51.100.7")) == "protected_name");
+  CHECK(reason(guards, block("198.51.100.0/24")) == "protected_name");
+  CHECK(reason(guards, block("198.51.101.0/24")).empty());
+  CHECK(reason(guards, entry("ocsp.digicert.com", Scope::kExact)) == "protected_name");
+  CHECK(reason(guards, entry("download.windowsupdate.com", Scope::kExact)) == "protected_name");
+}
+
+TEST_CASE("a host that many share is held when it came out of a URL, and only then", "[ioc][guards]") {
+  const Guards guards = Guards::load({}, ".");
+  CHECK(reason(guards, entry("bit.ly", Scope::kExact, true)) == "shared_host");
+  CHECK(reason(guards, entry("bit.ly", Scope::kExact)).empty());
+  CHECK(reason(guards, entry("some.service.google.com", Scope::kExact, true)) == "shared_host");
+  CHECK(reason(guards, entry("github.io", Scope::kExact, true)) == "shared_host");
+  // One tenant of a service that gives names away is one person.
+  CHECK(reason(guards, entry("tenant.github.io", Scope::kExact, true)).empty());
+  CHECK(reason(guards, entry("files.evil.example", Scope::kExact, true)).empty());
+}
+
+TEST_CASE("lists of one's own stand in for the built-in one or beside it", "[ioc][guards]") {
+  const TemporaryFolder folder;
+  folder.write("top.csv", "# by rank\n1,popular.example\n2,other.example\r\n");
+  folder.write(
+      "warn.json",
+      R"({"name":"Our partners","type":"hostname","list":[".partner.example","192.0.2.0/24","0x0","ABC"]})");
+  GuardSettings settings;
+  settings.top_sites = "top.csv";
+  settings.warninglists = {"warn.json"};
+  const Guards guards = Guards::load(settings, folder.path());
+  CHECK(reason(guards, entry("www.popular.example", Scope::kExact)) == "top_site");
+  CHECK(reason(guards, entry("other.example", Scope::kSuffix)) == "top_site");
+  CHECK(reason(guards, entry("bing.com", Scope::kSuffix)).empty());
+  CHECK(reason(guards, entry("partner.example", Scope::kExact)) == "warninglist");
+  CHECK(guards.check(entry("partner.example", Scope::kExact))->why.find("Our partners") != std::string::npos);
+  CHECK(reason(guards, block("192.0.2.128/25")) == "warninglist");
+  CHECK(reason(guards, block("192.0.0.0/16")) == "warninglist");
+  CHECK(guards.fingerprint() != Guards::load({}, ".").fingerprint());
+  CHECK(guards.fingerprint() == Guards::load(settings, folder.path()).fingerprint());
+}
+
+TEST_CASE("a guard file that is not there leaves the built-in list", "[ioc][guards]") {
+  GuardSettings settings;
+  settings.top_sites = "/nonexistent/top.txt";
+  settings.warninglists = {"/nonexistent/warn.json"};
+  CHECK(reason(Guards::load(settings, "."), entry("google.com", Scope::kExact)) == "top_site");
+}
+
+TEST_CASE("a guard file may hold anything and is read as far as it makes sense", "[ioc][guards]") {
+  CHECK_FALSE(parse_guard_file(R"({"list": 7})"));
+  CHECK_FALSE(parse_guard_file(R"({"list": ["a.exam)"));
+  const auto file = parse_guard_file("\n *.wild.example\n bad..name\nlocalhost\n2001:db8::/32\n");
+  REQUIRE(file);
+  CHECK(file->names == std::vector<std::string>{"wild.example"});
+  REQUIRE(file->blocks.size() == 1);
+  CHECK(file->blocks[0].to_text() == "2001:db8::/32");
+}
