@@ -67,13 +67,21 @@ void read_control(MapReader& root, ReadContext& context) {
         fmt::format("control.socket: a socket's path has at most {} bytes", kMostSocketPath));
   }
   read_listeners(map, "http", control.http, context);
+  read_listeners(map, "https", control.https, context);
+  MapReader tls = map.section("tls");
+  read_certificate(tls, control.certificate, control.key, context);
+  read_path(tls, "client_ca", control.client_ca, context);
+  tls.finish();
+  if (!control.https.empty() && control.certificate.empty()) {
+    context.findings.error(map.at("https"), "control.https needs control.tls.certificate and key");
+  }
   read_path(map, "tokens", control.tokens, context);
   map.finish();
   for (const SocketAddress& address : control.http) {
     if (!is_loopback(address.address())) {
       context.findings.warning(map.at("http"),
                                fmt::format("control.http: tokens cross the network in clear to {}; "
-                                           "put a TLS proxy in front, or use the socket",
+                                           "use control.https, or the socket",
                                            address.to_text()));
     }
   }

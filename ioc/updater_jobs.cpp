@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <tuple>
 
 #include "ioc/updater_work.h"
 #include "resolver/base/log.h"
@@ -259,6 +260,36 @@ ChangeResult Updater::Work::remove_exception(const std::string& name, const std:
   return enforce(std::move(change));
 }
 
+namespace {
+
+bool is_same(const StoredFeed& now, const StoredFeed& then, const std::string& settings) {
+  const auto inputs = [](const StoredFeed& feed) {
+    return std::tie(feed.content, feed.format, feed.patch, feed.decisions, feed.is_promoted);
+  };
+  return inputs(now) == inputs(then) && now.settings == settings;
+}
+
+bool has_same_singles(const std::vector<SingleIndicator>& now, const std::vector<SingleIndicator>& then,
+                      const std::string& feed) {
+  std::vector<std::tuple<std::string, bool, std::string, std::string, std::optional<WallTime>>> singles;
+  for (const SingleIndicator& single : now) {
+    if (single.feed == feed) {
+      singles.emplace_back(single.name, single.exact, single.category, single.reason, single.until);
+    }
+  }
+  size_t at = 0;
+  for (const SingleIndicator& single : then) {
+    if (single.feed == feed &&
+        (at == singles.size() || singles[at++] != std::tie(single.name, single.exact, single.category,
+                                                           single.reason, single.until))) {
+      return false;
+    }
+  }
+  return at == singles.size();
+}
+
+}  // namespace
+
 ChangeResult Updater::Work::rollback(uint64_t generation, const std::string& who) {
   const auto& all = store_->generations();
   const auto target = std::find_if(all.begin(), all.end(),
@@ -278,7 +309,11 @@ ChangeResult Updater::Work::rollback(uint64_t generation, const std::string& who
     if (now != before.feeds.end()) {
       then.version = now->second.version;  // the source is not looked at again before it changes again
     }
-    change.feeds.insert(feed.name);
+    // What is in force as it was then need not be compiled again: a rollback is for the moments that count.
+    if (now == before.feeds.end() || !is_same(now->second, then, settings_id(feed)) ||
+        !has_same_singles(before.singles, target->singles, feed.name)) {
+      change.feeds.insert(feed.name);
+    }
   }
   return enforce(std::move(change));
 }

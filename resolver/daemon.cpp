@@ -59,6 +59,7 @@ std::vector<std::string> listener_texts(const Settings& settings) {
   add("page http", settings.blockpage.http);
   add("page https", settings.blockpage.https);
   add("control http", settings.control.http);
+  add("control https", settings.control.https);
   return texts;
 }
 

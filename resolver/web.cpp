@@ -57,6 +57,10 @@ Result<void> Web::open(ControlBackend& backend) {
       return bound.error().within("block page");
     }
   }
+  return open_control(backend);
+}
+
+Result<void> Web::open_control(ControlBackend& backend) {
   api_ = std::make_unique<ControlApi>(backend);
   LoadedTokens tokens = load_tokens(settings_.control.tokens);
   if (!tokens.problems.empty()) {
@@ -71,6 +75,20 @@ Result<void> Web::open(ControlBackend& backend) {
   }
   for (const SocketAddress& address : settings_.control.http) {
     if (auto bound = control_server_->listen(address); !bound) {
+      return bound.error().within("control API");
+    }
+  }
+  if (!settings_.control.https.empty()) {
+    const ControlSettings& control = settings_.control;
+    auto tls =
+        TlsContext::server(control.certificate, control.key, {"h2", "http/1.1"}, nullptr, control.client_ca);
+    if (!tls) {
+      return tls.error().within("control.tls");
+    }
+    control_tls_ = std::make_unique<TlsContext>(std::move(*tls));
+  }
+  for (const SocketAddress& address : settings_.control.https) {
+    if (auto bound = control_server_->listen(address, control_tls_.get()); !bound) {
       return bound.error().within("control API");
     }
   }
@@ -120,6 +138,12 @@ void Web::reload(const Settings& settings) {
               authority = std::move(renewed_authority)]() mutable {
     if (tokens.problems.empty()) {
       api_->set_tokens(Tokens(std::move(tokens.tokens)));
+    }
+    const ControlSettings& control = settings_.control;
+    if (control_tls_) {
+      if (auto renewed = control_tls_->reload(control.certificate, control.key); !renewed) {
+        log::error("control.tls: {}; the certificate stays as it was", renewed.error().message);
+      }
     }
     if (authority) {
       certificates_->adopt(std::move(*authority));

@@ -41,6 +41,7 @@ class Web final : IncidentSource {
   [[nodiscard]] const Authority& authority() const noexcept { return certificates_->authority(); }
 
  private:
+  Result<void> open_control(ControlBackend& backend);
   std::optional<Incident> find(const IpAddress& client, const Name& host, Now time) override;
   [[nodiscard]] std::optional<Event> find_indirect(const IpAddress& client, const Name& host,
                                                    WallTime since) const;
@@ -55,6 +56,7 @@ class Web final : IncidentSource {
   std::deque<Event> indirect_;  // newest last
   std::unique_ptr<Certificates> certificates_;
   std::unique_ptr<TlsContext> tls_;
+  std::unique_ptr<TlsContext> control_tls_;
   std::unique_ptr<BlockSite> site_;
   std::unique_ptr<ControlApi> api_;
   std::unique_ptr<Timer> follow_;

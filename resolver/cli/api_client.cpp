@@ -42,6 +42,11 @@ size_t on_body(char* bytes, size_t size, size_t count, void* context) noexcept {
   return piece.size();
 }
 
+int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent) noexcept {
+  (*static_cast<const std::function<void(uint64_t)>*>(context))(static_cast<uint64_t>(sent));
+  return 0;
+}
+
 class CurlTransport final : public ApiTransport {
  public:
   CurlTransport(ServerAddress address, std::string token)
@@ -76,9 +81,22 @@ class CurlTransport final : public ApiTransport {
       curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, address_.socket.c_str());
       curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");  // whatever http_proxy says
     }
+    const auto set_file = [&](CURLoption option, const std::string& file) {
+      if (!file.empty()) {
+        curl_easy_setopt(curl.get(), option, file.c_str());
+      }
+    };
+    set_file(CURLOPT_CAINFO, address_.ca_file);
+    set_file(CURLOPT_SSLCERT, address_.certificate);
+    set_file(CURLOPT_SSLKEY, address_.key);
     if (!request.body.empty() || request.method == "PUT" || request.method == "POST") {
       curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, request.body.data());
       curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    }
+    if (request.on_sent) {
+      curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
+      curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, on_progress);
+      curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &request.on_sent);
     }
     if (on_piece == nullptr) {
       curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 600L);  // a push of millions of names is built first

@@ -18,6 +18,7 @@ struct ApiRequest {
   std::string target;  // "/v1/hits?since=1h"
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::function<void(uint64_t sent)> on_sent{};  // bytes of the body so far; may be empty
 };
 
 struct ApiResponse {
@@ -37,9 +38,12 @@ class ApiTransport {
 };
 
 struct ServerAddress {
-  std::string socket;      // used when `url` is empty
-  std::string url;         // "https://dns.example.net:8053"
-  std::string token_file;  // its first line is the token
+  std::string socket;       // used when `url` is empty
+  std::string url;          // "https://dns.example.net:8053"
+  std::string token_file;   // its first line is the token
+  std::string ca_file;      // whom an https server's certificate must come from; empty: the system's
+  std::string certificate;  // our own, where the server wants one
+  std::string key;
 };
 
 // An error: the token file cannot be read, or the URL is none.

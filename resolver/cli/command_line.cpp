@@ -96,6 +96,10 @@ class CommandLine {
     socket->excludes(url);
     command->add_option("--token-file", address_.token_file, "File whose first line is the token")
         ->needs(url);
+    command->add_option("--ca", address_.ca_file, "Whom its certificate must come from, PEM")->needs(url);
+    command->add_option("--cert", address_.certificate, "Our own certificate, where it wants one, PEM")
+        ->needs(url);
+    command->add_option("--key", address_.key, "The key of --cert, PEM")->needs(url);
     command->callback([this, command, action = std::move(action)] {
       if (command->get_subcommands().empty()) {
         chosen_ = [this, action] { return with_server(action); };

@@ -111,6 +111,12 @@ std::optional<ApiRequest> put_request(const CommandContext& context, const PushA
                          query_string({{"format", arguments.format}, {"dry_run", is_dry ? "1" : ""}}),
                      std::move(*body),
                      {{"Content-Type", "application/octet-stream"}}};
+  constexpr size_t kLarge = 4U << 20;  // takes long enough that people wonder
+  if (const uint64_t size = request.body.size(); size >= kLarge && !context.is_json) {
+    request.on_sent = [&output = context.output, size](uint64_t sent) {
+      output.progress(sent < size ? "sending" : "sent, and being built", sent, size);
+    };
+  }
   if (!arguments.idempotency_key.empty()) {
     request.headers.emplace_back("Idempotency-Key", arguments.idempotency_key);
   }

@@ -107,6 +107,23 @@ void Output::table(const std::vector<std::string>& heads, const std::vector<std:
   }
 }
 
+void Output::progress(std::string_view what, uint64_t done, uint64_t of) {
+  constexpr uint64_t kWidth = 40;
+  const uint64_t percent = of == 0 ? 100 : std::min(done, of) * 100 / of;
+  const uint64_t step = (has_colours_ ? percent : percent / 25) + 1;
+  if (step == shown_) {
+    return;
+  }
+  shown_ = step;
+  if (!has_colours_) {
+    err_ << fmt::format("{}: {} %\n", what, percent);
+    return;
+  }
+  const std::string bar(percent * kWidth / 100, '#');
+  err_ << fmt::format("\r{}: [{:<{}}] {:>3} %{}", what, bar, kWidth, percent, percent == 100 ? "\n" : "");
+  err_.flush();
+}
+
 void Output::raw(std::string_view text) {
   out_ << text;
 }

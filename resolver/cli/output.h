@@ -35,6 +35,9 @@ class Output {
   void table(const std::vector<std::string>& heads, const std::vector<std::vector<Cell>>& rows);
   void raw(std::string_view text);    // as it is: JSON, lists
   void error(std::string_view text);  // "cenote: ..." on standard error
+  // How far something long has come, on standard error: a bar on a terminal, a line at each quarter
+  // otherwise.
+  void progress(std::string_view what, uint64_t done, uint64_t of);
   void flush();
 
   [[nodiscard]] std::string painted(std::string_view text, Colour colour) const;
@@ -43,6 +46,7 @@ class Output {
   std::ostream& out_;
   std::ostream& err_;
   bool has_colours_;
+  uint64_t shown_ = 0;  // of progress(): the last hundredth or quarter, and one
 };
 
 // Characters on a terminal; East Asian wide ones take two (UAX #11, by its large blocks).

@@ -105,10 +105,12 @@ struct TlsClientTrust {
 class TlsContext {
  public:
   // `alpn` in order of preference. Files in PEM, the certificate file with its chain. `tickets`: shared with
-  // the contexts of other loops on the same address; without, the context has its own.
+  // the contexts of other loops on the same address; without, the context has its own. With `client_ca_file`
+  // (PEM) only clients that show a certificate signed by one of these are let in.
   static Result<TlsContext> server(const std::string& certificate_file, const std::string& key_file,
                                    const std::vector<std::string>& alpn,
-                                   std::shared_ptr<TicketKeys> tickets = nullptr);
+                                   std::shared_ptr<TicketKeys> tickets = nullptr,
+                                   const std::string& client_ca_file = {});
   static Result<TlsContext> server(TlsIdentitySource& source, const std::vector<std::string>& alpn);
   // A peer that shows a pinned key is trusted by that alone; without pins the chain and host_name must hold.
   static Result<TlsContext> client(TlsClientTrust trust);

@@ -31,6 +31,17 @@ std::string alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
+bool demand_certificates(SSL_CTX* context, const std::string& ca_file) {
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(ca_file.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
+    return false;
+  }
+  SSL_CTX_set_client_CA_list(context, names);  // which takes it over
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  constexpr std::array<uint8_t, 6> kSessions{'c', 'e', 'n', 'o', 't', 'e'};  // without, resumption would fail
+  return SSL_CTX_set_session_id_context(context, kSessions.data(), kSessions.size()) == 1;
+}
+
 }  // namespace
 
 struct TlsContext::State {
@@ -38,6 +49,7 @@ struct TlsContext::State {
   std::string alpn;  // as on the wire
   TlsIdentitySource* source = nullptr;
   std::shared_ptr<TicketKeys> tickets;  // servers
+  std::string client_ca_file;           // servers; empty: clients need no certificate
   TlsClientTrust trust;
   // The newest ticket of this peer, for the next connection. Taken out when used: a ticket that is used twice
   // lets an observer link the two (RFC 8446 appendix C.4).
@@ -153,10 +165,12 @@ TlsContext::~TlsContext() = default;
 
 Result<TlsContext> TlsContext::server(const std::string& certificate_file, const std::string& key_file,
                                       const std::vector<std::string>& alpn,
-                                      std::shared_ptr<TicketKeys> tickets) {
+                                      std::shared_ptr<TicketKeys> tickets,
+                                      const std::string& client_ca_file) {
   auto state = std::make_unique<State>();
   state->alpn = alpn_wire(alpn);
   state->tickets = tickets ? std::move(tickets) : std::make_shared<TicketKeys>();
+  state->client_ca_file = client_ca_file;
   TlsContext context(std::move(state));
   if (auto loaded = context.reload(certificate_file, key_file); !loaded) {
     return loaded.error();
@@ -212,6 +226,9 @@ Result<void> TlsContext::reload(const std::string& certificate_file, const std::
   if (SSL_CTX_check_private_key(renewed.get()) != 1) {
     take_openssl_error();
     return fail("key {} does not belong to certificate {}", key_file, certificate_file);
+  }
+  if (!state_->client_ca_file.empty() && !demand_certificates(renewed.get(), state_->client_ca_file)) {
+    return fail("client CA {}: {}", state_->client_ca_file, take_openssl_error());
   }
   state_->context = std::move(renewed);
   return {};

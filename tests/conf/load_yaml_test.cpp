@@ -72,9 +72,10 @@ TEST_CASE("the shipped configuration spells out every key with its default", "[c
   CHECK(problems_of(loaded).empty());
   CHECK(loaded.settings == Settings{});
   const std::set<std::string> unset(loaded.unset.begin(), loaded.unset.end());
-  // The four paths have no default to spell out; the file shows them as comments.
-  CHECK(unset ==
-        std::set<std::string>{"tls.certificate", "tls.key", "blockpage.ca.certificate", "blockpage.ca.key"});
+  // These paths have no default to spell out; the file shows them as comments.
+  CHECK(unset == std::set<std::string>{"tls.certificate", "tls.key", "blockpage.ca.certificate",
+                                       "blockpage.ca.key", "control.tls.certificate", "control.tls.key",
+                                       "control.tls.client_ca"});
 }
 
 TEST_CASE("what the shipped configuration shows as a comment is right too", "[conf][load_yaml]") {

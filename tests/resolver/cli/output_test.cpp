@@ -27,3 +27,18 @@ TEST_CASE("the width of a text is what a terminal gives it", "[cli][output]") {
 TEST_CASE("a cell cannot hold what moves a terminal", "[cli][output]") {
   CHECK(Cell("a\x1b[2J\nb").text == "a\\x1b[2J\\x0ab");
 }
+
+TEST_CASE("progress is a bar on a terminal and a line at each quarter elsewhere", "[cli][output]") {
+  std::ostringstream out;
+  std::ostringstream err;
+  Output lines(out, err, false);
+  for (uint64_t done = 0; done <= 1000; ++done) {
+    lines.progress("sending", done, 1000);
+  }
+  CHECK(err.str() == "sending: 0 %\nsending: 25 %\nsending: 50 %\nsending: 75 %\nsending: 100 %\n");
+  err.str("");
+  Output bar(out, err, true);
+  bar.progress("sending", 500, 1000);
+  CHECK(err.str() == "\rsending: [" + std::string(20, '#') + std::string(20, ' ') + "]  50 %");
+  CHECK(out.str().empty());
+}

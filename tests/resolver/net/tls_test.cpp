@@ -262,6 +262,21 @@ TEST_CASE_METHOD(Fixture, "a reload shows the new certificate, and a bad one cha
   CHECK(Talk(new_pin, server_context).client->is_open());
 }
 
+TEST_CASE_METHOD(Fixture, "a server that wants certificates lets nobody in who shows none", "[net][tls]") {
+  auto strict = TlsContext::server(files.certificate(), files.key(), {}, nullptr, files.certificate());
+  REQUIRE(strict);
+  TlsClientTrust trust;
+  trust.ca_file = files.certificate();
+  trust.host_name = "server.example.test";
+  const TlsContext asker = client(trust);
+  const Talk talk(asker, *strict);
+  CHECK(talk.server->is_failed());
+  CHECK_FALSE(talk.server->is_open());
+  REQUIRE(strict->reload(files.certificate(), files.key()));
+  CHECK(Talk(asker, *strict).server->is_failed());  // a reload keeps the demand
+  CHECK_FALSE(TlsContext::server(files.certificate(), files.key(), {}, nullptr, "/nonexistent/ca.pem"));
+}
+
 TEST_CASE("files that cannot be used are named", "[net][tls]") {
   const auto missing = TlsContext::server("/nonexistent/certificate.pem", "/nonexistent/key.pem", {});
   REQUIRE_FALSE(missing);
