@@ -1,6 +1,7 @@
 #include "ioc/address_index.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace cenote {
 namespace {
@@ -52,16 +53,20 @@ AddressIndex::Number number_of(const IpAddress& address) noexcept {
   return number;
 }
 
+bool is_before(const Prefix& a, const Prefix& b) noexcept {
+  const auto order = [](const Prefix& prefix) {
+    return std::tuple(!prefix.address.is_v4(), number_of(prefix.address), prefix.length);
+  };
+  return order(a) < order(b);
+}
+
 Result<std::unique_ptr<const AddressIndex>> AddressIndex::open(const Image& image) {
   auto v4 = image.items<Row>(kV4Section);
   auto v6 = image.items<Row>(kV6Section);
   if (!v4 || !v6) {
     return fail("address index: damaged sections");
   }
-  std::unique_ptr<AddressIndex> index(new AddressIndex);
-  index->v4_ = *v4;
-  index->v6_ = *v6;
-  return std::unique_ptr<const AddressIndex>(std::move(index));
+  return std::make_unique<const AddressIndex>(*v4, *v6);
 }
 
 size_t AddressIndex::find(const IpAddress& address, std::span<Match> out) const noexcept {
@@ -83,6 +88,16 @@ size_t AddressIndex::find(const IpAddress& address, std::span<Match> out) const 
     at = std::min<size_t>(row.around, at - 1);  // always towards the front, also in a damaged image
   }
   return found;
+}
+
+std::optional<uint32_t> AddressIndex::value_of(const Prefix& prefix) const noexcept {
+  const Items<Row> rows = prefix.address.is_v4() ? v4_ : v6_;
+  const std::pair sought(number_of(prefix.address), uint64_t{prefix.length});
+  const auto at = std::lower_bound(rows.begin(), rows.end(), sought, [](const Row& row, const auto& other) {
+    return std::pair(row.start, row.length) < other;
+  });
+  const bool is_there = at != rows.end() && std::pair(at->start, at->length) == sought;
+  return is_there ? std::optional(at->value) : std::nullopt;
 }
 
 std::pair<Prefix, uint32_t> AddressIndex::at(size_t i) const noexcept {
@@ -112,9 +127,9 @@ std::vector<AddressIndex::Row> AddressIndexBuilder::rows(const Blocks& blocks, u
   return rows;
 }
 
-void AddressIndexBuilder::finish(ImageWriter& out) {
-  out.add_items<Row>(kV4Section, rows(v4_, 32));
-  out.add_items<Row>(kV6Section, rows(v6_, 128));
+void AddressIndexBuilder::finish(ImageWriter& out) const {
+  out.add_items<Row>(kV4Section, v4_rows());
+  out.add_items<Row>(kV6Section, v6_rows());
 }
 
 }  // namespace cenote

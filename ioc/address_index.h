@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -39,9 +40,13 @@ class AddressIndex {
   };
 
   static Result<std::unique_ptr<const AddressIndex>> open(const Image& image);
+  // Over rows that outlive it.
+  AddressIndex(Items<Row> v4, Items<Row> v6) noexcept : v4_(v4), v6_(v6) {}
 
   // All listed blocks that hold `address`, narrowest first; returns how many were written.
   size_t find(const IpAddress& address, std::span<Match> out) const noexcept;
+  // Of exactly this block.
+  [[nodiscard]] std::optional<uint32_t> value_of(const Prefix& prefix) const noexcept;
   [[nodiscard]] uint64_t size() const noexcept { return v4_.size() + v6_.size(); }
   [[nodiscard]] uint64_t bytes() const noexcept { return v4_.size_bytes() + v6_.size_bytes(); }
 
@@ -49,7 +54,6 @@ class AddressIndex {
   [[nodiscard]] std::pair<Prefix, uint32_t> at(size_t i) const noexcept;
 
  private:
-  AddressIndex() = default;
   Items<Row> v4_;
   Items<Row> v6_;
 };
@@ -57,7 +61,9 @@ class AddressIndex {
 class AddressIndexBuilder {
  public:
   void add(const Prefix& prefix, uint32_t value);  // in any order; a prefix twice: the last value
-  void finish(ImageWriter& out);
+  void finish(ImageWriter& out) const;
+  [[nodiscard]] std::vector<AddressIndex::Row> v4_rows() const { return rows(v4_, 32); }
+  [[nodiscard]] std::vector<AddressIndex::Row> v6_rows() const { return rows(v6_, 128); }
 
  private:
   using Blocks = std::map<std::pair<AddressIndex::Number, uint8_t>, uint32_t>;
@@ -68,5 +74,6 @@ class AddressIndexBuilder {
 
 // The order in which rows stand.
 AddressIndex::Number number_of(const IpAddress& address) noexcept;
+bool is_before(const Prefix& a, const Prefix& b) noexcept;  // IPv4 first
 
 }  // namespace cenote

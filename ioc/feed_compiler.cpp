@@ -179,6 +179,7 @@ void add_singles(const std::vector<SingleIndicator>& singles, const FeedSettings
       continue;
     }
     Indicator* indicator = &read->indicator;
+    indicator->origin = Origin::kByHand;
     indicator->confidence = 100;
     indicator->first_seen = single.added;
     indicator->valid_until = single.until;
@@ -266,6 +267,7 @@ FeedRun compile_exceptions(const std::vector<ExceptionSettings>& exceptions) {
   for (const ExceptionSettings& exception : exceptions) {
     Indicator indicator;
     indicator.allow = true;
+    indicator.origin = Origin::kByHand;
     indicator.scope = exception.exact ? Scope::kExact : Scope::kSuffix;
     indicator.valid_until = exception.until;
     indicator.note = exception.reason;

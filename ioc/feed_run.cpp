@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <limits>
 #include <span>
 #include <tuple>
 
@@ -21,7 +20,7 @@ int64_t seconds_of(const std::optional<WallTime>& time, int64_t least) {
 }
 
 uint64_t hash_of(const RunRecord& record) noexcept {
-  return XXH3_64bits(&record, offsetof(RunRecord, scope) + sizeof record.scope);
+  return XXH3_64bits(&record, offsetof(RunRecord, origin) + sizeof record.origin);
 }
 
 Action action_for(const Indicator& indicator, const FeedSettings& feed, int confidence) {
@@ -38,10 +37,24 @@ Action action_for(const Indicator& indicator, const FeedSettings& feed, int conf
 // holds whom.
 auto identity_of(const RunRecord& record) noexcept {
   const bool is_allow = record.action == Action::kAllow;
-  return std::tuple(record.scope, is_allow, is_allow ? record.source_ref : 0);
+  return std::tuple(record.scope, record.origin, is_allow, is_allow ? record.source_ref : 0);
 }
 
 }  // namespace
+
+Record said_of(const RunRecord& record, const TextPool& texts) noexcept {
+  Record said;
+  said.action = record.action;
+  said.confidence = record.confidence;
+  said.first_seen = record.first_seen;
+  said.valid_from = record.valid_from;
+  said.valid_until = record.valid_until;
+  said.threat = texts.at(record.threat);
+  said.reference = texts.at(record.reference);
+  said.note = texts.at(record.note);
+  said.source_ref = texts.at(record.source_ref);
+  return said;
+}
 
 RunRecord FeedRun::record_for(const Indicator& indicator, const FeedSettings& feed) {
   const int confidence =
@@ -59,6 +72,7 @@ RunRecord FeedRun::record_for(const Indicator& indicator, const FeedSettings& fe
   record.action = action_for(indicator, feed, confidence);
   record.confidence = static_cast<uint8_t>(confidence);
   record.scope = indicator.scope;
+  record.origin = indicator.origin;
   return record;
 }
 
@@ -130,10 +144,9 @@ void FeedRun::sort_items(std::span<Item> items, size_t depth) const {
 
 bool FeedRun::replaces(uint32_t later, uint32_t earlier) const noexcept {
   const auto worth = [&](uint32_t record) {
-    const RunRecord& r = records_[record];
-    return std::tuple(r.valid_until == 0 ? std::numeric_limits<int64_t>::max() : r.valid_until, r.confidence);
+    return worth_of(said_by(records_[record]), texts_.at(records_[record].category));
   };
-  return worth(later) > worth(earlier);
+  return later != earlier && worth(later) > worth(earlier);
 }
 
 void FeedRun::finish() {

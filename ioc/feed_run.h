@@ -5,12 +5,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "ioc/feed.h"
 #include "ioc/indicator.h"
+#include "ioc/snapshot.h"
 #include "ioc/text_pool.h"
 #include "resolver/base/bytes.h"
 
@@ -29,8 +32,20 @@ struct RunRecord {
   Action action = Action::kPass;
   uint8_t confidence = 0;
   Scope scope = Scope::kExact;
+  Origin origin = Origin::kList;
   bool operator==(const RunRecord&) const = default;
 };
+
+// The texts borrow from the pool; feed and category stay 0.
+Record said_of(const RunRecord& record, const TextPool& texts) noexcept;
+
+// Of two records for the same entry the one that is worth more stays: it lasts longer, else it is the surer
+// one, and else any, but always the same one, in whatever order they came.
+inline auto worth_of(const Record& record, std::string_view category) noexcept {
+  const int64_t end = record.valid_until == 0 ? std::numeric_limits<int64_t>::max() : record.valid_until;
+  return std::tuple(end, record.confidence, record.first_seen, record.valid_from, record.action, category,
+                    record.threat, record.reference, record.note, record.source_ref);
+}
 
 class FeedRun {
  public:
@@ -41,8 +56,8 @@ class FeedRun {
 
   // The feed's settings fill in what the indicator leaves open.
   void add(const Indicator& indicator, const FeedSettings& feed);
-  // Sorts, and keeps of several entries with the same name, scope and side (block or allow) the one that
-  // lasts longest.
+  // Sorts, and keeps of several entries with the same name, scope, side (block or allow) and origin the one
+  // that lasts longest.
   void finish();
 
   // After finish():
@@ -54,6 +69,7 @@ class FeedRun {
   [[nodiscard]] const std::vector<Block>& blocks() const noexcept { return blocks_; }
   [[nodiscard]] const std::vector<RunRecord>& records() const noexcept { return records_; }
   [[nodiscard]] const TextPool& texts() const noexcept { return texts_; }
+  [[nodiscard]] Record said_by(const RunRecord& record) const noexcept { return said_of(record, texts_); }
   [[nodiscard]] uint64_t entries() const noexcept { return entries_.size() + blocks_.size(); }
 
  private:

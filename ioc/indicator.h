@@ -20,8 +20,9 @@ enum class Scope : uint8_t {
   kBelow,   // everything below, not the name itself (RPZ "*.x", STIX LIKE '%.x')
 };
 
-// What happens to a query that an entry covers. The order is the strength: when several feeds list a name,
-// the strongest one acts (docs/security-team.md, "When feeds disagree").
+// What happens to a query that an entry covers; from kNodata to kDrop it is blocked. Which of several entries
+// acts is for policy to say, by how specific they are and not by this order (docs/security-team.md, "When
+// feeds disagree").
 enum class Action : uint8_t {
   kPass,     // nothing lists the name
   kMonitor,  // recorded, answered as usual
@@ -31,6 +32,13 @@ enum class Action : uint8_t {
   kRefuse,
   kDrop,   // no answer at all
   kAllow,  // an exception: other feeds' entries at this depth or above do not act
+};
+
+// How an entry came into its feed. The list may change under what people added, so the two stand side by
+// side.
+enum class Origin : uint8_t {
+  kList,    // with the feed's content
+  kByHand,  // one at a time, by a person
 };
 
 std::string_view to_text(Action action) noexcept;  // "monitor", "sinkhole", ...
@@ -44,8 +52,9 @@ struct Indicator {
   enum class Kind : uint8_t { kName, kAddress };
   Kind kind = Kind::kName;
   Scope scope = Scope::kExact;
-  bool allow = false;            // the feed says "not this one" (@@||x^, rpz-passthru)
-  bool from_url = false;         // taken out of a URL: the host may be shared by many
+  bool allow = false;     // the feed says "not this one" (@@||x^, rpz-passthru)
+  bool from_url = false;  // taken out of a URL: the host may be shared by many
+  Origin origin = Origin::kList;
   Name name;                     // kName
   Prefix prefix;                 // kAddress
   std::optional<Action> action;  // where the format itself says (RPZ)

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "ioc/name_index_layout.h"
+#include "ioc/name_index_block.h"
 
 namespace cenote {
 
@@ -11,65 +11,10 @@ using namespace name_index;
 
 namespace {
 
-// The postings that stand in front of a block's names.
-class BlockPostings {
- public:
-  BlockPostings(Bytes blocks, size_t offset, size_t names) noexcept
-      : blocks_(blocks), names_(names), width_(0), fresh_base_(0) {
-    BitReader in(blocks, offset);
-    const uint32_t head = in.take(8);
-    width_ = head & kWidthMask;
-    is_uniform_ = (head & kUniform) != 0;
-    fresh_base_ = (head & kHasFresh) != 0 ? in.take(32) : 0;
-    first_ = offset + 1 + ((head & kHasFresh) != 0 ? 4 : 0);
-    const size_t bits = size_t{width_} * (is_uniform_ ? 1 : names_);
-    names_at_ = first_ + (bits + 7) / 8;
-  }
-  // Where the names begin.
-  [[nodiscard]] size_t names_at() const noexcept { return names_at_; }
-
-  [[nodiscard]] Posting at(size_t i) const noexcept {
-    const uint32_t value = value_at(is_uniform_ ? 0 : i);
-    if (value != 0) {
-      return Posting::shared((value - 1) & Posting::kMost);
-    }
-    uint32_t before = 0;
-    if (is_uniform_) {
-      before = static_cast<uint32_t>(i);
-    } else {
-      for (size_t k = 0; k < i; ++k) {
-        before += value_at(k) == 0 ? 1U : 0U;
-      }
-    }
-    return Posting::fresh((fresh_base_ + before) & Posting::kMost);
-  }
-
- private:
-  [[nodiscard]] uint32_t value_at(size_t i) const noexcept {
-    const size_t bit = i * width_;
-    BitReader in(blocks_, first_ + bit / 8);
-    in.skip(static_cast<unsigned>(bit % 8));
-    return in.take(width_);
-  }
-
-  Bytes blocks_;
-  size_t names_;
-  uint32_t width_;
-  bool is_uniform_;
-  uint32_t fresh_base_;
-  size_t first_;
-  size_t names_at_;
-};
-
 size_t shared_bytes(Bytes a, Bytes b) noexcept {
   const size_t most = std::min(a.size(), b.size());
   return static_cast<size_t>(
       std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(most), b.begin()).first - a.begin());
-}
-
-size_t names_in_block(uint64_t names, size_t block) noexcept {
-  const uint64_t before = uint64_t{block} * kBlockNames;
-  return static_cast<size_t>(std::min<uint64_t>(kBlockNames, names - std::min(before, names)));
 }
 
 }  // namespace
@@ -116,50 +61,48 @@ bool NameIndex::check() const noexcept {
 }
 
 bool NameIndex::may_hold(uint64_t hash) const noexcept {
-  const FilterLine& line = filter_[filter_line(hash, head_.filter_lines)];
-  for (unsigned i = 0; i < kFilterProbes; ++i) {
-    const uint64_t bit = hash >> (9 * i) & 511;
-    if ((line.bits[bit / 64] >> (bit % 64) & 1) == 0) {
-      return false;
-    }
+  return holds_filter_bits(filter_[filter_line(hash, head_.filter_lines)], hash);
+}
+
+void NameIndex::prefetch(size_t depth, uint64_t hash) const noexcept {
+  if (is_listed_depth(depth)) {
+    __builtin_prefetch(&filter_[filter_line(hash, head_.filter_lines)]);
   }
-  return true;
 }
 
 size_t NameIndex::find(const Name& name, std::span<Match> out) const noexcept {
   if (head_.names == 0) {
     return 0;
   }
-  const NameLabels labels(name);
-  const Bytes wire = name.wire();
-  const size_t deepest = std::min<size_t>(labels.count(), deepest_of(head_));
-  std::array<uint64_t, kMaxLabels + 1> hashes;
-  uint64_t hash = head_.hash_seed;
-  for (size_t depth = 0;; ++depth) {
-    hashes[depth] = hash;
-    if (is_listed_depth(depth)) {
-      __builtin_prefetch(&filter_[filter_line(hash, head_.filter_lines)]);
-    }
-    if (depth == deepest) {
-      break;
-    }
-    const size_t at = labels.offset(labels.count() - 1 - depth);
-    hash = hash_label(wire.subspan(at + 1, wire[at]), hash);
+  AskedName asked(name, head_.hash_seed, deepest_of(head_),
+                  [&](size_t depth, uint64_t hash) { prefetch(depth, hash); });
+  return find(asked, out);
+}
+
+size_t NameIndex::find(AskedName& asked, std::span<Match> out) const noexcept {
+  if (head_.names == 0) {
+    return 0;
   }
   size_t found = 0;
-  std::optional<NameKey> key;  // most names never need it
-  for (size_t depth = deepest + 1; depth-- > 0 && found < out.size();) {
-    if (!is_listed_depth(depth) || !may_hold(hashes[depth])) {
+  for (size_t depth = asked.depth() + 1; depth-- > 0 && found < out.size();) {
+    if (!is_listed_depth(depth) || !may_hold(asked.hash(depth))) {
       continue;
     }
-    if (!key) {
-      key.emplace(name, labels);
-    }
-    if (search(key->suffix(depth), Sought::kSame, out[found].posting)) {
+    if (search(asked.key(depth), Sought::kSame, out[found].posting)) {
       out[found++].depth = static_cast<uint8_t>(depth);
     }
   }
   return found;
+}
+
+std::optional<Posting> NameIndex::posting_of(Bytes key) const noexcept {
+  Posting posting;
+  const bool may_be = head_.names != 0 && (!key.empty() || is_listed_depth(0));
+  return may_be && search(key, Sought::kSame, posting) ? std::optional(posting) : std::nullopt;
+}
+
+size_t NameIndex::deepest() const noexcept {
+  return deepest_of(head_);
 }
 
 bool NameIndex::has_below(const Name& name) const noexcept {
@@ -278,51 +221,6 @@ bool NameIndex::search(Bytes key, Sought sought, Posting& posting) const noexcep
 uint64_t NameIndex::bytes() const noexcept {
   return sizeof head_ + filter_.size_bytes() + fronts_.size_bytes() + tail_offsets_.size_bytes() +
          tails_.size() + block_offsets_.size_bytes() + blocks_.size();
-}
-
-struct NameCursor::Block {
-  Block(const NameIndex& index, size_t number) noexcept
-      : postings(index.blocks_, index.block_offsets_[number], names_in_block(index.head_.names, number)),
-        in(index.blocks_, postings.names_at()) {}
-  BlockPostings postings;
-  BitReader in;
-};
-
-NameCursor::NameCursor(const NameIndex& index) noexcept : index_(index) {}
-NameCursor::~NameCursor() = default;
-
-bool NameCursor::next() {
-  if (done_ == index_.head_.names) {
-    return false;
-  }
-  const auto number = static_cast<size_t>(done_ / kBlockNames);
-  const auto i = static_cast<size_t>(done_ % kBlockNames);
-  size_t shared = 0;
-  if (i == 0) {
-    block_ = std::make_unique<Block>(index_, number);
-    shared = index_.separator(number, key_).size();
-    size_ = shared;
-  } else {
-    shared = index_.lengths_code_.take(block_->in);
-  }
-  if (shared > size_) {
-    done_ = index_.head_.names;
-    return false;
-  }
-  size_ = shared;
-  for (unsigned symbol = 0; (symbol = index_.bytes_code_.take(block_->in)) != kEndSymbol;) {
-    if (symbol == PrefixDecoder::kNoSymbol || size_ + 1 >= kMaxKeyBytes) {
-      done_ = index_.head_.names;
-      return false;
-    }
-    key_[size_++] = static_cast<uint8_t>(symbol);
-  }
-  if (size_ != 0) {
-    key_[size_++] = 0;
-  }
-  posting_ = block_->postings.at(i);
-  ++done_;
-  return true;
 }
 
 }  // namespace cenote

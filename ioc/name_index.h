@@ -10,9 +10,11 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "ioc/asked_name.h"
 #include "ioc/image.h"
 #include "ioc/name_key.h"
 #include "ioc/prefix_code.h"
@@ -63,12 +65,22 @@ class NameIndex {
   [[nodiscard]] uint64_t size() const noexcept { return head_.names; }
   // The listed names that are `name` or above it, deepest first; returns how many were written.
   size_t find(const Name& name, std::span<Match> out) const noexcept;
+  // The same for a name that other layers are asked about too. REQUIRES: made with hash_seed().
+  size_t find(AskedName& asked, std::span<Match> out) const noexcept;
+  void prefetch(size_t depth, uint64_t hash) const noexcept;  // what find() will read first
+  // Of exactly this key.
+  [[nodiscard]] std::optional<Posting> posting_of(Bytes key) const noexcept;
   // True when a listed name is strictly below.
   [[nodiscard]] bool has_below(const Name& name) const noexcept;
+  // How many are strictly below.
+  [[nodiscard]] uint64_t count_below(Bytes key) const noexcept;
+  [[nodiscard]] uint64_t hash_seed() const noexcept { return head_.hash_seed; }
+  [[nodiscard]] size_t deepest() const noexcept;  // labels of the deepest listed name
   // Bytes that look-ups read.
   [[nodiscard]] uint64_t bytes() const noexcept;
 
  private:
+  friend class NameBlockReader;
   friend class NameCursor;
   NameIndex() = default;
   [[nodiscard]] bool check() const noexcept;
@@ -81,6 +93,7 @@ class NameIndex {
   [[nodiscard]] size_t block_of(Bytes key) const noexcept;
   enum class Sought : uint8_t { kSame, kBelow };
   bool search(Bytes key, Sought sought, Posting& posting) const noexcept;
+  [[nodiscard]] uint64_t count_smaller(Bytes key) const noexcept;
 
   NameIndexHead head_{};
   Items<FilterLine> filter_;
@@ -93,23 +106,21 @@ class NameIndex {
   PrefixDecoder bytes_code_;
 };
 
+class NameBlockReader;
+
 // Every name in key order with its posting: for merging, comparing and tests. Not for look-ups.
 class NameCursor {
  public:
-  explicit NameCursor(const NameIndex& index) noexcept;
+  explicit NameCursor(const NameIndex& index);
   ~NameCursor();
   bool next();  // false at the end, and where the image is damaged
-  [[nodiscard]] Bytes key() const noexcept { return {key_.data(), size_}; }
-  [[nodiscard]] Posting posting() const noexcept { return posting_; }
+  [[nodiscard]] Bytes key() const noexcept;
+  [[nodiscard]] Posting posting() const noexcept;
 
  private:
-  struct Block;
+  std::unique_ptr<NameBlockReader> block_;  // null: at the end
   const NameIndex& index_;
-  std::unique_ptr<Block> block_;
-  uint64_t done_ = 0;
-  size_t size_ = 0;
-  Posting posting_;
-  std::array<uint8_t, kMaxKeyBytes> key_;
+  size_t number_ = 0;
 };
 
 class NameIndexBuilder {

@@ -59,7 +59,26 @@ inline size_t front_bytes(uint64_t front, std::array<uint8_t, kMaxKeyBytes>& out
   return size;
 }
 
-uint64_t hash_label(Bytes label, uint64_t above) noexcept;
+// The hash that a look-up makes of the same name, label by label from the right; `depth` becomes how many
+// they are.
+uint64_t hash_key(Bytes key, uint64_t seed, size_t& depth) noexcept;
+
+inline void set_filter_bits(FilterLine& line, uint64_t hash) noexcept {
+  for (unsigned i = 0; i < kFilterProbes; ++i) {
+    const uint64_t bit = hash >> (9 * i) & 511;
+    line.bits[bit / 64] |= uint64_t{1} << (bit % 64);
+  }
+}
+
+inline bool holds_filter_bits(const FilterLine& line, uint64_t hash) noexcept {
+  for (unsigned i = 0; i < kFilterProbes; ++i) {
+    const uint64_t bit = hash >> (9 * i) & 511;
+    if ((line.bits[bit / 64] >> (bit % 64) & 1) == 0) {
+      return false;
+    }
+  }
+  return true;
+}
 
 // The line comes from the highest bits, the probes from the lowest 45.
 inline size_t filter_line(uint64_t hash, uint32_t lines) noexcept {

@@ -52,7 +52,7 @@ bool RecordTable::fits(size_t feeds, size_t categories) const noexcept {
   return ((head_.records == 0 && lists_.empty()) || (feeds != 0 && categories != 0)) &&
          std::all_of(profiles_.begin(), profiles_.end(), [&](const RecordProfile& profile) {
            return profile.feed < feeds && profile.category < categories && profile.action <= Action::kAllow &&
-                  profile.scope <= Scope::kBelow;
+                  profile.scope <= Scope::kBelow && profile.origin <= Origin::kByHand;
          });
 }
 

@@ -27,7 +27,8 @@ struct RecordProfile {
   Action action = Action::kPass;
   uint8_t confidence = 0;
   Scope scope = Scope::kExact;
-  uint16_t reserved = 0;
+  Origin origin = Origin::kList;
+  uint8_t reserved = 0;
   bool operator==(const RecordProfile&) const = default;
 };
 
@@ -97,6 +98,10 @@ class RecordTableBuilder {
   uint32_t add(const RecordRow& row);  // the record's number for now; finish() gives final ones
   [[nodiscard]] const RecordProfile& profile(uint32_t record) const noexcept {
     return profiles_[static_cast<size_t>(rows_[record].columns[RecordRow::kProfile])];
+  }
+  // Whom an exception is for, as a text; 0: everybody.
+  [[nodiscard]] uint64_t bound_to(uint32_t record) const noexcept {
+    return rows_[record].columns[RecordRow::kSourceRef];
   }
 
   // The records of the next name, in key order; sorts them.
