@@ -74,6 +74,9 @@ struct IocSettings {
   std::string state_dir = "/var/lib/cenote";
   HostResolver resolve;        // for downloads; none: the machine's own, which may be this very program
   std::string base_dir = ".";  // what "file:" paths are relative to: the configuration's folder
+  // Small changes stand in front of the compiled snapshot until they are so many or the oldest is so old.
+  size_t fold_entries = 10'000;
+  milliseconds fold_after{10 * 60 * 1000};
 
   bool operator==(const IocSettings&) const = default;
 };

@@ -126,9 +126,9 @@ struct Layers {
 
 // One change to one feed: some entries go, then some come.
 struct OverlayChange {
-  FeedId feed = 0;                // of the base
-  Origin origin = Origin::kList;  // only entries that came this way go
-  std::vector<Name> gone_names;   // every scope of them
+  FeedId feed = 0;               // of the base
+  std::optional<Origin> origin;  // only entries that came this way go; none: all
+  std::vector<Name> gone_names;  // every scope of them
   std::vector<Prefix> gone_blocks;
   const FeedRun* coming = nullptr;  // finish()ed
 };

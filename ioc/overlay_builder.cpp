@@ -253,7 +253,8 @@ std::vector<SaidRecord> changed(const std::vector<SaidRecord>& before, const Ove
                                 std::span<const SaidRecord> coming) {
   std::vector<SaidRecord> after;
   for (const SaidRecord& said : before) {
-    if (!(gone && said.said.feed == change.feed && said.origin == change.origin)) {
+    const bool is_meant = said.said.feed == change.feed && change.origin.value_or(said.origin) == said.origin;
+    if (!(gone && is_meant)) {
       after.push_back(said);
     }
   }

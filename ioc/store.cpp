@@ -1,5 +1,6 @@
 #include "ioc/store.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -12,6 +13,8 @@
 #include <xxhash.h>
 
 #include "ioc/durable_file.h"
+#include "ioc/journal.h"
+#include "ioc/small_change.h"
 #include "ioc/store_json.h"
 #include "resolver/base/log.h"
 
@@ -22,6 +25,9 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kMostManifestBytes = uint64_t{256} << 20;
 constexpr uint64_t kMostContentBytes = uint64_t{1} << 30;
+
+constexpr std::string_view kSnapshot = "snapshot-";
+constexpr std::string_view kJournal = "journal-";
 
 std::string manifest_path(const std::string& folder) {
   return folder + "/manifest.json";
@@ -40,6 +46,14 @@ Result<std::vector<StoredGeneration>> read_manifest_file(const std::string& path
                      : Result<std::vector<StoredGeneration>>(generations.error().within(path));
 }
 
+std::vector<std::string> written(const std::vector<SmallChange>& changes) {
+  std::vector<std::string> records;
+  for (const SmallChange& change : changes) {
+    records.push_back(write_small_change(change));
+  }
+  return records;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& folder) {
@@ -55,6 +69,8 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& folder) {
   store->load();
   return store;
 }
+
+Store::Store(std::string folder) : folder_(std::move(folder)), generations_(1) {}
 
 Store::~Store() {
   if (lock_ >= 0) {
@@ -75,14 +91,69 @@ Result<void> Store::lock() {
 }
 
 void Store::load() {
-  for (const std::string& path : {manifest_path(folder_), previous_path(folder_)}) {
-    auto generations = read_manifest_file(path);
-    if (generations) {
-      generations_ = std::move(*generations);
-      return;
+  auto newest = read_manifest_file(manifest_path(folder_));
+  auto before = read_manifest_file(previous_path(folder_));
+  manifest_is_good_ = newest || !fs::exists(manifest_path(folder_));
+  if (!manifest_is_good_) {
+    log::error("{}; the generation before is used", newest.error().message);
+  }
+  if (newest || before) {
+    generations_ = std::move(newest ? *newest : *before);
+  }
+  current_ = generations_.back();
+  previous_base_ = newest && before ? before->back().number : 0;
+  set_aside_other_journals();
+  load_journal();
+}
+
+// Every record continues the one before: what does not is of no use, and nothing behind it either.
+void Store::load_journal() {
+  const std::string path = journal_path(base_number());
+  auto content = read_journal(path);
+  if (!content) {
+    log::error("{}", content.error().message);
+    return;
+  }
+  for (const std::string& record : content->records) {
+    auto change = read_small_change(record);
+    if (!change || change->number != current_.number + 1) {
+      log::error("{}: the change after generation {} cannot be read: it and what follows is lost", path,
+                 current_.number);
+      content->is_damaged = true;
+      content->good_bytes = journal_of(written(changes_)).size();
+      break;
     }
-    if (fs::exists(path)) {
-      log::error("{}; the generation before is used", generations.error().message);
+    apply(*change, current_);
+    changes_.push_back(std::move(*change));
+  }
+  journal_bytes_ = content->good_bytes;
+  if (content->is_damaged) {
+    const std::string aside = path + ".damaged";
+    std::error_code error;
+    fs::copy_file(path, aside, fs::copy_options::overwrite_existing, error);
+    log::error("{}: damaged; generation {} is the last that can be read, a copy is left in {}", path,
+               current_.number, aside);
+  } else if (content->other_bytes != 0) {
+    log::warn("{}: {} bytes of a change that was never acknowledged are dropped", path, content->other_bytes);
+  }
+}
+
+// A journal of a fold that did not come to its end, or of a manifest that cannot be read any more: its
+// changes must never be taken for those of a generation that gets the same number.
+void Store::set_aside_other_journals() {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder_, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kJournal) || name.find('.') != std::string::npos ||
+        entry.path() == journal_path(base_number()) || entry.path() == journal_path(previous_base_)) {
+      continue;
+    }
+    if (manifest_is_good_) {
+      fs::remove(entry.path(), error);
+    } else {
+      const std::string aside = entry.path().string() + ".lost";
+      fs::rename(entry.path(), aside, error);
+      log::error("{}: continues a generation that cannot be read: left in {}", name, aside);
     }
   }
 }
@@ -113,8 +184,24 @@ Result<std::string> Store::content(const std::string& id) const {
   return bytes;
 }
 
+Result<std::string> Store::patch_of(const StoredFeed& feed) const {
+  if (feed.patch.empty()) {
+    return feed.patch_tail;
+  }
+  auto text = content(feed.patch);
+  if (text) {
+    text->resize(std::min<uint64_t>(text->size(), feed.patch_bytes));
+    *text += feed.patch_tail;
+  }
+  return text;
+}
+
+std::string Store::journal_path(uint64_t generation) const {
+  return fmt::format("{}/{}{}", folder_, kJournal, generation);
+}
+
 std::string Store::snapshot_path(uint64_t generation) const {
-  return fmt::format("{}/snapshot-{}", folder_, generation);
+  return fmt::format("{}/{}{}", folder_, kSnapshot, generation);
 }
 
 Result<void> Store::put_snapshot(uint64_t generation, Bytes image) {
@@ -123,36 +210,168 @@ Result<void> Store::put_snapshot(uint64_t generation, Bytes image) {
   return replace_file(snapshot_path(generation), image, Durability::kAtomic);
 }
 
-Result<void> Store::commit(StoredGeneration next) {
-  std::vector<StoredGeneration> generations = generations_;
-  if (generations.back().number == 0) {
-    generations.clear();  // the nothing before the first one
+std::vector<GenerationRecord> Store::history() const {
+  std::vector<GenerationRecord> all;
+  const auto add = [&](const auto& each) {
+    all.push_back({each.number, each.made, each.what, each.who, each.names, each.addresses, false, true});
+  };
+  for (const StoredGeneration& generation : generations_) {
+    add(generation);
   }
+  const size_t skipped = changes_.size() - std::min(changes_.size(), kKeptGenerations);
+  std::for_each(changes_.begin() + static_cast<ptrdiff_t>(skipped), changes_.end(), add);
+  all.erase(all.begin(), all.end() - static_cast<ptrdiff_t>(std::min(all.size(), kKeptGenerations)));
+  all.back().current = true;
+  all.back().can_roll_back = false;
+  return all;
+}
+
+std::optional<StoredGeneration> Store::generation(uint64_t number) const {
+  const std::vector<StoredGeneration> kept = generations_until(current_.number);
+  const auto found = std::find_if(kept.begin(), kept.end(),
+                                  [&](const StoredGeneration& each) { return each.number == number; });
+  return found == kept.end() ? std::nullopt : std::optional(*found);
+}
+
+// The last kKeptGenerations up to this one, each as a manifest needs it but for the tails of its patches.
+std::vector<StoredGeneration> Store::generations_until(uint64_t number) const {
+  std::vector<StoredGeneration> kept;
+  if (generations_.back().number != 0) {  // there is nothing before the first one
+    kept = generations_;
+  }
+  StoredGeneration generation = generations_.back();
+  for (const SmallChange& change : changes_) {
+    if (change.number > number) {
+      break;
+    }
+    apply(change, generation);
+    if (change.number + kKeptGenerations > number) {
+      kept.push_back(generation);
+    }
+  }
+  kept.erase(kept.begin(), kept.end() - static_cast<ptrdiff_t>(std::min(kept.size(), kKeptGenerations)));
+  return kept;
+}
+
+// What was added to a feed by and by is one text, of which each generation has the beginning: one content is
+// enough for all of them.
+Result<void> Store::write_patches(std::vector<StoredGeneration>& generations) {
+  struct Written {
+    StoredFeed before;
+    StoredFeed after;
+  };
+  std::map<std::string, Written> written;
+  for (auto generation = generations.rbegin(); generation != generations.rend(); ++generation) {
+    for (auto& [name, feed] : generation->feeds) {
+      if (feed.patch_tail.empty()) {
+        continue;
+      }
+      const auto longer = written.find(name);
+      const bool goes_on = longer != written.end() && longer->second.before.patch == feed.patch &&
+                           longer->second.before.patch_bytes == feed.patch_bytes &&
+                           longer->second.before.patch_tail.starts_with(feed.patch_tail);
+      if (!goes_on) {
+        auto text = patch_of(feed);
+        auto id = text ? put_content(*text) : text;
+        if (!id) {
+          return id.error();
+        }
+        written[name] = {feed, feed};
+        written[name].after.patch = *id;
+        written[name].after.patch_bytes = text->size();
+      }
+      const Written& whole = written[name];
+      feed.patch = whole.after.patch;
+      feed.patch_bytes = whole.after.patch_bytes - (whole.before.patch_tail.size() - feed.patch_tail.size());
+      feed.patch_tail.clear();
+    }
+  }
+  return {};
+}
+
+Result<void> Store::commit(StoredGeneration next) {
+  std::vector<StoredGeneration> generations = generations_until(current_.number);
   generations.push_back(std::move(next));
   if (generations.size() > kKeptGenerations) {
-    generations.erase(generations.begin(), generations.end() - static_cast<ptrdiff_t>(kKeptGenerations));
+    generations.erase(generations.begin());
+  }
+  return replace_manifest(std::move(generations), {});
+}
+
+Result<void> Store::fold(uint64_t generation) {
+  std::vector<SmallChange> later;
+  std::copy_if(changes_.begin(), changes_.end(), std::back_inserter(later),
+               [&](const SmallChange& change) { return change.number > generation; });
+  return replace_manifest(generations_until(generation), std::move(later));
+}
+
+Result<void> Store::append(SmallChange change) {
+  if (journal_ == nullptr) {
+    auto journal = Journal::open(journal_path(base_number()), journal_bytes_);
+    if (!journal) {
+      return journal.error();
+    }
+    journal_ = std::move(*journal);
+  }
+  if (Result<void> appended = journal_->append(write_small_change(change)); !appended) {
+    return appended;
+  }
+  apply(change, current_);
+  changes_.push_back(std::move(change));
+  return {};
+}
+
+// Whatever the new manifest names is on the disk before it: contents, and the journal that continues it.
+Result<void> Store::replace_manifest(std::vector<StoredGeneration> generations,
+                                     std::vector<SmallChange> later) {
+  if (Result<void> written = write_patches(generations); !written) {
+    return written;
+  }
+  const uint64_t base = generations.back().number;
+  const std::string journal = journal_of(written(later));
+  if (!later.empty()) {
+    if (Result<void> put = replace_file(journal_path(base), as_bytes(journal), Durability::kDurable); !put) {
+      return put;
+    }
+  } else {
+    ::unlink(journal_path(base).c_str());
   }
   const std::string path = manifest_path(folder_);
-  const std::string previous = previous_path(folder_);
-  ::unlink(previous.c_str());
-  static_cast<void>(::link(path.c_str(), previous.c_str()));  // there is none yet at the first commit
-  const std::string text = write_manifest(generations);
-  if (Result<void> written = replace_file(path, as_bytes(text), Durability::kDurable); !written) {
-    return written.error();
+  if (manifest_is_good_) {  // there is none yet at the first commit
+    const std::string previous = previous_path(folder_);
+    ::unlink(previous.c_str());
+    static_cast<void>(::link(path.c_str(), previous.c_str()));
   }
+  const std::string text = write_manifest(generations);
+  if (Result<void> put = replace_file(path, as_bytes(text), Durability::kDurable); !put) {
+    return put;
+  }
+  previous_base_ = manifest_is_good_ ? base_number() : previous_base_;
+  manifest_is_good_ = true;
   generations_ = std::move(generations);
+  changes_ = std::move(later);
+  current_ = generations_.back();
+  for (const SmallChange& change : changes_) {
+    apply(change, current_);
+  }
+  journal_.reset();
+  journal_bytes_ = changes_.empty() ? 0 : journal.size();
   drop_unused();
   return {};
 }
 
-// Contents that no kept generation names, and snapshots other than the current one. What cannot be removed
-// now is tried again at the next commit.
+// Contents that no kept generation names, snapshots other than the base's, journals that continue neither
+// manifest. What cannot be removed now is tried again the next time.
 void Store::drop_unused() {
   std::set<std::string> used;
-  for (const StoredGeneration& generation : generations_) {
+  const auto use = [&](const StoredGeneration& generation) {
     for (const auto& [name, feed] : generation.feeds) {
       used.insert({feed.content, feed.patch, feed.decisions, feed.rejects});
     }
+  };
+  std::for_each(generations_.begin(), generations_.end(), use);
+  for (const SmallChange& change : changes_) {
+    used.insert(change.rejects);
   }
   std::error_code error;
   std::vector<fs::path> unused;
@@ -161,10 +380,12 @@ void Store::drop_unused() {
       unused.push_back(entry.path());
     }
   }
-  const std::string snapshot = fs::path(snapshot_path(current().number)).filename().string();
+  const std::set<fs::path> kept = {snapshot_path(base_number()), journal_path(base_number()),
+                                   journal_path(previous_base_)};
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("snapshot-") && name != snapshot) {
+    const bool is_ours = name.starts_with(kSnapshot) || name.starts_with(kJournal);
+    if (is_ours && name.find('.') == std::string::npos && !kept.contains(entry.path())) {
       unused.push_back(entry.path());
     }
   }

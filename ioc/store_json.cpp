@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ioc/small_change.h"
+
 namespace cenote {
 namespace {
 
@@ -12,6 +14,7 @@ Json json_of(const StoredFeed& feed) {
   return {{"content", feed.content},
           {"format", feed.format},
           {"patch", feed.patch},
+          {"patch_bytes", feed.patch_bytes},
           {"rejects", feed.rejects},
           {"settings", feed.settings},
           {"version", feed.version},
@@ -40,6 +43,7 @@ StoredFeed feed_from(const Json& json) {
   feed.content = json.at("content");
   feed.format = json.at("format");
   feed.patch = json.at("patch");
+  feed.patch_bytes = json.value("patch_bytes", feed.patch_bytes);
   feed.rejects = json.at("rejects");
   feed.settings = json.at("settings");
   feed.version = json.at("version");
@@ -171,6 +175,55 @@ Result<std::vector<StoredGeneration>> read_manifest(std::string_view text) {
       return fail("no generation in it");
     }
     return generations;
+  } catch (const Json::exception& error) {
+    return fail("{}", error.what());
+  }
+}
+
+std::string write_small_change(const SmallChange& change) {
+  return dump({{"number", change.number},
+               {"made", change.made.time_since_epoch().count()},
+               {"what", change.what},
+               {"who", change.who},
+               {"names", change.names},
+               {"addresses", change.addresses},
+               {"feed", change.feed},
+               {"settings", change.settings},
+               {"patch", change.patch},
+               {"rejected", change.rejected},
+               {"held", change.held},
+               {"rejects", change.rejects},
+               {"added", change.added ? json_of(*change.added) : Json(nullptr)},
+               {"removed", change.removed},
+               {"allowed", change.allowed ? json_of(*change.allowed) : Json(nullptr)},
+               {"disallowed", change.disallowed}});
+}
+
+Result<SmallChange> read_small_change(std::string_view text) {
+  try {
+    const Json json = Json::parse(text);
+    SmallChange change;
+    change.number = json.at("number");
+    change.made = time_of(json.at("made"));
+    change.what = json.at("what");
+    change.who = json.at("who");
+    change.names = json.at("names");
+    change.addresses = json.at("addresses");
+    change.feed = json.at("feed");
+    change.settings = json.at("settings");
+    change.patch = json.at("patch");
+    change.rejected = json.at("rejected");
+    change.held = json.at("held");
+    change.rejects = json.at("rejects");
+    if (const Json& added = json.at("added"); !added.is_null()) {
+      change.added = single_from(added);
+    }
+    change.removed = json.at("removed");
+    if (const Json& allowed = json.at("allowed"); !allowed.is_null()) {
+      change.allowed = exception_from(allowed);
+    }
+    change.disallowed = json.at("disallowed");
+    return change;
   } catch (const Json::exception& error) {
     return fail("{}", error.what());
   }

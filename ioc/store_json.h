@@ -12,6 +12,9 @@ std::string write_manifest(const std::vector<StoredGeneration>& generations);
 // An error where it is no manifest of ours: damaged, or of another version.
 Result<std::vector<StoredGeneration>> read_manifest(std::string_view text);
 
+std::string write_small_change(const SmallChange& change);
+Result<SmallChange> read_small_change(std::string_view text);
+
 std::string write_rejects(const std::vector<RejectRow>& rows);
 std::vector<RejectRow> read_rejects(std::string_view text);  // empty where it is damaged
 

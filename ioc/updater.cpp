@@ -41,7 +41,31 @@ ChangeResult Updater::Work::enforce(Change change) {
   if (!snapshot) {
     return refused(snapshot.error().message);
   }
-  publish(std::move(*snapshot));
+  publish({own(std::move(*snapshot)), nullptr});
+  refresh_views();
+  return result;
+}
+
+// The short way, for a few entries: they are laid over what is in force, and the journal is the commit.
+ChangeResult Updater::Work::enforce(SmallChange change) {
+  if (!fits_overlay(change)) {
+    return enforce_whole(change);
+  }
+  StoredGeneration after = touched_by_hand(change);
+  apply(change, after);
+  CompiledFeed compiled;
+  const auto changed = lay_over(layers_, change, after, compiled);
+  if (!changed) {
+    return refused(changed.error().message);
+  }
+  Layers layers{layers_.base, changed->overlay};
+  const ChangeResult result = summary(change, *changed, compiled);
+  if (Result<void> kept = keep(change, *view_of(layers, change.number), compiled); !kept) {
+    return refused(kept.error().message);
+  }
+  publish(std::move(layers));
+  note_audit(store_->current(), "done", {}, result);
+  refresh_views(change);
   return result;
 }
 
@@ -55,12 +79,11 @@ Result<void> Updater::Work::load() {
   if (Result<void> opened = open_records(); !opened) {
     return opened;
   }
-  auto last = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
-  if (last && (*last)->generation() == store_->current().number) {
-    publish(std::move(*last));
-  } else if (store_->current().number != 0) {
-    log::warn("{}; it is made again from the feeds",
-              last ? "the snapshot is of another generation" : last.error().message);
+  ::unlink(folding_path().c_str());
+  if (store_->current().number != 0) {
+    if (Result<void> resumed = resume(); !resumed) {
+      log::warn("{}; the snapshot is made again from the feeds", resumed.error().message);
+    }
   }
   Change change = begin("start", "cenote");
   mark_changed_settings(change);
@@ -71,8 +94,7 @@ Result<void> Updater::Work::load() {
       }
     }
   }
-  if (!snapshot_ || !change.feeds.empty() || change.exceptions ||
-      change.next.feeds != store_->current().feeds) {
+  if (!snapshot_ || !change.feeds.empty() || change.exceptions || has_other_feeds()) {
     if (const ChangeResult done = enforce(std::move(change)); !done.accepted) {
       return fail("{}", done.error);
     }
@@ -95,6 +117,7 @@ void Updater::Work::run() {
       start_due_fetches();
       next_look_ = mono_now() + kLookEvery;
     }
+    fold_when_due();
   }
 }
 

@@ -166,7 +166,7 @@ ChangeResult Updater::Work::decide_change(const HoldVerdict& verdict) {
   StoredFeed& stored = change.next.feeds[verdict.feed];
   stored.format = list.format;
   stored.version = list.version;
-  stored.patch.clear();
+  stored.drop_patch();
   stored.who = list.change.who;
   change.subject = verdict.feed;
   change.feeds = {verdict.feed};
@@ -249,8 +249,14 @@ ChangeResult Updater::Work::promote(const std::string& name, bool force, const s
   return enforce(std::move(change));
 }
 
-// What came of a change, for the record that nobody rewrites.
 void Updater::Work::note_audit(const StoredGeneration& next, std::string outcome, std::string why,
+                               const ChangeResult& result) {
+  note_audit(GenerationRecord{next.number, next.made, next.what, next.who}, std::move(outcome),
+             std::move(why), result);
+}
+
+// What came of a change, for the record that nobody rewrites.
+void Updater::Work::note_audit(const GenerationRecord& next, std::string outcome, std::string why,
                                const ChangeResult& result) {
   if (!audit_) {
     return;
@@ -269,9 +275,9 @@ Result<void> Updater::Work::open_records() {
     return audit.error();
   }
   audit_ = std::move(*audit);
-  for (const StoredGeneration& generation : store_->generations()) {
-    if (generation.number > audit_->last_generation()) {
-      note_audit(generation, "done", "noted after a restart", {});
+  for (const GenerationRecord& record : store_->history()) {
+    if (record.number > audit_->last_generation()) {
+      note_audit(record, "done", "noted after a restart", {});
     }
   }
   return {};

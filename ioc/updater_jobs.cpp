@@ -15,6 +15,7 @@ Updater::Work::Work(IocSettings settings, Publish publish) : publish_(std::move(
 
 Updater::Work::~Work() {
   snapshot_.reset();
+  layers_ = {};
 }
 
 void Updater::Work::adopt_settings(IocSettings settings) {
@@ -32,6 +33,7 @@ void Updater::Work::adopt_settings(IocSettings settings) {
 
 void Updater::Work::start() {
   thread_ = std::thread([this] { run(); });
+  folder_ = std::thread([this] { run_folds(); });
   fetcher_ = std::thread([this] {
     while (!stopping_) {
       if (auto job = fetches_.take(mono_now() + seconds(60))) {
@@ -46,8 +48,9 @@ void Updater::Work::stop() {
     return;
   }
   static_cast<void>(fetches_.close());
+  static_cast<void>(folds_.close());
   std::deque<JobQueue::Job> left = jobs_->close();
-  for (std::thread* thread : {&thread_, &fetcher_}) {
+  for (std::thread* thread : {&thread_, &fetcher_, &folder_}) {
     if (thread->joinable()) {
       thread->join();
     }
@@ -105,7 +108,7 @@ ChangeResult Updater::Work::push(PushRequest request) {
   Change change = begin("push " + request.feed, request.who);
   StoredFeed& stored = change.next.feeds[request.feed];
   stored.format = request.format;
-  stored.patch.clear();
+  stored.drop_patch();
   stored.who = request.who;
   change.subject = request.feed;
   change.feeds = {request.feed};
@@ -119,37 +122,19 @@ ChangeResult Updater::Work::patch(PatchRequest request) {
   if (feed_named(request.feed) == nullptr) {
     return refused(fmt::format("no feed is named {}", printable(request.feed)));
   }
-  Change change = begin("patch " + request.feed, request.who);
-  StoredFeed& stored = change.next.feeds[request.feed];
   std::vector<PatchStep> steps;
-  if (!stored.patch.empty()) {
-    auto before = store_->content(stored.patch);
-    if (!before) {
-      return refused(before.error().message);
-    }
-    steps = read_patch(*before);
-  }
   for (std::string& text : request.remove) {
     auto canonical = canonical_indicator(text, true, {});
     if (!canonical) {
       return refused(canonical.error().message);
     }
-    std::erase_if(change.next.singles, [&](const SingleIndicator& single) {
-      return single.feed == request.feed && single.name == *canonical;
-    });
     steps.push_back({false, std::move(*canonical)});
   }
   for (std::string& text : request.add) {
     steps.push_back({true, std::move(text)});
   }
-  auto patch = store_->put_content(write_patch(steps));
-  if (!patch) {
-    return refused(patch.error().message);
-  }
-  stored.patch = *patch;
-  stored.who = request.who;
-  change.subject = request.feed;
-  change.feeds = {request.feed};
+  SmallChange change = begin_small("patch " + request.feed, request.who, request.feed);
+  change.patch = write_patch(steps);
   return settle(request.feed, enforce(std::move(change)));
 }
 
@@ -170,13 +155,9 @@ ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
     return refused(fmt::format("{}: {}: {}; only --force, with the scope operate, lists it all the same",
                                indicator.name, held->reason, held->why));
   }
-  Change change = begin("add " + indicator.name + " to " + indicator.feed, indicator.who);
-  std::erase_if(change.next.singles, [&](const SingleIndicator& other) {
-    return other.feed == indicator.feed && other.name == indicator.name && other.exact == indicator.exact;
-  });
-  change.subject = indicator.feed;
-  change.feeds = {indicator.feed};
-  change.next.singles.push_back(std::move(indicator));
+  SmallChange change =
+      begin_small("add " + indicator.name + " to " + indicator.feed, indicator.who, indicator.feed);
+  change.added = std::move(indicator);
   return enforce(std::move(change));
 }
 
@@ -206,18 +187,18 @@ ChangeResult Updater::Work::remove_indicator(const std::string& feed, const std:
   if (!canonical) {
     return refused(canonical.error().message);
   }
-  Change change = begin("remove " + *canonical + " from " + feed, who);
-  const size_t removed = std::erase_if(change.next.singles, [&](const SingleIndicator& single) {
+  const auto& singles = store_->current().singles;
+  const bool is_single = std::any_of(singles.begin(), singles.end(), [&](const SingleIndicator& single) {
     return single.feed == feed && single.name == *canonical;
   });
-  if (removed == 0 && !lists(feed, *canonical)) {
+  if (!is_single && !lists(feed, *canonical)) {
     return refused(fmt::format("{} does not list {}", printable(feed), *canonical));
   }
-  if (removed == 0) {
+  if (!is_single) {
     return patch({feed, {}, {*canonical}, who});
   }
-  change.subject = feed;
-  change.feeds = {feed};
+  SmallChange change = begin_small("remove " + *canonical + " from " + feed, who, feed);
+  change.removed = *canonical;
   return enforce(std::move(change));
 }
 
@@ -234,29 +215,21 @@ ChangeResult Updater::Work::add_exception(ExceptionSettings exception, const std
   } else {
     exception.name = name->to_text();
   }
-  Change change = begin("allow " + exception.name, who);
-  std::erase_if(change.next.exceptions, [&](const ExceptionRecord& other) {
-    return other.exception.name == exception.name && other.exception.exact == exception.exact &&
-           other.exception.client == exception.client;
-  });
-  change.next.exceptions.push_back({std::move(exception), who, wall_now()});
-  change.subject = kExceptionsFeed;
-  change.exceptions = true;
+  SmallChange change = begin_small("allow " + exception.name, who, {});
+  change.allowed = ExceptionRecord{std::move(exception), who, change.made};
   return enforce(std::move(change));
 }
 
 ChangeResult Updater::Work::remove_exception(const std::string& name, const std::string& who) {
   const auto read = Name::from_text(name);
   const std::string canonical = read && !Prefix::from_text(name) ? read->to_text() : name;
-  Change change = begin("end of exception " + canonical, who);
-  const size_t removed = std::erase_if(change.next.exceptions, [&](const ExceptionRecord& other) {
-    return other.exception.name == canonical;
-  });
-  if (removed == 0) {
+  const auto& exceptions = store_->current().exceptions;
+  if (std::none_of(exceptions.begin(), exceptions.end(),
+                   [&](const ExceptionRecord& record) { return record.exception.name == canonical; })) {
     return refused(fmt::format("no exception for {} was added here", printable(name)));
   }
-  change.subject = kExceptionsFeed;
-  change.exceptions = true;
+  SmallChange change = begin_small("end of exception " + canonical, who, {});
+  change.disallowed = canonical;
   return enforce(std::move(change));
 }
 
@@ -291,10 +264,8 @@ bool has_same_singles(const std::vector<SingleIndicator>& now, const std::vector
 }  // namespace
 
 ChangeResult Updater::Work::rollback(uint64_t generation, const std::string& who) {
-  const auto& all = store_->generations();
-  const auto target = std::find_if(all.begin(), all.end(),
-                                   [&](const StoredGeneration& each) { return each.number == generation; });
-  if (target == all.end()) {
+  const std::optional<StoredGeneration> target = store_->generation(generation);
+  if (!target) {
     return refused(fmt::format("generation {} is not kept", generation));
   }
   Change change = begin(fmt::format("rollback to {}", generation), who);
@@ -357,7 +328,7 @@ ChangeResult Updater::Work::reload(IocSettings settings) {
       }
     }
   }
-  if (change.feeds.empty() && !change.exceptions && change.next.feeds == store_->current().feeds) {
+  if (change.feeds.empty() && !change.exceptions && !has_other_feeds()) {
     refresh_views();
     ChangeResult unchanged = refused("");
     unchanged.accepted = true;

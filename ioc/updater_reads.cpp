@@ -36,20 +36,11 @@ void Updater::Work::preview(const Change& change, const Compiled& compiled, cons
   }
 }
 
-Result<StoredGeneration> Updater::Work::kept_generation(uint64_t number) const {
-  for (const StoredGeneration& each : store_->generations()) {
-    if (each.number == number) {
-      return each;
-    }
-  }
-  return fail("generation {} is not kept", number);
-}
-
 Result<GenerationDiff> Updater::Work::diff(uint64_t from, uint64_t to) {
-  const auto before = kept_generation(from);
-  const auto after = kept_generation(to);
+  const auto before = store_->generation(from);
+  const auto after = store_->generation(to);
   if (!before || !after) {
-    return before ? after.error() : before.error();
+    return fail("generation {} is not kept", before ? to : from);
   }
   GenerationDiff diff{from, to, {}};
   for (const FeedSettings& feed : settings_.feeds) {

@@ -92,7 +92,8 @@ ChangeResult Updater::Work::settle(const std::string& feed, ChangeResult result)
   } else {
     note_failure(feed, result.error);
   }
-  refresh_views();
+  const std::lock_guard lock(views_mutex_);
+  show_feeds();
   return result;
 }
 
@@ -110,14 +111,14 @@ Result<bool> Updater::Work::take_file(const FeedSettings& feed, Change& change) 
   if (!body) {
     return body.error();
   }
-  if (Store::content_id(*body) == before.content && before.patch.empty() && before.format.empty()) {
+  if (Store::content_id(*body) == before.content && !before.has_patch() && before.format.empty()) {
     note_success(feed.name);
     return false;
   }
   StoredFeed& stored = change.next.feeds[feed.name];
   stored.version = version;
   stored.format.clear();
-  stored.patch.clear();
+  stored.drop_patch();
   stored.who = feed.source;
   change.feeds.insert(feed.name);
   change.bodies[feed.name] = std::move(*body);
@@ -213,7 +214,7 @@ void Updater::Work::finish_fetch(const std::string& name, const std::string& sou
   }
   stored.version = fetched->version;
   stored.format.clear();
-  stored.patch.clear();
+  stored.drop_patch();
   stored.who = source;
   change.subject = name;
   change.feeds = {name};
@@ -223,15 +224,23 @@ void Updater::Work::finish_fetch(const std::string& name, const std::string& sou
 
 // What must be compiled again because the configuration says something else than when it was.
 void Updater::Work::mark_changed_settings(Change& change) const {
-  std::erase_if(change.next.feeds, [&](const auto& stored) { return feed_named(stored.first) == nullptr; });
   for (const FeedSettings& feed : settings_.feeds) {
     const auto stored = change.next.feeds.find(feed.name);
     const bool has_any = stored != change.next.feeds.end() && !stored->second.settings.empty();
-    if (has_any && (!snapshot_ || stored->second.settings != settings_id(feed))) {
+    // A feed that was out of the configuration for a while comes back with its last list.
+    if (has_any && (!feed_id(feed.name) || stored->second.settings != settings_id(feed))) {
       change.feeds.insert(feed.name);
     }
   }
   change.exceptions = !snapshot_ || change.next.exceptions_settings != fingerprint_of(settings_.exceptions);
+}
+
+// Whether what is in force was compiled for another set of feeds than is configured.
+bool Updater::Work::has_other_feeds() const {
+  const auto& feeds = layers_.base->feeds();
+  return feeds.size() != settings_.feeds.size() + 1 ||
+         !std::all_of(settings_.feeds.begin(), settings_.feeds.end(),
+                      [&](const FeedSettings& feed) { return feed_id(feed.name).has_value(); });
 }
 
 }  // namespace cenote

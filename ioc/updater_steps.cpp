@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ioc/overlaid_snapshot.h"
 #include "ioc/store_json.h"
 #include "ioc/updater_work.h"
 
@@ -21,29 +22,34 @@ Result<CompiledFeed> Updater::Work::compile_one(const Change& change, const Feed
   }
   if (stored != change.next.feeds.end()) {
     content.format = stored->second.format;
-    if (!stored->second.patch.empty()) {
-      auto patch = store_->content(stored->second.patch);
-      if (!patch) {
-        return patch.error();
-      }
-      content.patch = read_patch(*patch);
+    auto patch = store_->patch_of(stored->second);
+    if (!patch) {
+      return patch.error();
     }
-    if (!stored->second.decisions.empty()) {
-      auto decisions = store_->content(stored->second.decisions);
-      if (!decisions) {
-        return decisions.error();
-      }
-      content.decisions = read_decisions(*decisions);
-    }
+    content.patch = read_patch(*patch);
   }
-  content.guards = &guards_;
   for (const SingleIndicator& single : change.next.singles) {
     if (single.feed == feed.name) {
       content.singles.push_back(single);
     }
   }
+  return compile_content(feed, change.next, std::move(content));
+}
+
+// Under the feed's guards, what people decided about what they hold, and its trial.
+Result<CompiledFeed> Updater::Work::compile_content(const FeedSettings& feed, const StoredGeneration& of,
+                                                    FeedContent content) const {
+  const auto stored = of.feeds.find(feed.name);
+  if (stored != of.feeds.end() && !stored->second.decisions.empty()) {
+    auto decisions = store_->content(stored->second.decisions);
+    if (!decisions) {
+      return decisions.error();
+    }
+    content.decisions = read_decisions(*decisions);
+  }
+  content.guards = &guards_;
   FeedSettings effective = feed;
-  if (is_on_trial(feed, change.next)) {
+  if (is_on_trial(feed, of)) {
     effective.action = Action::kMonitor;
   }
   return compile_feed(effective, protect_, content);
@@ -77,7 +83,7 @@ BuiltSnapshot Updater::Work::build(const Change& change, const Compiled& compile
     parts.push_back({feed.name, changed == compiled.end() ? nullptr : &changed->second.run});
   }
   parts.push_back({std::string(kExceptionsFeed), exceptions});
-  return build_snapshot(snapshot_.get(), parts, change.next.number, random_.u64());
+  return build_snapshot(layers_.base.get(), layers_.overlay.get(), parts, change.next.number, random_.u64());
 }
 
 // Contents first, then the snapshot, then the manifest that names them: the commit.
@@ -113,14 +119,33 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
   return store_->commit(std::move(change.next));
 }
 
-void Updater::Work::publish(std::unique_ptr<const CompiledSnapshot> snapshot) {
-  // Whoever lets go last, the memory is given back here: unmapping a large image must not stop a worker.
-  snapshot_ = std::shared_ptr<const CompiledSnapshot>(
-      snapshot.release(), [jobs = jobs_](const CompiledSnapshot* last) {
-        jobs->post([owner = std::shared_ptr<const CompiledSnapshot>(last)] {});
-      });
+// Whoever lets go last, the memory is given back here: unmapping a large image must not stop a worker.
+template <typename T>
+std::shared_ptr<const T> Updater::Work::freed_here(std::unique_ptr<const T> snapshot) const {
+  return {snapshot.release(),
+          [jobs = jobs_](const T* last) { jobs->post([owner = std::shared_ptr<const T>(last)] {}); }};
+}
+
+std::shared_ptr<const CompiledSnapshot> Updater::Work::own(
+    std::unique_ptr<const CompiledSnapshot> snapshot) const {
+  return freed_here(std::move(snapshot));
+}
+
+std::shared_ptr<const Snapshot> Updater::Work::view_of(const Layers& layers, uint64_t generation) const {
+  if (layers.overlay == nullptr && layers.base->generation() == generation) {
+    return layers.base;
+  }
+  const Layers both{layers.base, layers.overlay ? layers.overlay : empty_overlay(*layers.base)};
+  return freed_here(std::make_unique<const OverlaidSnapshot>(both, generation));
+}
+
+void Updater::Work::publish(Layers layers) {
+  if (layers_.overlay == nullptr) {
+    overlay_since_ = mono_now();
+  }
+  layers_ = std::move(layers);
+  snapshot_ = view_of(layers_, store_->current().number);
   publish_(snapshot_);
-  refresh_views();
 }
 
 ChangeResult Updater::Work::summary(const Change& change, const Compiled& compiled,
@@ -152,15 +177,36 @@ ChangeResult Updater::Work::summary(const Change& change, const Compiled& compil
 }
 
 void Updater::Work::refresh_views() {
-  Views views;
   const StoredGeneration& current = store_->current();
-  views.generation = current.number;
-  views.singles = current.singles;
-  views.held_changes = held_.waiting();
-  views.exceptions = current.exceptions;
+  std::vector<ExceptionRecord> exceptions = current.exceptions;
   for (const ExceptionSettings& exception : settings_.exceptions) {
-    views.exceptions.push_back({exception, "configuration", {}});
+    exceptions.push_back({exception, "configuration", {}});
   }
+  const std::lock_guard lock(views_mutex_);
+  views_.singles = current.singles;
+  views_.held_changes = held_.waiting();
+  views_.exceptions = std::move(exceptions);
+  show_feeds();
+  show_generations();
+}
+
+// The same after a small change, without a copy of what it left as it was.
+void Updater::Work::refresh_views(const SmallChange& change) {
+  const std::lock_guard lock(views_mutex_);
+  StoredGeneration by_hand;
+  by_hand.singles.swap(views_.singles);
+  by_hand.exceptions.swap(views_.exceptions);
+  apply(change, by_hand);
+  by_hand.singles.swap(views_.singles);
+  by_hand.exceptions.swap(views_.exceptions);
+  show_feeds();
+  show_generations();
+}
+
+// REQUIRES: the views are locked.
+void Updater::Work::show_feeds() {
+  const StoredGeneration& current = store_->current();
+  views_.feeds.clear();
   for (const FeedSettings& feed : settings_.feeds) {
     FeedStatus status;
     status.name = feed.name;
@@ -180,25 +226,28 @@ void Updater::Work::refresh_views() {
       if (!stored->second.content.empty()) {
         status.last_success = stored->second.changed;
       }
-      if (auto text = stored->second.rejects.empty() ? Result<std::string>(std::string("[]"))
-                                                     : store_->content(stored->second.rejects)) {
-        views.rejects[feed.name] = read_rejects(*text);
-      }
+      show_rejects(feed.name, stored->second.rejects);
     }
     const FeedAttempts& attempts = attempts_[feed.name];
     status.last_success = attempts.last_success ? attempts.last_success : status.last_success;
     status.last_attempt = attempts.last_attempt ? attempts.last_attempt : status.last_success;
     status.last_error = attempts.last_error;
-    views.feeds.push_back(std::move(status));
+    views_.feeds.push_back(std::move(status));
   }
-  for (const StoredGeneration& each : store_->generations()) {
-    const bool is_current = each.number == current.number;
-    views.generations.insert(
-        views.generations.begin(),
-        {each.number, each.made, each.what, each.who, each.names, each.addresses, is_current, !is_current});
+}
+
+void Updater::Work::show_rejects(const std::string& feed, const std::string& id) {
+  if (std::string& shown = shown_rejects_[feed]; shown != id) {
+    const auto text = id.empty() ? Result<std::string>(std::string("[]")) : store_->content(id);
+    views_.rejects[feed] = text ? read_rejects(*text) : std::vector<RejectRow>{};
+    shown = id;
   }
-  const std::lock_guard lock(views_mutex_);
-  views_ = std::move(views);
+}
+
+void Updater::Work::show_generations() {
+  views_.generation = store_->current().number;
+  views_.generations = store_->history();
+  std::reverse(views_.generations.begin(), views_.generations.end());
 }
 
 uint64_t Updater::Work::entries_of(const std::string& feed) const {

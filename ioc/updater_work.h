@@ -22,6 +22,8 @@
 #include "ioc/guards.h"
 #include "ioc/held_changes.h"
 #include "ioc/job_queue.h"
+#include "ioc/overlay.h"
+#include "ioc/small_change.h"
 #include "ioc/snapshot_builder.h"
 #include "ioc/store.h"
 #include "ioc/updater.h"
@@ -58,9 +60,10 @@ class Updater::Work {
   Work(IocSettings settings, Publish publish);
   ~Work();
 
-  // The three below are the way of a feed: updater.cpp.
+  // The four below are the way of a feed: updater.cpp.
   Result<void> load();
   ChangeResult enforce(Change change);
+  ChangeResult enforce(SmallChange change);
   void run();
 
   void start();
@@ -121,19 +124,56 @@ class Updater::Work {
   // Steps of enforce(): updater_steps.cpp.
   Result<void> compile(Change& change, Compiled& out);
   Result<CompiledFeed> compile_one(const Change& change, const FeedSettings& feed);
+  [[nodiscard]] Result<CompiledFeed> compile_content(const FeedSettings& feed, const StoredGeneration& of,
+                                                     FeedContent content) const;
   Result<void> guard(Change& change, Compiled& compiled);
   BuiltSnapshot build(const Change& change, const Compiled& compiled, const FeedRun* exceptions);
   Result<void> keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built);
-  void publish(std::unique_ptr<const CompiledSnapshot> snapshot);
+  void publish(Layers layers);
+  [[nodiscard]] std::shared_ptr<const Snapshot> view_of(const Layers& layers, uint64_t generation) const;
+  std::shared_ptr<const CompiledSnapshot> own(std::unique_ptr<const CompiledSnapshot> snapshot) const;
   [[nodiscard]] ChangeResult summary(const Change& change, const Compiled& compiled,
                                      const BuiltSnapshot& built) const;
   void refresh_views();
+  void refresh_views(const SmallChange& change);
+
+  // A few entries at a time: updater_overlay.cpp.
+  [[nodiscard]] SmallChange begin_small(std::string what, std::string who, std::string feed) const;
+  [[nodiscard]] bool fits_overlay(const SmallChange& change) const;
+  ChangeResult enforce_whole(const SmallChange& change);
+  [[nodiscard]] StoredGeneration touched_by_hand(const SmallChange& change) const;
+  [[nodiscard]] std::optional<FeedId> feed_id(std::string_view feed) const;  // in the base
+  [[nodiscard]] Result<ChangedOverlay> lay_over(const Layers& layers, const SmallChange& change,
+                                                const StoredGeneration& after, CompiledFeed& compiled) const;
+  [[nodiscard]] Result<ChangedOverlay> lay_patch_over(const Layers& layers, const std::string& feed,
+                                                      const std::string& patch, const StoredGeneration& after,
+                                                      CompiledFeed& compiled) const;
+  [[nodiscard]] Result<ChangedOverlay> lay_by_hand_over(const Layers& layers, const std::string& feed,
+                                                        const std::vector<std::string>& names,
+                                                        const StoredGeneration& after) const;
+  Result<void> keep(SmallChange& change, const Snapshot& snapshot, const CompiledFeed& compiled);
+  [[nodiscard]] ChangeResult summary(const SmallChange& change, const ChangedOverlay& changed,
+                                     const CompiledFeed& compiled) const;
+  Result<void> resume();
+
+  // Overlays into new bases: updater_fold.cpp.
+  struct Fold {
+    Layers from;
+    uint64_t generation = 0;
+    std::vector<FeedPart> parts;
+    uint64_t hash_seed = 0;
+    std::string file;
+  };
+  void run_folds();
+  [[nodiscard]] std::string folding_path() const;
+  void fold_when_due();
+  [[nodiscard]] Result<std::shared_ptr<const CompiledSnapshot>> make_base(const Fold& fold) const;
+  void finish_fold(const Fold& fold, const Result<std::shared_ptr<const CompiledSnapshot>>& base);
 
   // Reads: updater_reads.cpp.
   Result<FeedRun> run_of(const FeedSettings& feed, const StoredGeneration& of);
   void preview(const Change& change, const Compiled& compiled, const BuiltSnapshot& built,
                ChangeResult& result);
-  [[nodiscard]] Result<StoredGeneration> kept_generation(uint64_t number) const;
 
   // Guards, and what people say of what they hold: updater_holds.cpp.
   Result<void> open_records();
@@ -143,6 +183,8 @@ class Updater::Work {
   ChangeResult decide_entries(const HoldVerdict& verdict);
   static bool is_on_trial(const FeedSettings& feed, const StoredGeneration& of);
   void note_audit(const StoredGeneration& next, std::string outcome, std::string why,
+                  const ChangeResult& result);
+  void note_audit(const GenerationRecord& next, std::string outcome, std::string why,
                   const ChangeResult& result);
 
   // Sources: updater_sources.cpp.
@@ -164,7 +206,13 @@ class Updater::Work {
   [[nodiscard]] uint64_t entries_of(const std::string& feed) const;
   [[nodiscard]] bool lists(const std::string& feed, const std::string& canonical) const;
   void mark_changed_settings(Change& change) const;
+  [[nodiscard]] bool has_other_feeds() const;
   void adopt_settings(IocSettings settings);
+  void show_feeds();
+  void show_rejects(const std::string& feed, const std::string& id);
+  void show_generations();
+  template <typename T>
+  std::shared_ptr<const T> freed_here(std::unique_ptr<const T> snapshot) const;
 
   IocSettings settings_;
   std::vector<Name> protect_;
@@ -174,17 +222,24 @@ class Updater::Work {
   Publish publish_;
   Random random_;
   std::unique_ptr<Store> store_;
-  std::shared_ptr<const CompiledSnapshot> snapshot_;  // what is in force
+  Layers layers_;                             // what is in force
+  std::shared_ptr<const Snapshot> snapshot_;  // the same, as others see it
+  MonoTime overlay_since_{};                  // the oldest change in it
+  bool is_folding_ = false;
+  MonoTime next_fold_{};  // not before
   std::map<std::string, FeedAttempts> attempts_;
   MonoTime next_look_{};
 
   std::shared_ptr<JobQueue> jobs_ = std::make_shared<JobQueue>();
   JobQueue fetches_;  // downloads wait for servers, pushes must not wait for downloads
+  JobQueue folds_;    // nor for a base that takes in what changed
   std::atomic<bool> stopping_{false};
   std::thread thread_;
   std::thread fetcher_;
+  std::thread folder_;
   mutable std::mutex views_mutex_;
   Views views_;
+  std::map<std::string, std::string> shown_rejects_;  // feed -> id of what views_ holds
 };
 
 bool is_file_source(const FeedSettings& feed);

@@ -47,16 +47,18 @@ class World {
     const std::string feed_name = "feed" + std::to_string(worlds.below(kFeeds));
     FeedModel& entries = model[feed_name];
     const Origin origin = worlds.below(3) == 0 ? Origin::kByHand : Origin::kList;
+    const bool takes_all = worlds.below(3) == 0;
     OverlayChange change;
     change.feed = static_cast<FeedId>(feed_name.back() - '0');
-    change.origin = origin;
+    change.origin = takes_all ? std::nullopt : std::optional(origin);
     const FeedModel before = entries;
     for (size_t i = worlds.below(most); i > 0; --i) {
       const std::string what = some_listed(before);
       what.find('/') == std::string::npos ? change.gone_names.push_back(name(what))
                                           : change.gone_blocks.push_back(Prefix::from_text(what).value());
-      std::erase_if(entries,
-                    [&](const auto& each) { return each.first.what == what && each.first.origin == origin; });
+      std::erase_if(entries, [&](const auto& each) {
+        return each.first.what == what && (takes_all || each.first.origin == origin);
+      });
     }
     FeedModel coming;
     for (size_t i = worlds.below(most + 1); i > 0; --i) {

@@ -1,0 +1,97 @@
+#include <cstdio>
+
+#include <sys/resource.h>
+
+#include <unistd.h>
+
+#include "ioc/durable_file.h"
+#include "ioc/updater_work.h"
+#include "resolver/base/log.h"
+
+namespace cenote {
+
+// Behind everything else: what is in force does not change by it.
+void Updater::Work::run_folds() {
+  constexpr int kBehindEverything = 15;
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBehindEverything));
+  while (!stopping_) {
+    if (auto job = folds_.take(mono_now() + seconds(60))) {
+      (*job)();
+    }
+  }
+}
+
+std::string Updater::Work::folding_path() const {
+  return settings_.state_dir + "/folding";
+}
+
+void Updater::Work::fold_when_due() {
+  if (layers_.overlay == nullptr || is_folding_ || stopping_ || mono_now() < next_fold_) {
+    return;
+  }
+  const Overlay& overlay = *layers_.overlay;
+  const bool is_large = std::max(overlay.size(), overlay.own_count()) >= settings_.fold_entries;
+  if (!is_large && mono_now() - overlay_since_ < settings_.fold_after) {
+    return;
+  }
+  Fold fold;
+  fold.from = layers_;
+  fold.generation = store_->current().number;
+  for (const SnapshotFeed& feed : layers_.base->feeds()) {
+    fold.parts.push_back({feed.name, nullptr});
+  }
+  fold.hash_seed = random_.u64();
+  fold.file = folding_path();
+  overlay_since_ = mono_now();
+  is_folding_ = folds_.post([this, fold = std::move(fold)] {
+    auto base = make_base(fold);
+    jobs_->post([this, fold, base = std::move(base)] { finish_fold(fold, base); });
+  });
+}
+
+Result<std::shared_ptr<const CompiledSnapshot>> Updater::Work::make_base(const Fold& fold) const {
+  const BuiltSnapshot built = build_snapshot(fold.from.base.get(), fold.from.overlay.get(), fold.parts,
+                                             fold.generation, fold.hash_seed, &stopping_);
+  if (stopping_) {
+    return fail("stopping");
+  }
+  if (Result<void> written = replace_file(fold.file, built.image, Durability::kAtomic); !written) {
+    return written.error();
+  }
+  auto base = CompiledSnapshot::open(fold.file);
+  if (!base) {
+    return base.error();
+  }
+  return own(std::move(*base));
+}
+
+// What changed meanwhile stands over the new base. When that was a whole list, another base came with it.
+void Updater::Work::finish_fold(const Fold& fold,
+                                const Result<std::shared_ptr<const CompiledSnapshot>>& base) {
+  constexpr milliseconds kRetryAfter{60'000};  // a full disk is not emptied by trying
+  is_folding_ = false;
+  next_fold_ = mono_now() + kRetryAfter;
+  if (!base || layers_.base != fold.from.base) {
+    if (!base && !stopping_) {
+      log::error("fold: {}", base.error().message);
+    }
+    ::unlink(fold.file.c_str());
+    return;
+  }
+  const std::string path = store_->snapshot_path(fold.generation);
+  if (::rename(fold.file.c_str(), path.c_str()) != 0) {
+    log::error("fold: {} cannot be renamed", fold.file);
+    return;
+  }
+  if (Result<void> folded = store_->fold(fold.generation); !folded) {
+    log::error("fold: {}", folded.error().message);
+    ::unlink(path.c_str());
+    return;
+  }
+  next_fold_ = {};
+  log::info("{} changed entries are part of the compiled snapshot now", fold.from.overlay->size());
+  const bool is_whole = store_->current().number == fold.generation;
+  publish({*base, is_whole ? nullptr : rebase_overlay(layers_, fold.generation, **base)});
+}
+
+}  // namespace cenote

@@ -1,0 +1,289 @@
+#include "ioc/store.h"
+
+#include <filesystem>
+
+#include <catch2/catch.hpp>
+
+#include "ioc/small_change.h"
+#include "tests/support/temporary_folder.h"
+
+namespace cenote {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unique_ptr<Store> open(const TemporaryFolder& folder) {
+  auto store = Store::open(folder.path());
+  REQUIRE(store);
+  return std::move(*store);
+}
+
+// A whole list of the feed "f".
+void push(Store& store, const std::string& body) {
+  StoredGeneration next = store.current();
+  ++next.number;
+  next.what = "push " + body;
+  const auto id = store.put_content(body);
+  REQUIRE(id);
+  next.feeds["f"].content = *id;
+  next.feeds["f"].drop_patch();
+  REQUIRE(store.put_snapshot(next.number, as_bytes("snapshot of " + body)));
+  REQUIRE(store.commit(next));
+}
+
+SmallChange patch_of(const Store& store, const std::string& patch) {
+  SmallChange change;
+  change.number = store.current().number + 1;
+  change.what = "patch";
+  change.feed = "f";
+  change.settings = "s";
+  change.patch = patch;
+  return change;
+}
+void patch(Store& store, const std::string& text) {
+  REQUIRE(store.append(patch_of(store, text)));
+}
+
+std::string patch_text(const Store& store, uint64_t generation) {
+  const auto kept = store.generation(generation);
+  REQUIRE(kept);
+  return store.patch_of(kept->feeds.at("f")).value();
+}
+
+void flip_byte(const std::string& path, size_t at) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(at));
+  const char byte = static_cast<char>(file.get() ^ 1);
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put(byte);
+}
+
+}  // namespace
+
+TEST_CASE("a store comes back as it was left", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    CHECK(store->current().number == 0);
+    push(*store, "one");
+    push(*store, "two");
+    patch(*store, "+a\n");
+    patch(*store, "-b\n");
+  }
+  const auto store = open(folder);
+  CHECK(store->current().number == 4);
+  CHECK(store->base_number() == 2);
+  CHECK(store->changes().size() == 2);
+  CHECK(store->content(store->current().feeds.at("f").content).value() == "two");
+  CHECK(patch_text(*store, 4) == "+a\n-b\n");
+  CHECK(patch_text(*store, 3) == "+a\n");
+  CHECK(patch_text(*store, 2).empty());
+  CHECK(store->content(store->generation(1)->feeds.at("f").content).value() == "one");
+}
+
+TEST_CASE("single indicators and exceptions are kept, replaced and ended by the journal", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    for (const char* reason : {"first", "second"}) {
+      SmallChange change = patch_of(*store, "");
+      change.added = SingleIndicator{"f", "x.test", true, "c2", reason, WallTime(seconds(5)), "me", {}};
+      REQUIRE(store->append(change));
+    }
+    SmallChange other = patch_of(*store, "");
+    other.added = SingleIndicator{"f", "x.test", false, "", "below too", {}, "me", {}};
+    REQUIRE(store->append(other));
+    SmallChange allow = patch_of(*store, "");
+    allow.feed.clear();
+    allow.allowed = ExceptionRecord{{"y.test", false, "contract", {}, "10.0.0.0/8"}, "me", {}};
+    REQUIRE(store->append(allow));
+  }
+  {
+    const auto store = open(folder);
+    REQUIRE(store->current().singles.size() == 2);
+    CHECK(store->current().singles[0].reason == "second");
+    CHECK(store->current().singles[0].until == WallTime(seconds(5)));
+    REQUIRE(store->current().exceptions.size() == 1);
+    CHECK(store->current().exceptions[0].exception.client == "10.0.0.0/8");
+    SmallChange remove = patch_of(*store, "");
+    remove.removed = "x.test";
+    REQUIRE(store->append(remove));
+    SmallChange end = patch_of(*store, "");
+    end.feed.clear();
+    end.disallowed = "y.test";
+    REQUIRE(store->append(end));
+  }
+  const auto store = open(folder);
+  CHECK(store->current().singles.empty());
+  CHECK(store->current().exceptions.empty());
+  CHECK(store->generation(5)->singles.size() == 2);
+}
+
+TEST_CASE("the last twelve generations are kept, however they were made", "[ioc][store]") {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  for (int i = 0; i < 5; ++i) {
+    push(*store, std::to_string(i));
+  }
+  for (int i = 0; i < 10; ++i) {
+    patch(*store, "+" + std::to_string(i) + "\n");
+  }
+  const auto check = [&](uint64_t newest) {
+    const std::vector<GenerationRecord> history = store->history();
+    REQUIRE(history.size() == kKeptGenerations);
+    for (size_t i = 0; i < history.size(); ++i) {
+      const uint64_t number = newest - kKeptGenerations + 1 + i;
+      CHECK(history[i].number == number);
+      CHECK(history[i].current == (number == newest));
+      CHECK(store->generation(number).value().number == number);
+    }
+    CHECK_FALSE(store->generation(newest - kKeptGenerations));
+  };
+  check(15);
+  const std::string before = patch_text(*store, 9);
+  CHECK(before == "+0\n+1\n+2\n+3\n");
+  REQUIRE(store->put_snapshot(13, as_bytes("folded")));
+  REQUIRE(store->fold(13));
+  CHECK(store->base_number() == 13);
+  check(15);
+  CHECK(patch_text(*store, 9) == before);
+  CHECK(store->current().feeds.at("f").patch_tail == "+8\n+9\n");
+  patch(*store, "+more\n");
+  check(16);
+  push(*store, "whole");
+  check(17);
+  CHECK(patch_text(*store, 9) == before);
+  CHECK(patch_text(*store, 16) == "+0\n+1\n+2\n+3\n+4\n+5\n+6\n+7\n+8\n+9\n+more\n");
+}
+
+TEST_CASE("a fold keeps what was appended meanwhile, over a restart too", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    patch(*store, "+a\n");
+    patch(*store, "+b\n");
+    REQUIRE(store->put_snapshot(2, as_bytes("folded")));
+    REQUIRE(store->fold(2));
+    patch(*store, "+c\n");
+  }
+  const auto store = open(folder);
+  CHECK(store->base_number() == 2);
+  CHECK(store->current().number == 4);
+  CHECK(patch_text(*store, 4) == "+a\n+b\n+c\n");
+  CHECK(patch_text(*store, 2) == "+a\n");
+}
+
+TEST_CASE("a fold that did not come to its end changes nothing", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    patch(*store, "+a\n");
+    // The journal of the new base was written, its manifest was not.
+    fs::copy_file(folder / "journal-1", folder / "journal-2");
+  }
+  const auto store = open(folder);
+  CHECK(store->current().number == 2);
+  CHECK_FALSE(fs::exists(folder / "journal-2"));
+}
+
+TEST_CASE("a change that was torn off is not there and those before it are", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    patch(*store, "+a\n");
+    patch(*store, "+b\n");
+  }
+  fs::resize_file(folder / "journal-1", fs::file_size(folder / "journal-1") - 1);
+  {
+    const auto store = open(folder);
+    CHECK(patch_text(*store, store->current().number) == "+a\n");
+    patch(*store, "+c\n");
+  }
+  const auto store = open(folder);
+  CHECK(patch_text(*store, 3) == "+a\n+c\n");
+}
+
+TEST_CASE("a damaged journal gives the generation before the damage and leaves a copy", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    patch(*store, "+a\n");
+  }
+  const size_t first = fs::file_size(folder / "journal-1");
+  {
+    const auto store = open(folder);
+    patch(*store, "+b\n");
+    patch(*store, "+c\n");
+  }
+  flip_byte(folder / "journal-1", first + 40);
+  {
+    const auto store = open(folder);
+    CHECK(store->current().number == 2);
+    CHECK(fs::exists(folder / "journal-1.damaged"));
+    patch(*store, "+d\n");
+  }
+  const auto store = open(folder);
+  CHECK(patch_text(*store, 3) == "+a\n+d\n");
+}
+
+TEST_CASE(
+    "a damaged manifest gives the one before with its own journal, and no number is used twice in two ways",
+    "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    patch(*store, "+a\n");
+    push(*store, "two");
+    patch(*store, "+lost\n");
+  }
+  fs::resize_file(folder / "manifest.json", 100);
+  {
+    const auto store = open(folder);
+    CHECK(store->current().number == 2);
+    CHECK(store->content(store->current().feeds.at("f").content).value() == "one");
+    CHECK(patch_text(*store, 2) == "+a\n");
+    CHECK(fs::exists(folder / "journal-3.lost"));
+    patch(*store, "+b\n");
+  }
+  {
+    const auto store = open(folder);
+    CHECK(patch_text(*store, 3) == "+a\n+b\n");
+    push(*store, "three");
+  }
+  const auto store = open(folder);
+  CHECK(store->current().number == 4);
+  CHECK(store->changes().empty());
+  CHECK(store->content(store->current().feeds.at("f").content).value() == "three");
+}
+
+TEST_CASE("what no generation needs is deleted, and nothing that one needs", "[ioc][store]") {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  for (int i = 0; i < 40; ++i) {
+    push(*store, std::to_string(i));
+    patch(*store, "+" + std::to_string(i) + "\n");
+  }
+  for (const GenerationRecord& record : store->history()) {
+    const StoredFeed feed = store->generation(record.number)->feeds.at("f");
+    CHECK(store->content(feed.content));
+    CHECK(store->patch_of(feed));
+  }
+  const auto count = [&](const std::string& in, const std::string& prefix) {
+    size_t found = 0;
+    for (const auto& entry : fs::directory_iterator(folder / in)) {
+      found += entry.path().filename().string().starts_with(prefix) ? 1U : 0U;
+    }
+    return found;
+  };
+  CHECK(count("contents", "") <= 2 * kKeptGenerations);
+  CHECK(count("", "snapshot-") == 1);
+  CHECK(count("", "journal-") <= 2);
+}
+
+}  // namespace cenote
