@@ -15,7 +15,7 @@ namespace cenote {
 namespace {
 
 constexpr uint64_t kMostJournalBytes = uint64_t{1} << 30;
-constexpr std::string_view kMagic = "cenote journal 1\n";
+constexpr std::string_view kJournalMagic = "cenote journal 1\n";
 
 struct RecordHead {
   uint64_t size;
@@ -57,12 +57,12 @@ Result<JournalContent> read_journal(const std::string& path) {
   if (!file) {
     return file.error();
   }
-  if (!file->starts_with(kMagic)) {
+  if (!file->starts_with(kJournalMagic)) {
     content.other_bytes = file->size();
-    content.is_damaged = file->size() >= kMagic.size();
+    content.is_damaged = file->size() >= kJournalMagic.size();
     return content;
   }
-  uint64_t at = kMagic.size();
+  uint64_t at = kJournalMagic.size();
   while (const auto record = record_at(*file, at)) {
     content.records.emplace_back(*record);
     at += sizeof(RecordHead) + record->size();
@@ -78,7 +78,7 @@ Result<JournalContent> read_journal(const std::string& path) {
 }
 
 std::string journal_of(const std::vector<std::string>& records) {
-  std::string file(kMagic);
+  std::string file(kJournalMagic);
   for (const std::string& record : records) {
     add_record(file, record, file.size());
   }
@@ -86,11 +86,11 @@ std::string journal_of(const std::vector<std::string>& records) {
 }
 
 Result<std::unique_ptr<Journal>> Journal::open(const std::string& path, uint64_t good_bytes) {
-  if (good_bytes < kMagic.size()) {
-    if (Result<void> made = replace_file(path, as_bytes(kMagic), Durability::kDurable); !made) {
+  if (good_bytes < kJournalMagic.size()) {
+    if (Result<void> made = replace_file(path, as_bytes(kJournalMagic), Durability::kDurable); !made) {
       return made.error();
     }
-    good_bytes = kMagic.size();
+    good_bytes = kJournalMagic.size();
   }
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   std::unique_ptr<Journal> journal(new Journal(path, descriptor, good_bytes));

@@ -82,8 +82,7 @@ uint64_t NameIndex::count_smaller(Bytes key) const noexcept {
   const size_t number = block_of(key);
   NameBlockReader block(*this, number);
   size_t smaller = 0;
-  while (block.next() &&
-         std::lexicographical_compare(block.key().begin(), block.key().end(), key.begin(), key.end())) {
+  while (block.next() && is_key_before(block.key(), key)) {
     smaller = block.read();
   }
   return uint64_t{number} * kBlockNames + smaller;

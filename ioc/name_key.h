@@ -3,8 +3,10 @@
 // and 1 are escaped (1 1 and 1 2), which keeps order and lets a zero byte mean only the end of a label.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "resolver/base/bytes.h"
 #include "resolver/dns/name.h"
@@ -30,6 +32,13 @@ class NameKey {
   std::array<uint8_t, kMaxKeyBytes> bytes_;
   std::array<uint16_t, kMaxLabels + 1> ends_;
 };
+
+// The order of keys.
+inline bool is_key_before(Bytes a, Bytes b) noexcept {
+  const size_t size = std::min(a.size(), b.size());
+  const int order = size == 0 ? 0 : std::memcmp(a.data(), b.data(), size);
+  return order != 0 ? order < 0 : a.size() < b.size();
+}
 
 // Back again. False when the bytes are no key: only a damaged image has such.
 bool name_from_key(Bytes key, Name& out) noexcept;

@@ -8,14 +8,6 @@ namespace cenote {
 
 using namespace name_index;
 
-namespace {
-
-bool is_below(Bytes a, Bytes b) noexcept {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
-}
-
-}  // namespace
-
 uint64_t Overlay::bytes() const noexcept {
   return keys_.size() + names_.size() * sizeof(NameEntry) + blocks_.size() * sizeof(BlockEntry) +
          records_.size() * sizeof(uint32_t) + own_.size() * sizeof(OwnRecord) + texts_.bytes().size() +
@@ -35,7 +27,7 @@ const Overlay::Listed* Overlay::find(AskedName& asked, size_t depth) const noexc
 const Overlay::Listed* Overlay::find(Bytes key) const noexcept {
   const auto at = std::lower_bound(
       names_.begin(), names_.end(), key,
-      [&](const NameEntry& entry, Bytes sought) { return is_below(this->key(entry), sought); });
+      [&](const NameEntry& entry, Bytes sought) { return is_key_before(this->key(entry), sought); });
   return at != names_.end() && std::ranges::equal(this->key(*at), key) ? &at->listed : nullptr;
 }
 
@@ -62,8 +54,9 @@ Record Overlay::record(uint32_t record) const noexcept {
 
 Overlay::Below Overlay::below(Bytes key) const noexcept {
   // Whatever begins with these bytes stands together, the name itself first.
-  const auto first = std::partition_point(
-      names_.begin(), names_.end(), [&](const NameEntry& entry) { return !is_below(key, this->key(entry)); });
+  const auto first = std::partition_point(names_.begin(), names_.end(), [&](const NameEntry& entry) {
+    return !is_key_before(key, this->key(entry));
+  });
   const auto last = std::partition_point(first, names_.end(), [&](const NameEntry& entry) {
     const Bytes own = this->key(entry);
     return own.size() >= key.size() && std::ranges::equal(own.first(key.size()), key);

@@ -13,8 +13,7 @@ using namespace name_index;
 
 namespace {
 
-constexpr size_t kMaxCategories = 256;  // CategoryId
-constexpr size_t kNamesPerLine = 32;    // 16 bits of filter a name: it is small, and probed for every query
+constexpr size_t kNamesPerLine = 32;  // 16 bits of filter a name: it is small, and probed for every query
 
 int64_t distinct_scopes(const std::vector<SaidRecord>& said) {
   unsigned seen = 0;
@@ -178,7 +177,7 @@ void OverlayBuilder::merge_names() {
   const auto take_old_before = [&](Bytes key) {
     for (; old != made_->names_.end(); ++old) {
       const Bytes own = made_->key(*old);
-      if (!std::lexicographical_compare(own.begin(), own.end(), key.begin(), key.end())) {
+      if (!is_key_before(own, key)) {
         old += std::ranges::equal(own, key) ? 1 : 0;
         return;
       }
@@ -288,13 +287,6 @@ void compare(const std::vector<SaidRecord>& before, const std::vector<SaidRecord
   out.removed += missing(before, after);
 }
 
-struct KeyOrder {
-  using is_transparent = void;
-  bool operator()(Bytes a, Bytes b) const noexcept {
-    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
-  }
-};
-
 class Changer {
  public:
   Changer(const Layers& layers, const OverlayChange& change, uint64_t generation)
@@ -336,7 +328,7 @@ class Changer {
     for (const NameKey& key : keys) {
       gone.push_back(key.bytes());
     }
-    std::sort(gone.begin(), gone.end(), KeyOrder{});
+    std::sort(gone.begin(), gone.end(), is_key_before);
     gone.erase(
         std::unique(gone.begin(), gone.end(), [](Bytes a, Bytes b) { return std::ranges::equal(a, b); }),
         gone.end());
@@ -346,7 +338,7 @@ class Changer {
     std::vector<SaidRecord> coming;
     while (next_gone != gone.end() || next < run.size()) {
       const bool takes_gone =
-          next_gone != gone.end() && (next == run.size() || !KeyOrder{}(run.key(next), *next_gone));
+          next_gone != gone.end() && (next == run.size() || !is_key_before(run.key(next), *next_gone));
       const Bytes key = takes_gone ? *next_gone++ : run.key(next);
       coming.clear();
       for (; next < run.size() && std::ranges::equal(run.key(next), key); ++next) {

@@ -11,7 +11,7 @@ using namespace record_table;
 
 Result<std::unique_ptr<const RecordTable>> RecordTable::open(const Image& image) {
   std::unique_ptr<RecordTable> table(new RecordTable);
-  auto head = image.items<Head>(kHeadSection);
+  auto head = image.items<Head>(kTableHeadSection);
   auto profiles = image.items<RecordProfile>(kProfilesSection);
   auto targets = image.items<uint32_t>(kTargetsSection);
   auto lists = image.items<uint32_t>(kListsSection);

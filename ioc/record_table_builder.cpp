@@ -191,7 +191,7 @@ void RecordTableBuilder::write_rows(ImageWriter& out) const {
   }
   bits.align();
   rows.resize(rows.size() + BitReader::kPadding);
-  out.add_items<RecordTable::Head>(kHeadSection, std::span<const RecordTable::Head>(&head, 1));
+  out.add_items<RecordTable::Head>(kTableHeadSection, std::span<const RecordTable::Head>(&head, 1));
   out.add(kRowsSection, rows);
 }
 

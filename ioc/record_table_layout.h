@@ -8,7 +8,7 @@
 namespace cenote::record_table {
 
 enum Section : uint32_t {
-  kHeadSection = 0x300,
+  kTableHeadSection = 0x300,
   kRowsSection,
   kProfilesSection,
   kTargetsSection,

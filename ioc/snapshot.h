@@ -16,8 +16,9 @@
 
 namespace cenote {
 
-using FeedId = uint16_t;         // index into the snapshot's feeds
-using CategoryId = uint8_t;      // index into the snapshot's categories
+using FeedId = uint16_t;     // index into the snapshot's feeds
+using CategoryId = uint8_t;  // index into the snapshot's categories
+constexpr size_t kMaxCategories = 256;
 constexpr size_t kMaxHits = 32;  // entries that one look-up can report
 
 // Why one feed lists one name or block. The texts live as long as the snapshot.

@@ -11,11 +11,7 @@ namespace {
 
 // The sources by their next key: the smallest on top.
 struct LaterKey {
-  bool operator()(const Source* a, const Source* b) const {
-    const Bytes x = a->key();
-    const Bytes y = b->key();
-    return std::lexicographical_compare(y.begin(), y.end(), x.begin(), x.end());
-  }
+  bool operator()(const Source* a, const Source* b) const { return is_key_before(b->key(), a->key()); }
 };
 
 class Builder {

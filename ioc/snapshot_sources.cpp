@@ -7,7 +7,6 @@ namespace cenote {
 namespace {
 
 constexpr uint32_t kUnknown = std::numeric_limits<uint32_t>::max();
-constexpr size_t kMaxCategories = 256;  // CategoryId
 
 class RunSource final : public Source {
  public:
@@ -101,10 +100,8 @@ class LayersSource final : public Source {
     }
     is_begun_ = true;
     const bool has_own = overlay_ != nullptr && own_at_ < overlay_->names().size();
-    const auto order =
-        has_base_name_ && has_own ? compare(cursor_.key(), own_key()) : std::strong_ordering::equal;
-    at_base_ = has_base_name_ && order <= 0;
-    at_own_ = has_own && order >= 0;
+    at_base_ = has_base_name_ && !(has_own && is_key_before(own_key(), cursor_.key()));
+    at_own_ = has_own && !(has_base_name_ && is_key_before(cursor_.key(), own_key()));
     return at_base_ || at_own_;
   }
   [[nodiscard]] Bytes key() const override { return at_own_ ? own_key() : cursor_.key(); }
@@ -131,9 +128,6 @@ class LayersSource final : public Source {
   }
 
  private:
-  static std::strong_ordering compare(Bytes a, Bytes b) {
-    return std::lexicographical_compare_three_way(a.begin(), a.end(), b.begin(), b.end());
-  }
   [[nodiscard]] Bytes own_key() const { return overlay_->key(overlay_->names()[own_at_]); }
 
   void gather(std::span<const uint32_t> records, Gathered& out) {

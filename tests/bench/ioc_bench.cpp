@@ -1,11 +1,11 @@
-// The name index beside what others use: bytes a name, time to build, time to look up. On demand, never in
-// ctest:
+// The IOC engine: the name index beside what others use (bytes a name, time to build, time to look up), and
+// the engine as it runs (text to enforced, restart, one pushed name, reload). On demand, never in ctest:
 //
-//   ninja ioc_bench && ./ioc_bench [--names 5000000] [--list FILE] [--text]
+//   ./dev bench ioc [--names COUNT]... [--list FILE] [--structures | --engine]
 //
-// Names are generated to look like real lists (words, generated labels, subdomains, a few top-level domains);
-// --list reads one name a line instead. --text also times the whole way of a text feed. Compare only within
-// one run.
+// Without options 1, 5 and 10 million names and the large real list where it is there. Names are generated to
+// look like real lists (words, generated labels, subdomains, a few top-level domains); --list reads one name
+// a line. Compare only within one run.
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -27,7 +27,10 @@
 
 #include "ioc/compiled_snapshot.h"
 #include "ioc/feed_compiler.h"
+#include "ioc/overlaid_snapshot.h"
+#include "ioc/parse.h"
 #include "ioc/snapshot_builder.h"
+#include "tests/bench/ioc_engine.h"
 
 namespace cenote {
 namespace {
@@ -95,7 +98,7 @@ template <typename Contains>
 size_t walk_parents(std::string_view text, Contains contains) {
   size_t found = 0;
   while (true) {
-    found += contains(text) ? 1 : 0;
+    found += contains(text) ? 1U : 0U;
     const size_t dot = text.find('.');
     if (dot == std::string_view::npos) {
       return found;
@@ -123,6 +126,44 @@ void time_lookups(const std::vector<Questions>& all, bool by_name, Ask ask) {
 
 size_t heap_in_use() {
   return ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+}
+
+// The same look-ups with changes over the base, and the base made anew of both.
+void bench_overlay(std::unique_ptr<const CompiledSnapshot> snapshot,
+                   const std::vector<Questions>& questions) {
+  FeedSettings settings;
+  settings.name = "bench";
+  Layers layers{std::move(snapshot), nullptr};
+  Generator generator(77);
+  for (const size_t size : {size_t{1}, size_t{10'000}}) {
+    FeedRun run;
+    Indicator indicator;
+    indicator.scope = Scope::kSuffix;
+    for (size_t i = 0; i < size; ++i) {
+      indicator.name = *Name::from_text("o" + generator.next());
+      run.add(indicator, settings);
+    }
+    run.finish();
+    layers.overlay = change_overlay(layers, {0, Origin::kList, {}, {}, &run}, 2).overlay;
+    const OverlaidSnapshot overlaid(layers, 2);
+    std::printf("  with %zu changes over it:\n ", layers.overlay->size());
+    time_lookups(questions, true, [&](const Questions& q, size_t i) {
+      std::array<Hit, kMaxHits> hits;
+      return overlaid.find(q.names[i], hits);
+    });
+  }
+  FeedRun one;
+  Indicator indicator;
+  indicator.name = *Name::from_text("one.more.example.net");
+  one.add(indicator, settings);
+  one.finish();
+  const auto start = Clock::now();
+  const auto changed = change_overlay(layers, {0, Origin::kList, {}, {}, &one}, 3);
+  std::printf("  one more change over %zu: %.0f us", changed.overlay->size() - 1, seconds_since(start) * 1e6);
+  const auto again = Clock::now();
+  const BuiltSnapshot folded = build_snapshot(layers.base.get(), layers.overlay.get(),
+                                              std::vector<FeedPart>{{"bench", nullptr}}, 2, 42);
+  std::printf("; folded into a new base in %.2f s\n", seconds_since(again));
 }
 
 void bench_ours(const std::vector<std::string>& listed, const std::vector<Questions>& questions) {
@@ -155,10 +196,7 @@ void bench_ours(const std::vector<std::string>& listed, const std::vector<Questi
     std::array<Hit, kMaxHits> hits;
     return (*snapshot)->find(q.names[i], hits);
   });
-  const auto again = Clock::now();
-  const BuiltSnapshot merged =
-      build_snapshot(snapshot->get(), std::vector<FeedPart>{{"bench", nullptr}}, 2, 42);
-  std::printf("  merged from its own image in %.2f s\n", seconds_since(again));
+  bench_overlay(std::move(*snapshot), questions);
 }
 
 template <typename Set, typename Contains>
@@ -208,26 +246,6 @@ void bench_marisa(const std::vector<std::string>& listed, const std::vector<Ques
 }
 #endif
 
-void bench_text(const std::vector<std::string>& listed) {
-  std::string body;
-  for (const std::string& text : listed) {
-    body += text + '\n';
-  }
-  FeedSettings settings;
-  settings.name = "bench";
-  settings.format = "plain";
-  const auto start = Clock::now();
-  FeedContent content;
-  content.body = body;
-  const auto compiled = compile_feed(settings, {}, content);
-  const double parsed = seconds_since(start);
-  const FeedPart part{"bench", &compiled->run};
-  const BuiltSnapshot built = build_snapshot(nullptr, {&part, 1}, 1, 42);
-  std::printf("text feed of %zu lines: parsed and sorted in %.2f s, image after %.2f s (%llu rejected)\n",
-              listed.size(), parsed, seconds_since(start),
-              static_cast<unsigned long long>(compiled->rejected + compiled->held));
-}
-
 std::vector<Questions> make_questions(const std::vector<std::string>& listed, Generator& generator) {
   constexpr size_t kQuestions = 500'000;
   std::vector<Questions> all(4);
@@ -254,50 +272,45 @@ std::vector<Questions> make_questions(const std::vector<std::string>& listed, Ge
   return all;
 }
 
-}  // namespace
-}  // namespace cenote
-
-int main(int argc, char** argv) {
-  using namespace cenote;
-  size_t count = 1'000'000;
-  std::string list;
-  bool text = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view option = argv[i];
-    if (option == "--names" && i + 1 < argc) {
-      count = std::strtoull(argv[++i], nullptr, 10);
-    } else if (option == "--list" && i + 1 < argc) {
-      list = argv[++i];
-    } else if (option == "--text") {
-      text = true;
-    } else {
-      std::fprintf(stderr, "usage: ioc_bench [--names COUNT] [--list FILE] [--text]\n");
-      return 2;
-    }
-  }
+std::vector<std::string> generated(size_t count) {
   Generator generator(1);
   std::vector<std::string> listed;
-  if (!list.empty()) {
-    std::ifstream in(list);
-    for (std::string line; std::getline(in, line);) {
-      if (Name::from_text(line)) {
-        listed.push_back(line);
-      }
-    }
-  }
-  while (list.empty() && listed.size() < count) {
+  while (listed.size() < count) {
     listed.push_back(generator.next());
   }
-  if (listed.empty()) {
-    std::fprintf(stderr, "no names in %s\n", list.c_str());
-    return 1;
-  }
+  return listed;
+}
+
+// One name a line; .gz is read through the feeds' own inflater, so no other tool is needed.
+std::vector<std::string> read_list(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string body{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  struct Sink final : FeedSink {
+    std::vector<std::string> names;
+    void accept(const Indicator& indicator, uint64_t) override {
+      if (indicator.kind == Indicator::Kind::kName) {
+        names.push_back(indicator.name.to_text());
+      }
+    }
+    void hold(const Indicator&, uint64_t, std::string_view) override {}
+    void reject(const Reject&) override {}
+  } sink;
+  ParseOptions options;
+  options.format = "plain";
+  static_cast<void>(parse_feed(body, options, sink));
+  return sink.names;
+}
+
+void bench_structures(std::vector<std::string> listed, bool with_slow) {
+  Generator generator(2);
   std::shuffle(listed.begin(), listed.end(), generator.random());
   std::printf("%zu names\n", listed.size());
   const auto questions = make_questions(listed, generator);
   bench_ours(listed, questions);
 #ifdef CENOTE_BENCH_MARISA
-  bench_marisa(listed, questions);
+  if (with_slow) {
+    bench_marisa(listed, questions);
+  }
 #endif
 #ifdef CENOTE_BENCH_ABSL
   using FlatSet = absl::flat_hash_set<std::string>;
@@ -306,14 +319,81 @@ int main(int argc, char** argv) {
                        return set.contains(absl::string_view(key.data(), key.size()));
                      });
 #endif
+  if (!with_slow) {
+    return;
+  }
   using PlainSet = std::unordered_set<std::string>;
   bench_set<PlainSet>("std::unordered_set, parents walked", listed, questions,
                       [key = std::string()](const PlainSet& set, std::string_view text_key) mutable {
                         key = text_key;
                         return set.count(key) != 0;
                       });
-  if (text) {
-    bench_text(listed);
+}
+
+void bench_running(size_t count) {
+  std::string list;
+  std::string other;
+  Generator generator(1);
+  for (size_t i = 0; i < count; ++i) {
+    const std::string name = generator.next() + "\n";
+    list += name;
+    other += (i % 10 == 0 ? "changed-" : "") + name;
+  }
+  std::vector<Name> asked;
+  while (asked.size() < 200'000) {
+    asked.push_back(*Name::from_text("www.q" + generator.next()));
+  }
+  bench::bench_engine(count, list, other, asked);
+}
+
+}  // namespace
+}  // namespace cenote
+
+int main(int argc, char** argv) {
+  using namespace cenote;
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  std::vector<size_t> counts;
+  std::string list;
+  bool structures = true;
+  bool engine = true;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--names" && i + 1 < argc) {
+      counts.push_back(std::strtoull(argv[++i], nullptr, 10));
+    } else if (option == "--list" && i + 1 < argc) {
+      list = argv[++i];
+    } else if (option == "--structures") {
+      engine = false;
+    } else if (option == "--engine") {
+      structures = false;
+    } else {
+      std::fprintf(stderr, "usage: ioc_bench [--names COUNT]... [--list FILE] [--structures | --engine]\n");
+      return 2;
+    }
+  }
+  const bool is_whole = counts.empty() && list.empty();
+  if (is_whole) {
+    counts = {1'000'000, 5'000'000, 10'000'000};
+    list = CENOTE_SOURCE_DIR "/../shared/feeds/large/maltrail-20260301.domains.txt.gz";
+  }
+  if (structures) {
+    for (const size_t count : counts) {
+      bench_structures(generated(count), count <= 5'000'000);
+    }
+    if (const std::vector<std::string> real = list.empty() ? std::vector<std::string>{} : read_list(list);
+        !real.empty()) {
+      std::printf("the list %s:\n", list.c_str());
+      bench_structures(real, true);
+    } else if (!list.empty()) {
+      std::printf("no names in %s\n", list.c_str());
+    }
+  }
+  if (engine) {
+    for (const size_t count : counts) {
+      if (count <= 5'000'000) {
+        bench_running(count);
+      }
+    }
   }
   return 0;
 }

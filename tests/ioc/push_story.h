@@ -18,7 +18,7 @@ class PushStory {
   explicit PushStory(uint64_t seed) : seed_(seed) {}
 
   static constexpr size_t kNames = 40;
-  static std::string name(size_t i) { return "n" + std::to_string(i) + ".example.com"; }
+  static std::string name(size_t i) { return std::to_string(i) + ".example.com"; }
 
   static IocSettings settings(const std::string& state_dir) {
     IocSettings settings;
