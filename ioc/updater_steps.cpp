@@ -184,7 +184,6 @@ void Updater::Work::refresh_views() {
   }
   const std::lock_guard lock(views_mutex_);
   views_.singles = current.singles;
-  views_.held_changes = held_.waiting();
   views_.exceptions = std::move(exceptions);
   show_feeds();
   show_generations();
@@ -206,6 +205,7 @@ void Updater::Work::refresh_views(const SmallChange& change) {
 // REQUIRES: the views are locked.
 void Updater::Work::show_feeds() {
   const StoredGeneration& current = store_->current();
+  views_.held_changes = held_.waiting();
   views_.feeds.clear();
   for (const FeedSettings& feed : settings_.feeds) {
     FeedStatus status;

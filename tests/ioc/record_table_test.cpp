@@ -1,6 +1,7 @@
 #include "ioc/record_table.h"
 
 #include <random>
+#include <set>
 
 #include <catch2/catch.hpp>
 
