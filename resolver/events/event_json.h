@@ -7,6 +7,8 @@
 
 namespace cenote {
 
-std::string to_json_line(const Event& event);  // without the newline; printable ASCII and valid UTF-8 only
+// Without the newline; printable ASCII and valid UTF-8 only, whatever the event's texts hold.
+void append_json_line(std::string& out, const Event& event);
+std::string to_json_line(const Event& event);
 
 }  // namespace cenote

@@ -92,7 +92,7 @@ void Recorder::write(const Event& event) {
   history_.add(event);
   recorded_.add();
   if (file_ >= 0) {
-    buffer_ += to_json_line(event);
+    append_json_line(buffer_, event);
     buffer_ += '\n';
   }
 }
