@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <boost/container/static_vector.hpp>
+
 #include "ioc/updater.h"
 #include "resolver/dns/records.h"
 
@@ -160,6 +162,24 @@ void Policy::fill(Verdict& verdict, const Consideration& winner) const noexcept 
   verdict.reference = winner.record.reference;
 }
 
+// Fills the verdict from the winner among `hits`; false when none of them acts.
+bool Policy::judge(std::span<const Hit> hits, const Asker& asker, Verdict& verdict) const noexcept {
+  boost::container::static_vector<Consideration, kMaxHits> all;
+  for (const Hit& hit : hits) {
+    all.push_back({hit, snapshot_->record(hit.record), Action::kPass, Consideration::Fate::kOutranked});
+  }
+  const size_t winner = consider({all.data(), all.size()}, asker);
+  verdict.excepted = std::any_of(all.begin(), all.end(), [&](const Consideration& each) {
+    return each.fate == Consideration::Fate::kException &&
+           static_cast<int>(each.record.feed) == exceptions_feed_;
+  });
+  if (winner == all.size()) {
+    return false;
+  }
+  fill(verdict, all[winner]);
+  return true;
+}
+
 Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker,
                            bool& touched) const noexcept {
   Verdict verdict;
@@ -172,21 +192,9 @@ Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker,
     return verdict;
   }
   touched = true;
-  std::array<Consideration, kMaxHits> all;
-  for (size_t i = 0; i < count; ++i) {
-    all[i].hit = hits[i];
-    all[i].record = snapshot_->record(hits[i].record);
-  }
-  const size_t winner = consider(std::span(all).first(count), asker);
-  verdict.excepted =
-      std::any_of(all.begin(), all.begin() + static_cast<ptrdiff_t>(count), [&](const Consideration& each) {
-        return each.fate == Consideration::Fate::kException &&
-               static_cast<int>(each.record.feed) == exceptions_feed_;
-      });
-  if (winner == count) {
+  if (!judge(std::span(hits).first(count), asker, verdict)) {
     return verdict;
   }
-  fill(verdict, all[winner]);
   verdict.match = kind;
   verdict.matched = name;
   // NXDOMAIN here would tell caches that nothing exists below (RFC 8020), though some of it may resolve.
@@ -205,18 +213,10 @@ Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const As
     return verdict;
   }
   touched = true;
-  std::array<Consideration, kMaxHits> all;
-  for (size_t i = 0; i < count; ++i) {
-    all[i].hit = hits[i];
-    all[i].record = snapshot_->record(hits[i].record);
+  if (judge(std::span(hits).first(count), asker, verdict)) {
+    verdict.match = kind;
+    verdict.address = address;
   }
-  const size_t winner = consider(std::span(all).first(count), asker);
-  if (winner == count) {
-    return verdict;
-  }
-  fill(verdict, all[winner]);
-  verdict.match = kind;
-  verdict.address = address;
   return verdict;
 }
 

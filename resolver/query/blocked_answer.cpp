@@ -1,7 +1,5 @@
 #include "resolver/query/blocked_answer.h"
 
-#include <fmt/format.h>
-
 #include "resolver/dns/answer.h"
 #include "resolver/dns/records.h"
 
@@ -63,7 +61,7 @@ void write_soa(AnswerWriter& answer, const Name& owner, const Name& mname, const
 
 BlockedAnswer::BlockedAnswer(const PolicySettings& settings, std::string_view contact)
     : sinkhole_(settings.sinkhole),
-      contact_(contact),
+      contact_(contact.empty() ? std::string() : ", " + std::string(contact)),
       mname_(*Name::from_text("cenote.invalid")),
       rname_(mailbox_name(settings.contact_mail, *Name::from_text("hostmaster.cenote.invalid"))) {}
 
@@ -77,16 +75,21 @@ size_t BlockedAnswer::write(MutableBytes out, size_t limit, const QueryMessage& 
   if (verdict.action == Action::kDrop) {
     return 0;
   }
-  std::array<char, kErrorTextBytes + 1> text;
-  const auto written =
-      fmt::format_to_n(text.data(), text.size(), "{} blocked, incident {}{}{}", verdict.category.view(),
-                       incident.to_text().view(), contact_.empty() ? "" : ", ", contact_);
-  AnswerWriter answer(out, limit, query, packet);
-  size_t size = std::min(written.size, kErrorTextBytes);
-  // The contact may be in any script: a cut falls between characters (RFC 8914 section 2: UTF-8).
-  while (size < written.size && size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) {
-    --size;
+  // "c2 blocked, incident 7K4QW-9XM2D, csirt@example.com"
+  const auto id = incident.to_text();
+  std::array<char, kErrorTextBytes> text;
+  size_t size = 0;
+  for (const std::string_view part : {verdict.category.view(), std::string_view(" blocked, incident "),
+                                      id.view(), std::string_view(contact_)}) {
+    size_t take = std::min(part.size(), text.size() - size);
+    // The contact may be in any script: a cut falls between characters (RFC 8914 section 2: UTF-8).
+    while (take < part.size() && take > 0 && (static_cast<uint8_t>(part[take]) & 0xC0) == 0x80) {
+      --take;
+    }
+    size = static_cast<size_t>(std::copy_n(part.begin(), take, text.begin() + static_cast<ptrdiff_t>(size)) -
+                               text.begin());
   }
+  AnswerWriter answer(out, limit, query, packet);
   answer.extended_error(Ede::kBlocked, {text.data(), size});
   if (verdict.action == Action::kRefuse) {
     return answer.finish(Rcode::kRefused);

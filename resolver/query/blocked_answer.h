@@ -27,7 +27,7 @@ class BlockedAnswer {
   [[nodiscard]] Rules rules_for(std::string_view category) const noexcept;
 
   SinkholeSettings sinkhole_;
-  std::string contact_;
+  std::string contact_;  // ", " and the contact
   Name mname_;
   Name rname_;
 };
