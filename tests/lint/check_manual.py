@@ -16,7 +16,7 @@ def walk(binary, command=()):
     text = help_of(binary, command)
     listed = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.MULTILINE)
     below = re.findall(r"^  (\S+)", listed[1], re.MULTILINE) if listed else []
-    if command and (not below or "Positionals:" in text):
+    if command and (not below or "--json" in text):
         yield command, text
     for name in below:
         yield from walk(binary, (*command, name))
