@@ -15,7 +15,10 @@ void RecentNames::note(const Name& name, const IpAddress& client, int64_t unix_t
   const uint64_t slot = XXH3_64bits(wire.data(), wire.size()) & (slots_.size() - 1);
   const Bytes address = client.bytes();
   const uint64_t bit = uint64_t{1} << (XXH3_64bits(address.data(), address.size()) % 64);
-  const std::lock_guard lock(mutex_);
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) {
+    return;  // somebody reads: one note less, and no question waits
+  }
   Seen& seen = slots_[slot];
   seen.clients = seen.name == name ? seen.clients | bit : bit;
   seen.name = name;
