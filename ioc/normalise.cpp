@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ioc/byte_set.h"
 #include "resolver/base/text.h"
 
 namespace cenote {
@@ -12,6 +13,8 @@ Reason to_ascii_name(std::string_view text, std::string& out);
 namespace {
 
 constexpr size_t kMaxTextBytes = 253;  // kMaxNameBytes without the first length byte and the root label
+
+constexpr ByteSet kPathBegins("/?#");
 
 // The lower-case form of every byte that a name may hold, dots included; 0 for all others.
 constexpr std::array<uint8_t, 256> kNameBytes = [] {
@@ -187,7 +190,7 @@ Reason canonical_address(std::string_view text, Prefix& out) noexcept {
 std::optional<Authority> split_url(std::string_view text) noexcept {
   Authority url;
   const size_t scheme = text.find("://");
-  if (scheme != std::string_view::npos && scheme < text.find_first_of("/?#")) {
+  if (scheme != std::string_view::npos && scheme < kPathBegins.find_in(text)) {
     const auto in_scheme = [](char c) { return kNameBytes[static_cast<uint8_t>(c)] != 0 || c == '+'; };
     if (scheme == 0 || !std::all_of(text.begin(), text.begin() + static_cast<ptrdiff_t>(scheme), in_scheme)) {
       return std::nullopt;
@@ -195,7 +198,7 @@ std::optional<Authority> split_url(std::string_view text) noexcept {
     url.has_scheme = true;
     text.remove_prefix(scheme + 3);
   }
-  const size_t end = std::min(text.find_first_of("/?#"), text.size());
+  const size_t end = std::min(kPathBegins.find_in(text), text.size());
   url.has_path = end + 1 < text.size();
   std::string_view authority = text.substr(0, end);
   // A browser reads "\" as "/", others do not: such a URL has no host that everybody agrees on.

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "ioc/byte_set.h"
 #include "ioc/normalise.h"
 #include "resolver/base/text.h"
 
@@ -21,11 +22,16 @@ constexpr std::array<Mark, 9> kMarks{{{"[://]", "://"},
                                       {"[:]", ":"},
                                       {"\\.", "."}}};
 
+constexpr ByteSet kFirsts("[({\\");  // every mark begins with one of these
+
 bool begins_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
   return text.size() >= prefix.size() && equal_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 const Mark* mark_at(std::string_view text) noexcept {
+  if (!kFirsts.has(text[0])) {
+    return nullptr;
+  }
   for (const Mark& mark : kMarks) {
     if (begins_ignoring_case(text, mark.written)) {
       return &mark;
@@ -38,7 +44,7 @@ const Mark* mark_at(std::string_view text) noexcept {
 
 bool refang(std::string_view text, std::string& out) {
   const bool hxxp = begins_ignoring_case(text, "hxxp");
-  if (!hxxp && text.find_first_of("[({\\") == std::string_view::npos) {
+  if (!hxxp && kFirsts.find_in(text) == std::string_view::npos) {
     return false;
   }
   std::string plain;

@@ -1,11 +1,14 @@
 // named.conf: zone "x" { type master; ... }; is read, nothing is ever executed or included. A statement may
 // span lines.
+#include "ioc/byte_set.h"
 #include "ioc/formats/formats.h"
 
 namespace cenote {
 namespace {
 
 constexpr Forms kForms{.address = true, .stars = true};
+constexpr ByteSet kMarks("{};");
+constexpr ByteSet kWordEnds(" \t{};\"");
 
 class Bind : public LineFormat {
  public:
@@ -39,8 +42,8 @@ class Bind : public LineFormat {
     size_t size = 1;
     if (line[0] == '"') {
       size = std::min(line.find('"', 1), line.size() - 1) + 1;
-    } else if (line.find_first_of("{};") != 0) {
-      size = std::min(line.find_first_of(" \t{};\""), line.size());
+    } else if (!kMarks.has(line[0])) {
+      size = std::min(kWordEnds.find_in(line), line.size());
     }
     const std::string_view token = line.substr(0, size);
     line.remove_prefix(size);

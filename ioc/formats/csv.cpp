@@ -38,6 +38,10 @@ class Csv : public LineFormat {
     if (!delimiter_known_) {
       set_delimiter(line);
     }
+    if (!row_open_ && split_simple(line)) {
+      take_row();
+      return;
+    }
     row_bytes_ += line.size() + 1;
     row_open_ = true;
     push(line);
@@ -63,6 +67,52 @@ class Csv : public LineFormat {
     const auto delimiter = static_cast<unsigned char>(given != '\0' ? given : seen);
     csv_set_delim(&parser_, delimiter);
     delimiter_known_ = true;
+  }
+
+  // Most rows hold no quote within a field: those need no automaton. The same fields as libcsv makes of them;
+  // false, and nothing kept, where it is not sure.
+  bool split_simple(std::string_view line) {
+    const char delimiter = static_cast<char>(csv_get_delim(&parser_));
+    const auto is_blank = [&](size_t at) {
+      return (line[at] == ' ' || line[at] == '\t') && line[at] != delimiter;
+    };
+    if (line.size() >= kMaxRowBytes || line.find('\r') != std::string_view::npos) {
+      return false;
+    }
+    fields_ = 0;
+    for (size_t at = 0;; ++at) {
+      while (at < line.size() && is_blank(at)) {
+        ++at;
+      }
+      size_t begin = at;
+      size_t end = std::min(line.find(delimiter, at), line.size());
+      if (at < line.size() && line[at] == '"') {
+        begin = at + 1;
+        end = line.find('"', begin);
+        if (end == std::string_view::npos) {
+          break;
+        }
+        for (at = end + 1; at < line.size() && is_blank(at); ++at) {
+        }
+        if (at < line.size() && line[at] != delimiter) {
+          break;
+        }
+      } else {
+        at = end;
+        while (end > begin && is_blank(end - 1)) {
+          --end;
+        }
+        if (line.substr(begin, end - begin).find('"') != std::string_view::npos) {
+          break;
+        }
+      }
+      take_field(line.substr(begin, end - begin));
+      if (at == line.size()) {
+        return true;
+      }
+    }
+    fields_ = 0;
+    return false;
   }
 
   void push(std::string_view bytes) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "ioc/byte_set.h"
 #include "ioc/formats/formats.h"
 #include "resolver/base/text.h"
 #include "resolver/dns/rr.h"
@@ -145,6 +146,7 @@ class Rpz : public LineFormat {
 
   void set_origin(const Name& origin) {
     origin_ = origin;
+    origin_text_ = origin.to_text();
     reader_.set_origin(origin);
   }
 
@@ -156,9 +158,57 @@ class Rpz : public LineFormat {
     }
   }
 
+  // Nearly every line of a policy is "OWNER [TTL] [IN] CNAME TARGET" in plain characters, which needs no
+  // parser of all records. False: not of that form, or not surely so.
+  bool read_plain_cname(ZoneRecord& out) {
+    constexpr ByteSet kOdd("\"\\;()@$\r");
+    std::string_view rest = record_;
+    if (rest.empty() || rest[0] == ' ' || rest[0] == '\t' || kOdd.find_in(rest) != std::string_view::npos) {
+      return false;
+    }
+    const std::string_view owner = next_word(rest);
+    std::string_view word = next_word(rest);
+    constexpr uint64_t kMostTtl = 999'999'999;
+    bool has_ttl = false;
+    bool has_class = false;
+    while ((!has_ttl && (has_ttl = parse_number(word, kMostTtl).has_value())) ||
+           (!has_class && (has_class = equal_ignoring_case(word, "IN")))) {
+      word = next_word(rest);
+    }
+    const std::string_view target = next_word(rest);
+    if (!equal_ignoring_case(word, "CNAME") || target.empty() || !next_word(rest).empty()) {
+      return false;
+    }
+    out.type = rrtype::kCname;
+    return absolute(owner, out.owner) && absolute(target, out.target);
+  }
+
+  bool absolute(std::string_view text, Name& out) {
+    if (!text.ends_with('.') && !origin_.is_root()) {
+      text_.assign(text).append(1, '.').append(origin_text_);
+      text = text_;
+    }
+    const auto name = Name::from_text(text);
+    out = name.value_or(Name());
+    return name.has_value();
+  }
+
+  // A blank in front repeats the last owner, which the reader knows only if it read it.
+  bool read_any(ZoneRecord& out) {
+    if (read_plain_cname(out)) {
+      unread_owner_ = out.owner;
+      return true;
+    }
+    if (unread_owner_ && !record_.empty() && (record_[0] == ' ' || record_[0] == '\t')) {
+      record_.insert(0, unread_owner_->to_text() + '.');
+    }
+    unread_owner_.reset();
+    return reader_.read(record_, out);
+  }
+
   void read_record(std::string_view line) {
     ZoneRecord record;
-    if (!reader_.read(record_, record)) {
+    if (!read_any(record)) {
       intake_.reject(line, Reason::kBadRecord);
       return;
     }
@@ -234,6 +284,9 @@ class Rpz : public LineFormat {
   Name origin_;
   std::optional<Name> zone_;
   std::string zone_text_;  // with a dot in front
+  std::string origin_text_;
+  std::optional<Name> unread_owner_;  // of the last record, when the reader did not see it
+  std::string text_;
   std::string record_;
   int depth_ = 0;  // open parentheses
 };

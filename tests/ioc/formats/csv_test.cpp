@@ -91,3 +91,25 @@ TEST_CASE("An entry keeps what the table says about it") {
   CHECK(sink.text ==
         "E evil.example Evil RAT/75/https://r.example//7/2026-01-02T03:04:05.000Z, E bad.example /-1//8/-");
 }
+
+TEST_CASE("a simple row means the same as one that needs the whole parser", "[formats][csv]") {
+  const std::vector<std::string> rows{"evil.example,note",
+                                      "\"evil.example\",note",
+                                      "  \"evil.example\"  , \"note\" ",
+                                      "\t evil.example \t, note",
+                                      "\" evil.example \",x",
+                                      "evil.example,",
+                                      ",evil.example",
+                                      "\"\",x",
+                                      "\"evil,example\",x",
+                                      "evil\"example,x",
+                                      "evil.example\" ,x",
+                                      "http://evil.example/a?b=\"c\",x",
+                                      "None,x"};
+  for (const std::string& row : rows) {
+    CAPTURE(row);
+    // A doubled quote in a field that nobody reads sends the row the long way.
+    CHECK(read_feed("csv", "domain,note\n" + row + ",z\n") ==
+          read_feed("csv", "domain,note\n" + row + ",\"z\"\"z\"\n"));
+  }
+}

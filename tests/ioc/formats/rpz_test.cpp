@@ -81,3 +81,42 @@ TEST_CASE("A record that cannot be read is refused alone") {
   CHECK(rpz("evil.example ( CNAME .\n") == "! bad_record");
   CHECK(rpz("* CNAME .\n") == "! root");
 }
+
+TEST_CASE("a plain CNAME line means the same as one that only the record parser reads", "[formats][rpz]") {
+  const std::vector<std::string> records{"evil.example CNAME .",
+                                         "evil.example. CNAME .",
+                                         "EVIL.example\t60\tIN\tCNAME\t.",
+                                         "evil.example IN 60 CNAME *.",
+                                         "*.evil.example cname rpz-drop.",
+                                         "evil.example CNAME rpz-passthru.",
+                                         "evil.example CNAME evil.example",
+                                         "evil.example CNAME evil.example.",
+                                         "evil.example CNAME rpz-unknown.",
+                                         "evil.example CNAME garden.example.",
+                                         "24.0.2.0.198.rpz-ip CNAME .",
+                                         "24.0.51.20.rpz-nsip CNAME .",
+                                         "evil.example CNAME",
+                                         "evil.example CNAME . extra",
+                                         "evil.example 60 60 CNAME .",
+                                         "evil..example CNAME .",
+                                         "7 CNAME .",
+                                         "evil.example A 192.0.2.1",
+                                         "evil.example 1h CNAME .",
+                                         std::string(64, 'x') + ".example CNAME ."};
+  for (const std::string& origin : {std::string(), std::string("$ORIGIN rpz.example.\n")}) {
+    for (const std::string& record : records) {
+      CAPTURE(origin, record);
+      // In parentheses the rest of the line goes the long way.
+      const size_t blank = record.find_first_of(" \t");
+      const std::string long_way = record.substr(0, blank) + " (" + record.substr(blank) + " )";
+      CHECK(read_feed("rpz", origin + record + "\n") == read_feed("rpz", origin + long_way + "\n"));
+    }
+  }
+}
+
+TEST_CASE("a blank in front repeats the owner, whoever read it", "[formats][rpz]") {
+  CHECK(read_feed("rpz", "$ORIGIN rpz.example.\nevil.example CNAME .\n  A 192.0.2.1\n") ==
+        "E evil.example, E evil.example");
+  CHECK(read_feed("rpz", "one.example A 192.0.2.1\ntwo.example CNAME .\n TXT x\n\tCNAME .\n") ==
+        "E one.example, E two.example, E two.example, E two.example");
+}
