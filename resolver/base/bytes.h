@@ -101,6 +101,12 @@ class ByteWriter {
     }
   }
   void text(std::string_view source) noexcept { bytes(as_bytes(source)); }
+  void zeros(size_t count) noexcept {
+    if (need(count) && count > 0) {
+      std::memset(bytes_.data() + offset_, 0, count);
+      offset_ += count;
+    }
+  }
   // Overwrites two bytes that were written before; REQUIRES: at + 2 <= size().
   void patch_u16(size_t at, uint16_t value) noexcept {
     if (ok_ && at + 2 <= offset_) {

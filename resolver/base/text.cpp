@@ -173,6 +173,21 @@ std::optional<uint64_t> parse_size(std::string_view text) noexcept {
   return std::nullopt;
 }
 
+std::vector<uint8_t> parse_hex(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::vector<uint8_t> bytes;
+  const std::string digits = to_lower(text);
+  for (size_t i = 0; i + 1 < digits.size(); i += 2) {
+    const size_t high = kDigits.find(digits[i]);
+    const size_t low = kDigits.find(digits[i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) {
+      return {};
+    }
+    bytes.push_back(static_cast<uint8_t>(high * 16 + low));
+  }
+  return digits.size() % 2 == 0 ? bytes : std::vector<uint8_t>{};
+}
+
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) {

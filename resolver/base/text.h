@@ -35,6 +35,9 @@ std::optional<uint64_t> parse_number(std::string_view text, uint64_t most = UINT
 // "256MiB", "64KiB", "1GiB", "4096" (bytes); also KB, MB, GB as powers of ten.
 std::optional<uint64_t> parse_size(std::string_view text) noexcept;
 
+// Pairs of hexadecimal digits; empty when the text is anything else.
+std::vector<uint8_t> parse_hex(std::string_view text);
+
 // How many single-character edits apart, for "did you mean ...?".
 size_t edit_distance(std::string_view a, std::string_view b);
 // The candidate nearest to `word`, or empty when none is near enough to be meant.

@@ -3,7 +3,9 @@
 namespace cenote {
 namespace {
 
-constexpr uint16_t kEdnsOptionEde = 15;
+constexpr size_t kOptionHeader = 4;
+constexpr size_t kPlainOpt = 11;       // root name, type, class, ttl, rdlength
+constexpr size_t kPaddingBlock = 468;  // RFC 8467 section 4.1
 
 // Whole UTF-8 characters only: RFC 8914 section 2 wants valid UTF-8.
 std::string_view cut(std::string_view text, size_t most) noexcept {
@@ -16,6 +18,24 @@ std::string_view cut(std::string_view text, size_t most) noexcept {
   return text.substr(0, most);
 }
 
+void write_option(ByteWriter& writer, uint16_t code, Bytes data) noexcept {
+  writer.u16(code);
+  writer.u16(static_cast<uint16_t>(data.size()));
+  writer.bytes(data);
+}
+
+// So that the whole message fills its last block; the writer stands at the message's end.
+void write_padding(ByteWriter& writer) noexcept {
+  const size_t bare = writer.size() + kOptionHeader;
+  const size_t padding = (kPaddingBlock - bare % kPaddingBlock) % kPaddingBlock;
+  if (writer.room() < kOptionHeader + padding) {
+    return;
+  }
+  writer.u16(edns_option::kPadding);
+  writer.u16(static_cast<uint16_t>(padding));
+  writer.zeros(padding);
+}
+
 void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode,
                       const ExtendedError* error) noexcept {
   writer.u8(0);
@@ -26,23 +46,41 @@ void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode
   writer.u16(query.edns.dnssec_ok ? 0x8000 : 0);
   const size_t length_at = writer.size();
   writer.u16(0);
-  // Text that does not fit is cut; the code stays as long as its six bytes fit (wire.md: the text goes
-  // first).
-  if (error != nullptr && writer.room() >= 6) {
-    const std::string_view text = cut(error->text, writer.room() - 6);
-    writer.u16(kEdnsOptionEde);
+  const ReplyOptions& reply = query.reply;
+  if (reply.has_cookie) {
+    write_option(writer, edns_option::kCookie, reply.cookie);
+  }
+  if (reply.keepalive != 0) {
+    writer.u16(edns_option::kTcpKeepalive);
+    writer.u16(2);
+    writer.u16(reply.keepalive);
+  }
+  // Text that does not fit is cut; the code stays as long as its six bytes fit: the text goes first.
+  if (error != nullptr && writer.room() >= kOptionHeader + 2) {
+    const std::string_view text = cut(error->text, writer.room() - kOptionHeader - 2);
+    writer.u16(edns_option::kExtendedError);
     writer.u16(static_cast<uint16_t>(2 + text.size()));
     writer.u16(static_cast<uint16_t>(error->code));
     writer.text(text);
-    writer.patch_u16(length_at, static_cast<uint16_t>(6 + text.size()));
   }
+  if (reply.pads) {
+    write_padding(writer);
+  }
+  writer.patch_u16(length_at, static_cast<uint16_t>(writer.size() - length_at - 2));
 }
 
 }  // namespace
 
+size_t opt_bytes(const QueryMessage& query) noexcept {
+  return query.has_edns
+             ? kPlainOpt + (query.reply.has_cookie ? kOptionHeader + query.reply.cookie.size() : 0) +
+                   (query.reply.keepalive != 0 ? kOptionHeader + 2 : 0)
+             : 0;
+}
+
 AnswerWriter::AnswerWriter(MutableBytes out, size_t limit, const QueryMessage& query, Bytes message) noexcept
     : out_(out.first(std::min(limit, out.size()))),
-      writer_(out_.first(out_.size() - (query.has_edns ? kOptBytes : 0))),
+      writer_(out_.first(out_.size() - opt_bytes(query))),
       query_(query) {
   // The question first: in place it already stands where it belongs and is only copied onto itself.
   const Bytes question =
@@ -72,7 +110,7 @@ bool AnswerWriter::record(Section section, const Name& owner, uint16_t type, uin
   const size_t before = writer_.size();
   write_owner(owner);
   writer_.u16(type);
-  writer_.u16(kClassIn);
+  writer_.u16(query_.klass == kClassChaos ? kClassChaos : kClassIn);
   writer_.u32(ttl);
   writer_.u16(static_cast<uint16_t>(rdata.size()));
   writer_.bytes(rdata);
@@ -134,7 +172,7 @@ size_t write_error(MutableBytes out, const QueryMessage& query, Bytes message, R
 
 size_t append_opt(MutableBytes out, size_t size, size_t limit, const QueryMessage& query,
                   const ExtendedError* error) noexcept {
-  if (!query.has_edns || size + kOptBytes > limit) {
+  if (!query.has_edns || size + opt_bytes(query) > limit) {
     return size;
   }
   ByteWriter writer(out.first(std::min(limit, out.size())), size);

@@ -6,7 +6,9 @@
 
 namespace cenote {
 
-constexpr size_t kOptBytes = 11;  // an OPT record without options: root name, type, class, ttl, rdlength
+// What the OPT record of the answer to `query` needs at least: all but an extended error and padding. 0: none
+// is sent.
+size_t opt_bytes(const QueryMessage& query) noexcept;
 
 class AnswerWriter {
  public:

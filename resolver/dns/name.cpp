@@ -197,14 +197,17 @@ bool Name::is_at_or_below(const Name& ancestor) const noexcept {
   if (size_ < ancestor.size_) {
     return false;
   }
-  // The tail must match and begin where one of our labels begins.
+  // The tail must match, which it rarely does, and begin where one of our labels begins.
   const size_t from = size_t{size_} - ancestor.size_;
+  if (!std::equal(bytes_.begin() + static_cast<ptrdiff_t>(from), bytes_.begin() + size_,
+                  ancestor.bytes_.begin())) {
+    return false;
+  }
   size_t at = 0;
   while (at < from) {
     at += size_t{1} + bytes_[at];
   }
-  return at == from && std::equal(bytes_.begin() + static_cast<ptrdiff_t>(from), bytes_.begin() + size_,
-                                  ancestor.bytes_.begin());
+  return at == from;
 }
 
 bool Name::prepend_label(std::string_view label) noexcept {

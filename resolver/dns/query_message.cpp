@@ -8,6 +8,30 @@ constexpr uint16_t kMaxAdditional = 4;
 // CVE-2026-41292 and its like: a long list of options costs the server more than the client.
 constexpr int kMaxEdnsOptions = 16;
 
+// Of an option that comes twice the first counts. False: its data cannot be what it says.
+bool read_option(uint16_t code, Bytes data, Edns& edns) noexcept {
+  switch (code) {
+    case edns_option::kCookie:
+      // RFC 7873 section 5.2.2: 8 bytes, or 16 to 40.
+      if (data.size() != 8 && (data.size() < 16 || data.size() > edns.cookie.size())) {
+        return false;
+      }
+      if (edns.cookie_size == 0) {
+        std::copy(data.begin(), data.end(), edns.cookie.begin());
+        edns.cookie_size = static_cast<uint8_t>(data.size());
+      }
+      return true;
+    case edns_option::kTcpKeepalive:
+      edns.keeps_open = true;
+      return true;
+    case edns_option::kPadding:
+      edns.pads = true;
+      return true;
+    default:
+      return true;
+  }
+}
+
 bool read_opt(ByteReader& reader, uint16_t klass, uint32_t ttl, uint16_t size, QueryMessage& out) noexcept {
   out.has_edns = true;
   out.edns.udp_size = std::max(klass, kClassicUdpBytes);
@@ -16,9 +40,9 @@ bool read_opt(ByteReader& reader, uint16_t klass, uint32_t ttl, uint16_t size, Q
   ByteReader options(reader.bytes(size));
   int count = 0;
   while (options.remaining() > 0) {
-    options.skip(2);
-    options.skip(options.u16());
-    if (!options.ok() || ++count > kMaxEdnsOptions) {
+    const uint16_t code = options.u16();
+    const Bytes data = options.bytes(options.u16());
+    if (!options.ok() || ++count > kMaxEdnsOptions || !read_option(code, data, out.edns)) {
       return false;
     }
   }
@@ -49,6 +73,9 @@ bool read_additional(ByteReader& reader, uint16_t count, QueryMessage& out) noex
 
 // Types that only make sense in other operations, or nowhere (RFC 6895 section 3.1: QTYPEs and meta-TYPEs).
 QueryStatus judge_type(uint16_t type, uint16_t klass) noexcept {
+  if (klass == kClassChaos && type == rrtype::kTxt) {
+    return QueryStatus::kChaos;
+  }
   if (klass != kClassIn || type == rrtype::kAxfr || type == rrtype::kIxfr) {
     return QueryStatus::kRefused;
   }

@@ -48,6 +48,20 @@ bool read_rdata_name(Bytes message, const RecordView& record, size_t skip, Name&
   return record.rdata_size > skip && Name::read(reader, out);
 }
 
+size_t read_soa(Bytes message, const RecordView& record, MutableBytes out) noexcept {
+  ByteReader reader(message.first(record.end()), record.rdata_offset);
+  ByteWriter writer(out);
+  for (int i = 0; i < 2; ++i) {
+    Name name;
+    if (!Name::read(reader, name)) {
+      return 0;
+    }
+    writer.bytes(name.wire());
+  }
+  writer.bytes(reader.bytes(20));
+  return reader.ok() && writer.ok() ? writer.size() : 0;
+}
+
 uint32_t lifetime_of(Bytes message) noexcept {
   RecordReader reader(message);
   RecordView record;

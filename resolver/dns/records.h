@@ -53,6 +53,10 @@ class RecordReader {
 // The first name in a record's rdata, at `skip` bytes behind its start (CNAME 0, SVCB 2, MX 2 ...).
 bool read_rdata_name(Bytes message, const RecordView& record, size_t skip, Name& out) noexcept;
 
+// Writes the rdata of an SOA with its names whole; returns its size, 0: it is malformed. REQUIRES: room for
+// two names and 20 bytes.
+size_t read_soa(Bytes message, const RecordView& record, MutableBytes out) noexcept;
+
 // For how many seconds a whole answer holds: the least TTL of its records; without data the SOA's MINIMUM
 // counts, too (RFC 2308 section 5). 0 when there is nothing to go by.
 uint32_t lifetime_of(Bytes message) noexcept;

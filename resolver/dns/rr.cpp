@@ -1,6 +1,7 @@
 #include "resolver/dns/rr.h"
 
 #include "resolver/dns/ldns_headers.h"
+#include "resolver/dns/types.h"
 
 namespace cenote {
 namespace {
@@ -48,6 +49,28 @@ bool ZoneRecordReader::read(const std::string& line, ZoneRecord& out) {
   }
   return ldns_rr_get_type(record.get()) != LDNS_RR_TYPE_CNAME ||
          to_name(ldns_rr_rdf(record.get(), 0), out.target);
+}
+
+std::optional<LocalRecord> read_record(const std::string& line, uint32_t default_ttl) {
+  ldns_rr* parsed = nullptr;
+  if (ldns_rr_new_frm_str(&parsed, line.c_str(), default_ttl, nullptr, nullptr) != LDNS_STATUS_OK) {
+    return std::nullopt;
+  }
+  const std::unique_ptr<ldns_rr, FreeRecord> record(parsed);
+  LocalRecord made;
+  if (ldns_rr_get_class(parsed) != LDNS_RR_CLASS_IN || !to_name(ldns_rr_owner(parsed), made.owner)) {
+    return std::nullopt;
+  }
+  made.type = static_cast<uint16_t>(ldns_rr_get_type(parsed));
+  made.ttl = ldns_rr_ttl(parsed);
+  const std::unique_ptr<ldns_buffer, void (*)(ldns_buffer*)> wire(ldns_buffer_new(kMaxMessageBytes),
+                                                                  &ldns_buffer_free);
+  if (ldns_rr_rdata2buffer_wire(wire.get(), parsed) != LDNS_STATUS_OK) {
+    return std::nullopt;
+  }
+  const uint8_t* begin = ldns_buffer_begin(wire.get());
+  made.rdata.assign(begin, begin + ldns_buffer_position(wire.get()));
+  return made;
 }
 
 }  // namespace cenote

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "resolver/dns/name.h"
 
@@ -37,5 +39,19 @@ class ZoneRecordReader {
   Field origin_;
   Field last_owner_;
 };
+
+// A record that Cenote itself answers with.
+struct LocalRecord {
+  Name owner;
+  uint16_t type = 0;
+  uint32_t ttl = 0;            // seconds
+  std::vector<uint8_t> rdata;  // as on the wire, names whole
+
+  bool operator==(const LocalRecord&) const = default;
+};
+
+// "printer.corp.example. 300 IN A 10.0.0.7"; names are absolute, TTL and class may be left out. nullopt: no
+// record, or one of another class.
+std::optional<LocalRecord> read_record(const std::string& line, uint32_t default_ttl);
 
 }  // namespace cenote

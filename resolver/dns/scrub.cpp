@@ -151,6 +151,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   }
   out.negative = out.rcode == Rcode::kNxDomain || (out.rcode == Rcode::kNoError && !has_data);
   out.has_soa = negative != UINT32_MAX;
+  out.has_chain = chain.size > 1;
   const bool keeps_proof = out.negative || dnssec_ok;
   const uint32_t ttl = keeps_proof ? std::min(least[0], least[1]) : least[0];
   out.ttl = ttl == UINT32_MAX ? 0 : ttl;
@@ -161,7 +162,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   return ScrubStatus::kOk;
 }
 
-bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexcept {
+std::optional<Bytes> find_edns_option(Bytes message, uint16_t code) noexcept {
   RecordReader reader(message);
   RecordView record;
   while (reader.next(record)) {
@@ -172,14 +173,22 @@ bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexc
     while (options.remaining() >= 4) {
       const uint16_t option = options.u16();
       const Bytes value = options.bytes(options.u16());
-      if (option == 15 && value.size() >= 2) {
-        code = static_cast<Ede>((value[0] << 8) | value[1]);
-        text = as_text(value.subspan(2));
-        return options.ok();
+      if (option == code) {
+        return options.ok() ? std::optional(value) : std::nullopt;
       }
     }
   }
-  return false;
+  return std::nullopt;
+}
+
+bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexcept {
+  const auto value = find_edns_option(message, edns_option::kExtendedError);
+  if (!value || value->size() < 2) {
+    return false;
+  }
+  code = static_cast<Ede>(((*value)[0] << 8) | (*value)[1]);
+  text = as_text(value->subspan(2));
+  return true;
 }
 
 }  // namespace cenote

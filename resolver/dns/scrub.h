@@ -3,6 +3,7 @@
 // in, bytes out.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "resolver/dns/name.h"
@@ -12,9 +13,10 @@ namespace cenote {
 
 struct ScrubbedResponse {
   Rcode rcode = Rcode::kServFail;
-  bool negative = false;  // NXDOMAIN or NODATA at the end of the chain
-  bool has_soa = false;   // a negative answer may be cached only with one (RFC 2308 section 5)
-  uint32_t ttl = 0;       // seconds: the least of all records; for a negative one also SOA MINIMUM
+  bool negative = false;   // NXDOMAIN or NODATA at the end of the chain
+  bool has_chain = false;  // the question's name is an alias: the rcode is of another name (RFC 6604)
+  bool has_soa = false;    // a negative answer may be cached only with one (RFC 2308 section 5)
+  uint32_t ttl = 0;        // seconds: the least of all records; for a negative one also SOA MINIMUM
   // The message without OPT: header with QR, RD, RA and rcode, the question in lower case, the records kept.
   std::vector<uint8_t> message;
   std::vector<uint16_t> ttl_offsets;  // where each record's TTL stands in `message`
@@ -32,7 +34,9 @@ constexpr size_t kMaxChain = 11;
 // REQUIRES: the message's question is the one that was asked (the transport checked it).
 ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out);
 
-// The extended error that the upstream sent, if any: the first EDE option of the OPT record.
+// The data of the first option of that code in a response's OPT record; nullopt: there is none.
+std::optional<Bytes> find_edns_option(Bytes message, uint16_t code) noexcept;
+// The extended error that the upstream sent, if any.
 bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexcept;
 
 }  // namespace cenote

@@ -15,6 +15,11 @@ constexpr uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kHinfo = 13
 }  // namespace rrtype
 
 constexpr uint16_t kClassIn = 1;
+constexpr uint16_t kClassChaos = 3;
+
+namespace edns_option {  // IANA "DNS EDNS0 Option Codes"
+constexpr uint16_t kCookie = 10, kTcpKeepalive = 11, kPadding = 12, kExtendedError = 15;
+}  // namespace edns_option
 
 enum class Rcode : uint8_t {
   kNoError = 0,

@@ -43,7 +43,7 @@ Wire with_opt(const Wire& record, int count = 1) {
 Wire options(int count) {
   Wire out;
   for (int i = 0; i < count; ++i) {
-    out = joined(out, {0, 10, 0, 1, 0xAA});
+    out = joined(out, {0xFD, 0xE9, 0, 1, 0xAA});  // for experiments
   }
   return out;
 }
@@ -121,7 +121,8 @@ TEST_CASE("each message gets the status that it deserves", "[dns][query_message]
        with_opt(joined(joined(joined(joined(opt({}), opt({})), opt({})), opt({})), opt({})), 5),
        Status::kFormErr},
       {"EDNS version 1", query("a.test", rrtype::kA, {.edns_version = 1}), Status::kBadVers},
-      {"class CH", query("version.bind", rrtype::kTxt, {.klass = 3}), Status::kRefused},
+      {"class CH", query("version.bind", rrtype::kTxt, {.klass = 3}), Status::kChaos},
+      {"class CH, other type", query("version.bind", rrtype::kA, {.klass = 3}), Status::kRefused},
       {"class ANY", query("a.test", rrtype::kA, {.klass = 255}), Status::kRefused},
       {"class 0", query("a.test", rrtype::kA, {.klass = 0}), Status::kRefused},
       {"AXFR", plain("a.test", rrtype::kAxfr), Status::kRefused},
@@ -145,6 +146,23 @@ TEST_CASE("a question that could not be read is not offered for copying", "[dns]
     CHECK(parsed.question_end == 0);
     CHECK(parsed.name == Name());
   }
+}
+
+TEST_CASE("the options that mean something are read, of each the first", "[dns][query_message]") {
+  // COOKIE (RFC 7873), edns-tcp-keepalive (RFC 7828), Padding (RFC 7830), and COOKIE once more.
+  const Wire data{0,  10, 0, 8, 1, 2, 3,  4, 5, 6, 7, 8, 0, 11, 0, 0, 0,
+                  12, 0,  2, 0, 0, 0, 10, 0, 8, 9, 9, 9, 9, 9,  9, 9, 9};
+  QueryMessage message;
+  REQUIRE(parse_query(with_opt(opt(data)), message) == QueryStatus::kOk);
+  CHECK(message.edns.cookie_size == 8);
+  CHECK(message.edns.cookie[0] == 1);
+  CHECK(message.edns.keeps_open);
+  CHECK(message.edns.pads);
+  QueryMessage plain_message;
+  REQUIRE(parse_query(plain(), plain_message) == QueryStatus::kOk);
+  CHECK(plain_message.edns.cookie_size == 0);
+  CHECK_FALSE(plain_message.edns.keeps_open);
+  CHECK_FALSE(plain_message.edns.pads);
 }
 
 TEST_CASE("a query may end anywhere without reading beyond it", "[dns][query_message]") {
