@@ -16,6 +16,12 @@ constexpr uint8_t kCheckingDisabled = 2;
 constexpr seconds kFailureTtl{5};
 // RFC 8767 section 5: not asked again for 30 s, so that nobody waits for an upstream that is gone.
 constexpr seconds kStalePause{30};
+// Asked so often in its life an entry is hot, and when a tenth of that life is left it is asked for again.
+constexpr uint8_t kHot = 4;
+constexpr int kRefreshTenth = 10;
+constexpr seconds kLeastRefreshed{10};  // what lives shorter would be asked for all the time
+// The key's type for "this name does not exist", which holds for all types. No question has it.
+constexpr uint16_t kNoSuchName = 0;
 // An answer larger than this is not worth the place of thousands of others (CVE-2024-25590).
 constexpr size_t kMaxEntryMessage = 16384;
 // What malloc adds to a block, roughly: counted, so that the limit is honest.
@@ -49,10 +55,10 @@ uint64_t hash_key() {
 
 }  // namespace
 
-uint64_t CacheKey::hash() const noexcept {
-  const Bytes wire = name.wire();
-  const uint64_t rest = (uint64_t{type} << 32) | (uint64_t{partition} << 8) | flags_of(*this);
-  return XXH3_64bits_withSeed(wire.data(), wire.size(), hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
+uint64_t CacheKey::hash(Bytes other_name, uint16_t other_type) const noexcept {
+  const uint64_t rest = (uint64_t{other_type} << 32) | (uint64_t{partition} << 8) | flags_of(*this);
+  return XXH3_64bits_withSeed(other_name.data(), other_name.size(),
+                              hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
 }
 
 size_t AnswerCache::Entry::bytes() const noexcept {
@@ -83,6 +89,16 @@ size_t AnswerCache::Entry::copy(MutableBytes out, MonoTime now, seconds stale_tt
   return source.size();
 }
 
+bool AnswerCache::Entry::take_refresh(MonoTime now) noexcept {
+  const auto life = expires_ - stored_;
+  if (refreshed_ || !is_fresh(now) || hits_ < kHot || life < kLeastRefreshed ||
+      expires_ - now > life / kRefreshTenth) {
+    return false;
+  }
+  refreshed_ = true;
+  return true;
+}
+
 // No client may keep a record longer than we would.
 void AnswerCache::Entry::cap_ttls(seconds most) noexcept {
   uint8_t* message = tail() + name_size_ + size_t{2} * ttl_count_;
@@ -99,12 +115,11 @@ AnswerCache::~AnswerCache() {
   clear();
 }
 
-AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
-  const uint64_t hash = key.hash();
-  const Bytes name = key.name.wire();
+AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept {
+  const uint64_t hash = key.hash(name, type);
   for (size_t i = probe(hash); slots_[i].entry != nullptr; i = (i + 1) & (slots_.size() - 1)) {
     Entry* entry = slots_[i].entry;
-    if (slots_[i].tag == tag_of(hash) && entry->hash_ == hash && entry->type_ == key.type &&
+    if (slots_[i].tag == tag_of(hash) && entry->hash_ == hash && entry->type_ == type &&
         entry->partition_ == key.partition && entry->key_flags_ == flags_of(key) &&
         entry->name_size_ == name.size() && std::memcmp(entry->tail(), name.data(), name.size()) == 0) {
       return entry;
@@ -113,20 +128,51 @@ AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
   return nullptr;
 }
 
+AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
+  return lookup(key, key.name.wire(), key.type);
+}
+
 AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now) noexcept {
   Entry* entry = lookup(key);
+  if (entry == nullptr || !entry->is_fresh(now)) {
+    Entry* denied = lookup(key, key.name.wire(), kNoSuchName);
+    if (denied != nullptr && (entry == nullptr || denied->is_fresh(now))) {
+      entry = denied;
+    }
+  }
   if (entry == nullptr || (!entry->is_fresh(now) && !entry->is_paused(now))) {
     counters_.misses.add();
     return nullptr;
   }
   counters_.hits.add();
   entry->visited_ = true;
+  entry->hits_ = static_cast<uint8_t>(entry->hits_ + (entry->hits_ < kHot ? 1 : 0));
   return entry;
 }
 
+AnswerCache::Entry* AnswerCache::find_cut(const CacheKey& key, MonoTime now) noexcept {
+  if (key.dnssec_ok || !settings_.nxdomain_cut) {
+    return nullptr;
+  }
+  const NameLabels labels(key.name);
+  for (size_t i = 1; i < labels.count(); ++i) {
+    Entry* entry = lookup(key, key.name.wire().subspan(labels.offset(i)), kNoSuchName);
+    if (entry != nullptr && entry->is_fresh(now)) {
+      entry->visited_ = true;
+      return entry;
+    }
+  }
+  return nullptr;
+}
+
 AnswerCache::Entry* AnswerCache::find_stale(const CacheKey& key, MonoTime now) noexcept {
-  Entry* entry = lookup(key);
-  return entry != nullptr && !entry->failure_ && now < entry->stale_until_ ? entry : nullptr;
+  for (const uint16_t type : {key.type, kNoSuchName}) {
+    Entry* entry = lookup(key, key.name.wire(), type);
+    if (entry != nullptr && !entry->failure_ && now < entry->stale_until_) {
+      return entry;
+    }
+  }
+  return nullptr;
 }
 
 AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
@@ -186,7 +232,14 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
       response.message.size() > kMaxEntryMessage) {
     return nullptr;
   }
-  Entry* entry = emplace(key, response.message, response.ttl_offsets, now);
+  // What was known before of the name's existence is no longer so.
+  const bool denies_name = response.rcode == Rcode::kNxDomain && !response.has_chain;
+  CacheKey kept = key;
+  kept.type = denies_name ? kNoSuchName : key.type;
+  if (Entry* contrary = lookup(key, key.name.wire(), denies_name ? key.type : kNoSuchName)) {
+    remove(contrary);
+  }
+  Entry* entry = emplace(kept, response.message, response.ttl_offsets, now);
   if (entry != nullptr) {
     entry->rcode_ = response.rcode;
     entry->expires_ = now + ttl;
@@ -197,8 +250,7 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
 }
 
 void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
-  Entry* old = lookup(key);
-  if (old != nullptr && !old->failure_ && now < old->stale_until_) {
+  if (Entry* old = find_stale(key, now)) {
     old->retry_after_ = now + kStalePause;  // A stale answer is worth more than the knowledge that it failed.
     return;
   }

@@ -26,7 +26,8 @@ struct CacheKey {
   bool checking_disabled = false;
   uint16_t partition = 0;
 
-  [[nodiscard]] uint64_t hash() const noexcept;
+  [[nodiscard]] uint64_t hash() const noexcept { return hash(name.wire(), type); }
+  [[nodiscard]] uint64_t hash(Bytes other_name, uint16_t other_type) const noexcept;
 };
 
 class AnswerCache {
@@ -46,6 +47,9 @@ class AnswerCache {
       return now < retry_after_ && now < stale_until_;
     }
 
+    // Asked often, and close to its end: worth to be asked for again before it goes. True once in its life.
+    bool take_refresh(MonoTime now) noexcept;
+
     // The snapshot generation whose policy this answer last passed; set by the pipeline.
     uint64_t passed_generation = 0;
 
@@ -63,6 +67,8 @@ class AnswerCache {
     Rcode rcode_ = Rcode::kNoError;
     bool failure_ = false;
     bool visited_ = false;  // SIEVE's bit
+    bool refreshed_ = false;
+    uint8_t hits_ = 0;  // up to what makes it hot
     uint8_t name_size_ = 0;
     uint8_t key_flags_ = 0;
     uint16_t type_ = 0;
@@ -93,8 +99,11 @@ class AnswerCache {
   AnswerCache& operator=(const AnswerCache&) = delete;
 
   // A fresh entry, or a stale one while upstream is known to fail, or null. The pointer holds until the next
-  // call that is not const.
+  // call that is not const. That a name does not exist is known for all its types (RFC 2308 section 5).
   Entry* find(const CacheKey& key, MonoTime now) noexcept;
+  // A fresh entry that says that some name above this one does not exist: then this one does not either (RFC
+  // 8020 section 2). Not for DNSSEC's askers, whose proof names the question.
+  Entry* find_cut(const CacheKey& key, MonoTime now) noexcept;
   // The same, but an expired entry within serve_stale is found too; for use when upstream fails.
   Entry* find_stale(const CacheKey& key, MonoTime now) noexcept;
 
@@ -109,6 +118,7 @@ class AnswerCache {
 
  private:
   Entry* lookup(const CacheKey& key) noexcept;
+  Entry* lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept;
   Entry* emplace(const CacheKey& key, Bytes message, const std::vector<uint16_t>& ttl_offsets, MonoTime now);
   void remove(Entry* entry) noexcept;
   void evict_one() noexcept;

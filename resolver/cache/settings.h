@@ -10,6 +10,7 @@ struct CacheSettings {
   seconds max_ttl{std::chrono::hours{24}};
   seconds max_negative_ttl{std::chrono::hours{1}};  // RFC 2308 section 5
   seconds serve_stale{std::chrono::hours{24}};      // RFC 8767; 0: never
+  bool nxdomain_cut = true;  // RFC 8020: below a name that does not exist there is nothing
 
   bool operator==(const CacheSettings&) const = default;
 };
