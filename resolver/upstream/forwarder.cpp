@@ -32,6 +32,38 @@ Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream) 
   return judged;
 }
 
+// Null for a server in clear. An encrypted one is authenticated or not spoken to: by its name, its address or
+// its key (RFC 8310 section 5, the strict profile).
+Result<std::unique_ptr<TlsContext>> tls_of(const UpstreamServer& server) {
+  const bool is_https = server.scheme == UpstreamServer::Scheme::kHttps;
+  if (!is_https && server.scheme != UpstreamServer::Scheme::kTls) {
+    return std::unique_ptr<TlsContext>();
+  }
+  TlsClientTrust trust;
+  trust.host_name = server.tls_name.empty() ? server.address.address().to_text() : server.tls_name;
+  trust.ca_file = server.ca_file;
+  trust.spki_pins = server.tls_pins;
+  trust.alpn = {is_https ? "h2" : "dot"};
+  auto context = TlsContext::client(std::move(trust));
+  if (!context) {
+    return context.error();
+  }
+  return std::make_unique<TlsContext>(std::move(*context));
+}
+
+std::optional<HttpEndpoint> endpoint_of(const UpstreamServer& server) {
+  constexpr uint16_t kHttpsPort = 443;
+  if (server.scheme != UpstreamServer::Scheme::kHttps) {
+    return std::nullopt;
+  }
+  const IpAddress address = server.address.address();
+  const std::string host = !server.tls_name.empty() ? server.tls_name
+                           : address.is_v4()        ? address.to_text()
+                                                    : "[" + address.to_text() + "]";
+  const uint16_t port = server.address.port();
+  return HttpEndpoint{port == kHttpsPort ? host : host + ":" + std::to_string(port), server.path};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Forwarder>> Forwarder::make(Loop& loop, const UpstreamSettings& settings,
@@ -52,27 +84,17 @@ Result<void> Forwarder::open_transports() {
   TransportEvents& events = *this;
   for (uint16_t i = 0; i < pool_.size(); ++i) {
     const UpstreamServer& server = pool_.server(i);
-    std::unique_ptr<TlsContext> tls;
-    if (server.scheme == UpstreamServer::Scheme::kHttps) {
-      return fail("upstream https://{}: DNS over HTTPS to an upstream is not supported yet; use tls://",
-                  server.address.to_text());
-    }
-    if (server.scheme == UpstreamServer::Scheme::kTls) {
-      TlsClientTrust trust;
-      trust.host_name = server.tls_name.empty() ? server.address.address().to_text() : server.tls_name;
-      trust.alpn = {"dot"};
-      auto context = TlsContext::client(std::move(trust));
-      if (!context) {
-        return context.error().within("upstream tls://" + server.address.to_text());
-      }
-      tls = std::make_unique<TlsContext>(std::move(*context));
+    auto tls = tls_of(server);
+    if (!tls) {
+      return tls.error().within("upstream " + server.address.to_text());
     }
     Server& made = servers_.emplace_back();
     if (server.scheme == UpstreamServer::Scheme::kUdp) {
       made.udp = std::make_unique<UdpTransport>(loop_, server.address, random_, events);
     }
-    made.stream = std::make_unique<StreamTransport>(loop_, server.address, tls.get(), random_, events);
-    tls_.push_back(std::move(tls));
+    made.stream = std::make_unique<StreamTransport>(loop_, server.address, tls->get(), random_, events,
+                                                    endpoint_of(server));
+    tls_.push_back(std::move(*tls));
   }
   return {};
 }

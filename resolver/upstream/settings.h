@@ -19,8 +19,11 @@ struct UpstreamServer {
   };
   Scheme scheme = Scheme::kUdp;
   SocketAddress address;
-  std::string tls_name;  // kTls, kHttps: the name that the certificate must carry
+  std::string tls_name;  // kTls, kHttps: the name that the certificate must carry; empty: the address
   std::string path;      // kHttps: "/dns-query"
+  std::vector<std::string>
+      tls_pins;         // base64 SHA-256 of its key; one that fits is enough (RFC 7858 section 4.2)
+  std::string ca_file;  // PEM; empty: the system's authorities
 
   bool operator==(const UpstreamServer&) const = default;
 };

@@ -4,48 +4,92 @@
 #include <array>
 
 #include "resolver/base/log.h"
-#include "resolver/dns/records.h"
+#include "resolver/dns/scrub.h"
 #include "resolver/net/tls.h"
 
 namespace cenote {
 namespace {
 
-// RFC 7766 section 6.2.3 asks for a few seconds; long enough to be reused by the next truncated answer.
-constexpr seconds kIdle{10};
+// RFC 7766 section 6.2.3 asks for a few seconds where the server says nothing (RFC 7828); long enough to be
+// reused by the next truncated answer.
+constexpr milliseconds kIdle{10'000};
+constexpr milliseconds kLongestIdle{120'000};
 // Longer than almost any recursion takes, shorter than the patience of those who wait (Exchange::kTotal).
 constexpr milliseconds kSilence{2000};
 // More at once on one connection than any server answers in good time.
 constexpr size_t kMostWaiting = 512;
 
+// How long the server keeps an idle connection, if it says so (RFC 7828 section 3.1).
+std::optional<milliseconds> keepalive_of(Bytes message) {
+  const auto value = find_edns_option(message, edns_option::kTcpKeepalive);
+  if (!value || value->size() != 2) {
+    return std::nullopt;
+  }
+  return std::min(kLongestIdle, milliseconds{100} * (((*value)[0] << 8) | (*value)[1]));
+}
+
 }  // namespace
 
 StreamTransport::StreamTransport(Loop& loop, const SocketAddress& server, TlsContext* tls, Random& random,
-                                 TransportEvents& events)
+                                 TransportEvents& events, std::optional<HttpEndpoint> http)
     : loop_(loop),
       server_(server),
       tls_(tls),
       random_(random),
       events_(events),
+      http_(std::move(http)),
+      patience_(kIdle),
       idle_(loop, [this] { drop_connection(); }),
       silence_(loop, [this] { replace_connection(); }) {}
 
 StreamTransport::~StreamTransport() = default;
 
 void StreamTransport::connect() {
-  frames_ = FrameReader();
+  carrier_ = http_ ? make_http_carrier(http_->authority, http_->path) : make_frame_carrier();
   stream_ = Stream::connect(loop_, server_);
   stream_->start(*this, tls_ != nullptr ? tls_->connect() : nullptr);
   has_answered_ = false;
+  patience_ = kIdle;
   connections_.add();
+  carrier_->begin(output_);
 }
 
-bool StreamTransport::transmit(const Waiting& waiting) {
-  std::array<uint8_t, kFrameHeaderSize + kMaxQueryBytes> frame;
-  const size_t size =
-      write_query(MutableBytes(frame).subspan(kFrameHeaderSize), waiting.question, waiting.id);
-  ByteWriter header(frame);
-  write_frame_header(header, size);
-  return stream_->send(Bytes(frame).first(kFrameHeaderSize + size));
+void StreamTransport::on_ready() {
+  if (http_ && stream_->tls()->alpn() != "h2") {
+    log::debug("upstream {}: it does not speak HTTP/2", server_.to_text());
+    drop_connection();
+  }
+}
+
+uint16_t StreamTransport::fresh_id() {
+  if (http_) {
+    return 0;  // RFC 8484 section 4.1: equal questions are equal bytes
+  }
+  uint16_t id = random_.u16();
+  const auto is_taken = [&] {
+    return std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.id == id; });
+  };
+  while (is_taken()) {
+    id = random_.u16();
+  }
+  return id;
+}
+
+bool StreamTransport::transmit(Waiting& waiting) {
+  std::array<uint8_t, kMaxQueryBytes> query;
+  const size_t size = write_query(query, waiting.question, waiting.id,
+                                  {.pads = tls_ != nullptr, .keeps_open = !http_.has_value()});
+  const auto key = carrier_->send(Bytes(query).first(size), output_);
+  if (!key) {
+    return false;
+  }
+  waiting.key = *key;
+  return flush();
+}
+
+bool StreamTransport::flush() {
+  const std::string output = std::exchange(output_, {});
+  return output.empty() || stream_->send(as_bytes(output));
 }
 
 bool StreamTransport::send(const Attempt& attempt, const UpstreamQuestion& question) {
@@ -55,14 +99,7 @@ bool StreamTransport::send(const Attempt& attempt, const UpstreamQuestion& quest
   if (stream_ == nullptr || !stream_->is_open()) {
     connect();
   }
-  const auto taken = [&](uint16_t id) {
-    return std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.id == id; });
-  };
-  uint16_t id = random_.u16();
-  while (taken(id)) {
-    id = random_.u16();
-  }
-  const Waiting waiting{attempt, id, question};
+  Waiting waiting{attempt, question, fresh_id(), 0};
   if (!transmit(waiting)) {
     return false;
   }
@@ -75,52 +112,69 @@ bool StreamTransport::send(const Attempt& attempt, const UpstreamQuestion& quest
 }
 
 void StreamTransport::cancel(Handle exchange) noexcept {
-  std::erase_if(waiting_, [&](const Waiting& each) { return each.attempt.exchange == exchange; });
+  const size_t gone =
+      std::erase_if(waiting_, [&](const Waiting& each) { return each.attempt.exchange == exchange; });
+  if (gone != 0) {
+    rest();
+  }
+}
+
+// Nothing to do: the connection stays for a while.
+void StreamTransport::rest() {
   if (waiting_.empty() && stream_ != nullptr) {
-    idle_.start(kIdle);
+    idle_.start(patience_);
   }
 }
 
 void StreamTransport::on_bytes(Bytes bytes) {
   // Also for a question that was given up meanwhile: what counts is that the other side lives.
   silence_.stop();
-  frames_.feed(bytes);
-  while (auto message = frames_.next()) {
-    on_message(*message);
+  const bool goes_on = carrier_->receive(bytes, output_) && flush();
+  while (auto arrived = carrier_->next()) {
+    on_arrived(*arrived);
     if (stream_ == nullptr) {
       return;
     }
   }
-  if (!waiting_.empty() && !silence_.is_active()) {
+  if (!goes_on) {
+    end_connection();
+  } else if (!waiting_.empty() && !silence_.is_active()) {
     silence_.start(kSilence);
   }
 }
 
-void StreamTransport::on_message(Bytes message) {
-  if (message.size() < kHeaderBytes) {
-    return;
-  }
-  const auto id = static_cast<uint16_t>((message[0] << 8) | message[1]);
-  const auto found =
-      std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.id == id; });
-  if (found == waiting_.end() || !is_reply_to(message, found->question)) {
+void StreamTransport::on_arrived(const Carrier::Arrived& arrived) {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const Waiting& each) { return each.key == arrived.key; });
+  if (found == waiting_.end() ||
+      (!arrived.message.empty() && !is_reply_to(arrived.message, found->question))) {
     return;  // an answer that came too late, or nonsense: the wait of the others goes on
   }
   const Attempt attempt = found->attempt;
   waiting_.erase(found);
-  has_answered_ = true;
-  if (waiting_.empty()) {
-    idle_.start(kIdle);
+  if (arrived.message.empty()) {
+    rest();
+    events_.on_unreachable(attempt);
+    return;
   }
-  events_.on_response(attempt, message);
+  has_answered_ = true;
+  if (const auto keepalive = keepalive_of(arrived.message); keepalive && !http_) {
+    patience_ = *keepalive;
+  }
+  rest();
+  events_.on_response(attempt, arrived.message);
 }
 
 void StreamTransport::on_closed(StreamEnd end, std::string_view why) {
   if (end != StreamEnd::kPeerClosed) {
     log::debug("upstream {}: {}", server_.to_text(), why);
   }
-  // A server may close at any moment, also when a question is on its way (RFC 7766 section 6.2.4): whoever
-  // has answered before is asked again. One that ends each connection at once is out of order.
+  end_connection();
+}
+
+// A server may close at any moment, also when a question is on its way (RFC 7766 section 6.2.4): whoever has
+// answered before is asked again. One that ends each connection at once is out of order.
+void StreamTransport::end_connection() {
   has_answered_ ? replace_connection() : drop_connection();
 }
 
@@ -132,7 +186,7 @@ void StreamTransport::replace_connection() {
     return;
   }
   connect();
-  for (const Waiting& each : waiting_) {
+  for (Waiting& each : waiting_) {
     transmit(each);  // of an empty queue nothing is refused
   }
   silence_.start(kSilence);

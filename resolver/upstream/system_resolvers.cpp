@@ -58,7 +58,7 @@ UpstreamSettings with_system_resolvers(UpstreamSettings settings, const std::vec
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   UpstreamZone root;
   for (const SocketAddress& address : parse_resolv_conf(text, own)) {
-    root.servers.push_back({UpstreamServer::Scheme::kUdp, address, {}, {}});
+    root.servers.emplace_back().address = address;
   }
   if (!root.servers.empty()) {
     settings.zones.push_back(std::move(root));

@@ -4,7 +4,23 @@
 
 namespace cenote {
 
-size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t id) noexcept {
+namespace {
+
+constexpr size_t kPaddingBlock = 128;
+
+// The writer stands at the message's end.
+void write_padding(ByteWriter& writer) noexcept {
+  const size_t bare = writer.size() + 4;
+  const size_t padding = (kPaddingBlock - bare % kPaddingBlock) % kPaddingBlock;
+  writer.u16(edns_option::kPadding);
+  writer.u16(static_cast<uint16_t>(padding));
+  writer.zeros(padding);
+}
+
+}  // namespace
+
+size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t id,
+                   QueryExtras options) noexcept {
   ByteWriter writer(out);
   writer.u16(id);
   writer.u16(static_cast<uint16_t>(flag::kRd | (question.checking_disabled ? flag::kCd : 0) |
@@ -21,7 +37,16 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
   writer.u16(kUdpBytes);
   writer.u16(0);
   writer.u16(question.dnssec_ok ? 0x8000 : 0);
+  const size_t length_at = writer.size();
   writer.u16(0);
+  if (options.keeps_open) {
+    writer.u16(edns_option::kTcpKeepalive);
+    writer.u16(0);  // RFC 7828 section 3.2.1: a client names no time
+  }
+  if (options.pads) {
+    write_padding(writer);
+  }
+  writer.patch_u16(length_at, static_cast<uint16_t>(writer.size() - length_at - 2));
   return writer.size();
 }
 

@@ -33,9 +33,16 @@ class TransportEvents {
   ~TransportEvents() = default;
 };
 
+// What a query to that kind of server carries beside the question.
+struct QueryExtras {
+  bool pads = false;        // over an encrypted transport: to a multiple of 128 bytes (RFC 8467 section 4.1)
+  bool keeps_open = false;  // over a stream: asks how long an idle connection may stay (RFC 7828)
+};
+
 // Writes the query message with EDNS; returns its size (at most kMaxQueryBytes).
-constexpr size_t kMaxQueryBytes = kHeaderBytes + kMaxNameBytes + 4 + 11;
-size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t id) noexcept;
+constexpr size_t kMaxQueryBytes = 512;
+size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t id,
+                   QueryExtras options = {}) noexcept;
 // Is this the reply to that question? Header, question name, type and class; the id is the caller's to check.
 bool is_reply_to(Bytes message, const UpstreamQuestion& question) noexcept;
 
