@@ -21,6 +21,7 @@ void read_cache(MapReader& root, ReadContext& context) {
   map.value("max_ttl", cache.max_ttl, seconds_between(seconds{1}, hours{24 * 7}));  // RFC 8767 section 4
   map.value("max_negative_ttl", cache.max_negative_ttl, seconds_between(seconds{0}, hours{24}));
   map.value("serve_stale", cache.serve_stale, seconds_between(seconds{0}, hours{24 * 7}));
+  map.value("nxdomain_cut", cache.nxdomain_cut, yes_or_no());
   map.finish();
 }
 
@@ -94,12 +95,8 @@ void read_outputs(MapReader& root, ReadContext& context) {
   log_map.value("format", log.format, one_of({"text", "json"}));
   log_map.finish();
   MapReader events = root.section("events");
-  if (const YamlNode* file = events.find("file");
-      file != nullptr && file->text.empty() && file->kind == YamlNode::Kind::kScalar) {
-    context.settings.events.file.clear();  // no file: hits are kept in memory and shown by the API alone
-  } else {
-    read_path(events, "file", context.settings.events.file, context);
-  }
+  // Without a file hits are kept in memory and shown by the API alone.
+  read_optional_path(events, "file", context.settings.events.file, context);
   events.finish();
 }
 
@@ -109,8 +106,10 @@ void read_all(const YamlNode& document, ReadContext& context) {
   read_path(root, "state_dir", context.settings.state_dir, context);
   read_listen(root, context);
   read_clients(root, context);
+  read_limits(root, context);
   read_upstream(root, context);
   read_cache(root, context);
+  read_names(root, context);
   read_feeds(root, context);
   read_guards(root, context);
   read_exceptions(root, context);

@@ -1,6 +1,7 @@
 // The sections about addresses: who may ask, where, whom we ask, and where a blocked name leads.
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <set>
 
 #include "conf/sections.h"
@@ -19,6 +20,26 @@ constexpr std::array<Scheme, 4> kSchemes{{{"udp://", UpstreamServer::Scheme::kUd
                                           {"tls://", UpstreamServer::Scheme::kTls, 853},
                                           {"https://", UpstreamServer::Scheme::kHttps, 443}}};
 
+// "#dns.example.net", "#pin-sha256=...": what authenticates the server, several joined by "&". False:
+// neither.
+bool read_authentication(std::string_view text, UpstreamServer& server) {
+  constexpr std::string_view kPin = "pin-sha256=";
+  constexpr size_t kPinBytes = 44;  // base64 of a SHA-256
+  for (const std::string_view part : split(text, '&')) {
+    if (part.starts_with(kPin)) {
+      server.tls_pins.emplace_back(part.substr(kPin.size()));
+      if (server.tls_pins.back().size() != kPinBytes || server.tls_pins.back().back() != '=') {
+        return false;
+      }
+    } else if (server.tls_name.empty() && Name::from_text(part)) {
+      server.tls_name = part;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
 // "udp://192.0.2.53:53", "tls://192.0.2.54#dns.example.net", "https://192.0.2.54/dns-query#dns.example.net".
 std::optional<UpstreamServer> parse_server(std::string_view text) {
   const auto* const scheme = std::find_if(kSchemes.begin(), kSchemes.end(),
@@ -31,11 +52,10 @@ std::optional<UpstreamServer> parse_server(std::string_view text) {
   server.scheme = scheme->scheme;
   const bool is_encrypted = scheme->port == 853 || scheme->port == 443;
   if (const size_t hash = text.find('#'); hash != std::string_view::npos) {
-    server.tls_name = text.substr(hash + 1);
-    text = text.substr(0, hash);
-    if (!is_encrypted || !Name::from_text(server.tls_name)) {
+    if (!is_encrypted || !read_authentication(text.substr(hash + 1), server)) {
       return std::nullopt;
     }
+    text = text.substr(0, hash);
   }
   if (const size_t slash = text.find('/'); slash != std::string_view::npos) {
     server.path = text.substr(slash);
@@ -43,7 +63,9 @@ std::optional<UpstreamServer> parse_server(std::string_view text) {
   } else if (scheme->scheme == UpstreamServer::Scheme::kHttps) {
     server.path = "/dns-query";
   }
-  if (!server.path.empty() && scheme->scheme != UpstreamServer::Scheme::kHttps) {
+  const bool is_printable =
+      std::all_of(server.path.begin(), server.path.end(), [](char c) { return c > ' ' && c < 0x7F; });
+  if (!is_printable || (!server.path.empty() && scheme->scheme != UpstreamServer::Scheme::kHttps)) {
     return std::nullopt;
   }
   const auto address = SocketAddress::from_text(text, scheme->port);
@@ -161,6 +183,19 @@ void check_upstreams(ReadContext& context) {
   }
 }
 
+// The authority that a zone's servers are checked with, in place of the system's.
+void read_authority(MapReader& item, UpstreamZone& zone, ReadContext& context) {
+  std::string file;
+  read_path(item, "ca", file, context);
+  std::error_code failed;
+  if (!file.empty() && context.looks_at_files && !std::filesystem::is_regular_file(file, failed)) {
+    context.findings.error(item.at("ca"), fmt::format("{}: there is no file {}", item.path_of("ca"), file));
+  }
+  for (UpstreamServer& server : zone.servers) {
+    server.ca_file = file;
+  }
+}
+
 // A client that is told "127.0.0.1" reaches itself, not the block page.
 void check_sinkhole(ReadContext& context, TextPosition at) {
   const auto& listeners = context.settings.listen.dns;
@@ -199,6 +234,11 @@ void read_listen(MapReader& root, ReadContext& context) {
   }
   MapReader tls = root.section("tls");
   read_certificate(tls, listen.tls.certificate, listen.tls.key, context);
+  const ValueKind<std::string> host_name{
+      R"(a host name such as "dns.corp.example")", [](std::string_view text) {
+        return Name::from_text(text) ? std::optional(std::string(text)) : std::nullopt;
+      }};
+  tls.value("name", listen.tls.name, host_name);
   tls.finish();
   if (listen.tls.certificate.empty() && !(listen.dot.empty() && listen.doh.empty())) {
     context.findings.warning(
@@ -241,13 +281,8 @@ void read_upstream(MapReader& root, ReadContext& context) {
   read_each(root, "upstream", context.findings, [&](MapReader& item) {
     UpstreamZone zone;
     const bool has_zone = item.value("zone", zone.zone, domain_name());
-    std::vector<TextPosition> places;
-    item.list("servers", zone.servers, upstream_server(), &places);
-    for (size_t i = 0; i < places.size() && i < zone.servers.size(); ++i) {
-      if (zone.servers[i].scheme == UpstreamServer::Scheme::kHttps) {
-        context.findings.error(places[i], "DNS over HTTPS to an upstream is not built yet; use tls://");
-      }
-    }
+    item.list("servers", zone.servers, upstream_server());
+    read_authority(item, zone, context);
     if (zone.servers.empty()) {
       context.findings.error(item.at("servers"), fmt::format("{}: no server", item.path_of("servers")));
     }

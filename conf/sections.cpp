@@ -34,6 +34,15 @@ void read_path(MapReader& map, std::string_view key, std::string& out, ReadConte
   }
 }
 
+void read_optional_path(MapReader& map, std::string_view key, std::string& out, ReadContext& context) {
+  const YamlNode* node = map.find(key);
+  if (node != nullptr && node->kind == YamlNode::Kind::kScalar && node->text.empty()) {
+    out.clear();
+  } else {
+    read_path(map, key, out, context);
+  }
+}
+
 void read_listeners(MapReader& map, std::string_view key, std::vector<SocketAddress>& out,
                     ReadContext& context) {
   std::vector<TextPosition> positions;

@@ -32,6 +32,8 @@ void read_each(MapReader& parent, std::string_view key, Findings& findings,
                const std::function<void(MapReader&)>& read_one);
 // A path key; relative ones are made relative to the configuration's folder.
 void read_path(MapReader& map, std::string_view key, std::string& out, ReadContext& context);
+// The same, but "" means that there is no such file.
+void read_optional_path(MapReader& map, std::string_view key, std::string& out, ReadContext& context);
 void read_listeners(MapReader& map, std::string_view key, std::vector<SocketAddress>& out,
                     ReadContext& context);
 void read_certificate(MapReader& map, std::string& certificate, std::string& key, ReadContext& context);
@@ -39,6 +41,8 @@ void read_certificate(MapReader& map, std::string& certificate, std::string& key
 void read_listen(MapReader& root, ReadContext& context);  // listen, tls
 void read_clients(MapReader& root, ReadContext& context);
 void read_upstream(MapReader& root, ReadContext& context);
+void read_names(MapReader& root, ReadContext& context);
+void read_limits(MapReader& root, ReadContext& context);
 void read_sinkhole(MapReader& root, ReadContext& context);
 void read_feeds(MapReader& root, ReadContext& context);
 void read_guards(MapReader& root, ReadContext& context);

@@ -13,6 +13,7 @@
 #include "resolver/events/settings.h"
 #include "resolver/listen/settings.h"
 #include "resolver/policy/settings.h"
+#include "resolver/query/settings.h"
 #include "resolver/upstream/settings.h"
 
 namespace cenote {
@@ -24,6 +25,8 @@ struct Settings {
   PolicySettings policy;
   UpstreamSettings upstream;
   CacheSettings cache;
+  NamesSettings names;
+  AdmissionSettings admission;
   IocSettings ioc;
   BlockpageSettings blockpage;
   ControlSettings control;

@@ -93,7 +93,7 @@ struct NamedCounter {
   const char* help;
   const Counter PipelineCounters::*counter;
 };
-constexpr std::array<NamedCounter, 9> kPipelineCounters{{
+constexpr std::array<NamedCounter, 12> kPipelineCounters{{
     {"cenote_ignored_total", "Datagrams and messages that were no query: not answered.",
      &PipelineCounters::ignored},
     {"cenote_malformed_total", "Queries answered with FORMERR.", &PipelineCounters::malformed},
@@ -103,6 +103,11 @@ constexpr std::array<NamedCounter, 9> kPipelineCounters{{
     {"cenote_stale_answers_total", "Answers from the cache past their time, for upstream failed.",
      &PipelineCounters::stale},
     {"cenote_forwarded_answers_total", "Answers that waited for an upstream.", &PipelineCounters::forwarded},
+    {"cenote_prefetched_total", "Hot answers asked for again before their end.",
+     &PipelineCounters::prefetched},
+    {"cenote_local_answers_total", "Answers with names of our own.", &PipelineCounters::local},
+    {"cenote_rate_limited_total", "Queries over a client's rate, dropped or told to come by TCP.",
+     &PipelineCounters::rate_limited},
     {"cenote_coalesced_total", "Queries that waited for an answer somebody had asked for already.",
      &PipelineCounters::coalesced},
     {"cenote_overloaded_total", "Queries refused because too many were waiting.",

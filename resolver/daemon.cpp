@@ -10,6 +10,8 @@
 #include "resolver/backend.h"
 #include "resolver/base/files.h"
 #include "resolver/base/log.h"
+#include "resolver/base/text.h"
+#include "resolver/listen/designation.h"
 #include "resolver/net/self_signed.h"
 #include "resolver/upstream/lookup.h"
 #include "resolver/upstream/system_resolvers.h"
@@ -106,15 +108,22 @@ WorkerSettings Daemon::worker_settings(const Settings& settings) const {
           settings.policy,
           with_system_resolvers(settings.upstream, settings_.listen.dns),
           settings.cache,
+          settings.names,
+          settings.admission,
           settings.blockpage.contact_mail,
           settings.cache.bytes / count_workers(settings_),
           incident_key_,
+          cookie_secret_,
           tickets_};
 }
 
-// What a configuration leaves to be made: the certificate of encrypted DNS.
+// What a configuration leaves to be made: the certificate of encrypted DNS, and who tells of it.
 Result<void> Daemon::complete(Settings& settings) const {
   ListenSettings& listen = settings.listen;
+  if (settings.names.special) {
+    const auto designated = designated_resolvers(listen);
+    settings.names.records.insert(settings.names.records.end(), designated.begin(), designated.end());
+  }
   if ((listen.dot.empty() && listen.doh.empty()) || !listen.tls.certificate.empty()) {
     return {};
   }
@@ -126,7 +135,28 @@ Result<void> Daemon::complete(Settings& settings) const {
       "tls: no certificate is configured; clients of listen.dot and listen.doh are shown the self-signed {}",
       pair->certificate_file);
   log::warn("tls: clients that check it need its pin: pin-sha256={}", pair->pin);
-  listen.tls = {pair->certificate_file, pair->key_file};
+  listen.tls.certificate = pair->certificate_file;
+  listen.tls.key = pair->key_file;
+  return {};
+}
+
+// The same over restarts, so that an incident keeps its number and a client its cookie.
+Result<void> Daemon::open_secrets() {
+  auto incident = persistent_secret(settings_.state_dir + "/incident.key", sizeof incident_key_);
+  if (!incident) {
+    return incident.error().within("incident numbers");
+  }
+  std::memcpy(&incident_key_, incident->data(), sizeof incident_key_);
+  if (const auto given = parse_hex(settings_.admission.cookie_secret);
+      given.size() == cookie_secret_.size()) {
+    std::copy(given.begin(), given.end(), cookie_secret_.begin());
+    return {};
+  }
+  auto cookie = persistent_secret(settings_.state_dir + "/cookie.key", cookie_secret_.size());
+  if (!cookie) {
+    return cookie.error().within("DNS cookies");
+  }
+  std::copy(cookie->begin(), cookie->end(), cookie_secret_.begin());
   return {};
 }
 
@@ -140,12 +170,9 @@ Result<void> Daemon::start() {
   if (auto completed = complete(settings_); !completed) {
     return completed;
   }
-  // The same over restarts, so that an incident keeps its number.
-  auto key = persistent_secret(settings_.state_dir + "/incident.key", sizeof incident_key_);
-  if (!key) {
-    return key.error().within("incident numbers");
+  if (auto opened = open_secrets(); !opened) {
+    return opened;
   }
-  std::memcpy(&incident_key_, key->data(), sizeof incident_key_);
   web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_);
   for (unsigned i = 0; i < count_workers(settings_); ++i) {
     workers_.push_back(

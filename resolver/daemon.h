@@ -42,11 +42,13 @@ class Daemon {
   void reload();
   void stop();
   Result<void> complete(Settings& settings) const;
+  Result<void> open_secrets();
   [[nodiscard]] WorkerSettings worker_settings(const Settings& settings) const;
 
   Settings settings_;
   Load load_;
   uint64_t incident_key_ = 0;
+  SipKey cookie_secret_{};
   const std::shared_ptr<TicketKeys> tickets_;
   Recorder recorder_;
   std::unique_ptr<Web> web_;

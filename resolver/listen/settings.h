@@ -12,6 +12,8 @@ namespace cenote {
 struct TlsFiles {
   std::string certificate;
   std::string key;
+  std::string
+      name;  // under which clients know it: what is told to them in plain DNS (RFC 9462); may be empty
 
   bool operator==(const TlsFiles&) const = default;
 };

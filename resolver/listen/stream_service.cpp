@@ -11,6 +11,7 @@ class StreamService::Connection final : public StreamEvents {
     path_.sink = &service;
     path_.transport = service.tls_ != nullptr ? Transport::kDot : Transport::kTcp;
     path_.peer.client = stream_->peer();
+    path_.keepalive = static_cast<uint16_t>(std::max<int64_t>(1, service.limits_.idle.count() * 10));
   }
 
   void start(Handle self) {

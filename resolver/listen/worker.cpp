@@ -18,7 +18,8 @@ Worker::Worker(const WorkerSettings& settings, EventRing& events,
       cache_(settings.cache, settings.cache_bytes),
       blocked_answer_(settings.policy, settings.contact),
       pipeline_(loop_, {policy_, cache_, events, blocked_answer_, settings.incident_key,
-                        std::move(on_indirect_block), &recent_}) {}
+                        std::move(on_indirect_block), &recent_, settings.names, settings.admission,
+                        settings.cookie_secret}) {}
 
 Worker::~Worker() {
   join();
@@ -125,6 +126,7 @@ void Worker::reload(const WorkerSettings& settings) {
       replace_upstream(settings.upstream);
     }
     reload_certificates(settings.listen.tls);
+    pipeline_.reload(settings.names, settings.admission);
     settings_ = settings;
   });
 }

@@ -1,5 +1,9 @@
 #include "resolver/query/in_flight.h"
 
+#include <utility>
+
+#include <xxhash.h>
+
 namespace cenote {
 namespace {
 
@@ -19,6 +23,24 @@ Handle to_handle(uint64_t cookie) noexcept {
   return {static_cast<uint32_t>(cookie >> 32), static_cast<uint32_t>(cookie)};
 }
 
+uint64_t client_of(const ReplyPath& path) noexcept {
+  const IpAddress address = path.client().address();
+  const Bytes bytes = address.bytes().first(address.is_v4() ? 4 : 8);  // an IPv6 host has a whole /64
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
+// The domain that somebody registered, guessed: two labels, or three below "co.jp" and its like. A guess that
+// is wrong only counts more names together.
+uint64_t domain_of(const Name& name) noexcept {
+  const NameLabels labels(name);
+  size_t kept = std::min<size_t>(labels.count(), 2);
+  if (labels.count() > 2 && name.wire()[labels.offset(labels.count() - 2)] <= 3) {
+    kept = 3;
+  }
+  const Bytes wire = kept == 0 ? name.wire() : name.wire().subspan(labels.offset(labels.count() - kept));
+  return XXH3_64bits(wire.data(), wire.size());
+}
+
 }  // namespace
 
 WaitingQuery::WaitingQuery(const Query& query) noexcept
@@ -26,29 +48,89 @@ WaitingQuery::WaitingQuery(const Query& query) noexcept
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }
 
-std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query& query) {
-  if (waiting_ >= kMostInAll) {
-    return std::nullopt;
-  }
-  const uint64_t hash = key.hash();
-  const auto [first, last] = by_hash_.equal_range(hash);
+InFlight::Group* InFlight::lookup(const CacheKey& key, Handle& handle) {
+  const auto [first, last] = by_hash_.equal_range(key.hash());
   for (auto it = first; it != last; ++it) {
     Group* group = groups_.find(it->second);
     if (same(group->key, key)) {
-      if (group->waiters.size() >= kMostPerQuestion) {
-        return std::nullopt;
-      }
-      group->waiters.emplace_back(query);
-      ++waiting_;
-      return Joined{to_cookie(it->second), false};
+      handle = it->second;
+      return group;
     }
   }
-  Group group{key, {}};
-  group.waiters.emplace_back(query);
+  return nullptr;
+}
+
+const InFlight::Group* InFlight::find(const CacheKey& key) {
+  Handle handle;
+  return lookup(key, handle);
+}
+
+const InFlight::Group* InFlight::find(uint64_t cookie) {
+  return groups_.find(to_handle(cookie));
+}
+
+Handle InFlight::insert(const CacheKey& key) {
+  Group group;
+  group.key = key;
+  group.domain = domain_of(key.name);
+  ++by_domain_[group.domain];
   const Handle handle = groups_.insert(std::move(group));
-  by_hash_.emplace(hash, handle);
+  by_hash_.emplace(key.hash(), handle);
+  return handle;
+}
+
+std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query& query,
+                                               const WaitingBounds& bounds) {
+  const uint64_t client = client_of(query.path);
+  const auto of_client = by_client_.find(client);
+  if (waiting_ >= kMostInAll || (of_client != by_client_.end() && of_client->second >= bounds.of_client)) {
+    return std::nullopt;
+  }
+  Handle handle;
+  Group* group = lookup(key, handle);
+  const bool is_first = group == nullptr;
+  if (is_first) {
+    const auto of_domain = by_domain_.find(domain_of(key.name));
+    if (of_domain != by_domain_.end() && of_domain->second >= bounds.of_domain) {
+      return std::nullopt;
+    }
+    handle = insert(key);
+    group = groups_.find(handle);
+  } else if (group->waiters.size() >= kMostPerQuestion) {
+    return std::nullopt;
+  }
+  group->waiters.emplace_back(query);
+  ++by_client_[client];
   ++waiting_;
-  return Joined{to_cookie(handle), true};
+  return Joined{to_cookie(handle), is_first};
+}
+
+std::optional<uint64_t> InFlight::start(const CacheKey& key) {
+  Handle handle;
+  if (lookup(key, handle) != nullptr) {
+    return std::nullopt;
+  }
+  return to_cookie(insert(key));
+}
+
+void InFlight::forget(const std::vector<WaitingQuery>& waiters) {
+  waiting_ -= waiters.size();
+  for (const WaitingQuery& waiter : waiters) {
+    const auto found = by_client_.find(client_of(waiter.path));
+    if (found != by_client_.end() && --found->second == 0) {
+      by_client_.erase(found);
+    }
+  }
+}
+
+std::vector<WaitingQuery> InFlight::release(uint64_t cookie) {
+  Group* group = groups_.find(to_handle(cookie));
+  if (group == nullptr) {
+    return {};
+  }
+  group->is_overdue = true;
+  forget(group->waiters);
+  return std::exchange(group->waiters, {});
 }
 
 InFlight::Group InFlight::take(uint64_t cookie) {
@@ -66,7 +148,11 @@ InFlight::Group InFlight::take(uint64_t cookie) {
       break;
     }
   }
-  waiting_ -= group.waiters.size();
+  const auto of_domain = by_domain_.find(group.domain);
+  if (of_domain != by_domain_.end() && --of_domain->second == 0) {
+    by_domain_.erase(of_domain);
+  }
+  forget(group.waiters);
   return group;
 }
 

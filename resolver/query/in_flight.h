@@ -25,27 +25,47 @@ struct WaitingQuery {
   explicit WaitingQuery(const Query& query) noexcept;
 };
 
+// At most so many wait: of one client, and below one registered domain (random-subdomain floods).
+struct WaitingBounds {
+  size_t of_client = SIZE_MAX;
+  size_t of_domain = SIZE_MAX;
+};
+
 class InFlight {
  public:
   struct Group {
     CacheKey key;
+    uint64_t domain = 0;      // whose questions are counted together
+    bool is_overdue = false;  // its waiters were given something stale; who comes later is, too
     std::vector<WaitingQuery> waiters;
   };
-
   // Waits with those who asked the same before; `is_first`: nobody did, so the upstream is to be asked with
-  // this cookie. nullopt: too many wait for this question, or in all.
+  // this cookie. nullopt: too many wait for this question, of this client, for this domain, or in all.
   struct Joined {
     uint64_t cookie = 0;
     bool is_first = false;
   };
-  std::optional<Joined> join(const CacheKey& key, const Query& query);
+  std::optional<Joined> join(const CacheKey& key, const Query& query, const WaitingBounds& bounds = {});
+  // A question for which nobody waits; nullopt: it is under way already.
+  std::optional<uint64_t> start(const CacheKey& key);
+  // The group's waiters, who go; the question stays under way.
+  std::vector<WaitingQuery> release(uint64_t cookie);
   // Takes the group out; empty when it is not known (any more).
   Group take(uint64_t cookie);
+  [[nodiscard]] const Group* find(const CacheKey& key);
+  [[nodiscard]] const Group* find(uint64_t cookie);
   [[nodiscard]] size_t waiting() const noexcept { return waiting_; }
 
  private:
+  using Counts = std::unordered_map<uint64_t, size_t>;
+  Group* lookup(const CacheKey& key, Handle& handle);
+  Handle insert(const CacheKey& key);
+  void forget(const std::vector<WaitingQuery>& waiters);
+
   Slab<Group> groups_;
   std::unordered_multimap<uint64_t, Handle> by_hash_;
+  Counts by_client_;
+  Counts by_domain_;  // questions under way
   size_t waiting_ = 0;
 };
 

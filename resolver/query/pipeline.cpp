@@ -2,17 +2,30 @@
 
 #include <fmt/format.h>
 
+#include "resolver/dns/records.h"
+#include "resolver/query/local_answer.h"
+
 namespace cenote {
 namespace {
 
-// RFC 8482 section 4.2: what ANY gets instead of everything.
-constexpr std::array<uint8_t, 9> kAnyHinfo{7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
-constexpr uint32_t kAnyTtl = 3600;
 constexpr std::array<uint8_t, 4> kNoRecords{};  // the answer and authority counts of a truncated message
 
 }  // namespace
 
-Pipeline::Pipeline(Loop& loop, Parts parts) : loop_(loop), parts_(std::move(parts)) {}
+Pipeline::Pipeline(Loop& loop, Parts parts)
+    : loop_(loop),
+      parts_(std::move(parts)),
+      local_names_(std::make_unique<LocalNames>(parts_.names)),
+      rate_limiter_(parts_.admission),
+      cookies_(parts_.cookie_secret),
+      overdue_timer_(loop, [this] { on_overdue(); }) {}
+
+void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admission) {
+  parts_.names = names;
+  parts_.admission = admission;
+  local_names_ = std::make_unique<LocalNames>(names);
+  rate_limiter_ = RateLimiter(admission);
+}
 
 size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept {
   Query query{path, buffer, buffer.first(size), {}, {}, {}};
@@ -20,6 +33,9 @@ size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t s
   Step step = parse(query);  // first, for nothing can be said to what is no query
   if (!step.done) {
     step = admit(query);  // before any work is spent on a stranger
+  }
+  if (!step.done) {
+    step = limit(query);  // a forged address must not be flooded through us
   }
   if (!step.done) {
     step = decide(
@@ -70,8 +86,61 @@ Pipeline::Step Pipeline::admit(Query& query) noexcept {
     return done(error(query, Rcode::kRefused, Ede::kProhibited, "this resolver does not serve your network"));
   }
   query.asker.group = clients.group_of(query.asker.address);
-  query.asker.unix_time = unix_seconds(wall_now());
+  query.asker.unix_time = unix_time(loop_.now());
+  choose_options(query);
+  if (query.message.klass == kClassChaos) {
+    return done(write_identity(query.buffer, query.limit(), query.message, query.packet, parts_.names));
+  }
   return kNext;
+}
+
+// What the answer's OPT will carry.
+void Pipeline::choose_options(Query& query) noexcept {
+  const Edns& edns = query.message.edns;
+  ReplyOptions& reply = query.message.reply;
+  if (edns.cookie_size != 0) {
+    reply.has_cookie = true;
+    reply.cookie = cookies_.make(Bytes(edns.cookie).first(kClientCookieBytes), query.asker.address,
+                                 static_cast<uint32_t>(query.asker.unix_time));
+  }
+  reply.pads = edns.pads && query.is_encrypted();  // RFC 7830 section 4; in clear it would only cost
+  reply.keepalive = edns.keeps_open ? query.path.keepalive : uint16_t{0};
+}
+
+int64_t Pipeline::unix_time(MonoTime now) noexcept {
+  if (now - wall_read_ >= seconds{1}) {
+    wall_ = wall_now();
+    wall_read_ = now;
+  }
+  return unix_seconds(wall_ + std::chrono::duration_cast<WallTime::duration>(now - wall_read_));
+}
+
+bool Pipeline::is_exempt(const IpAddress& client) const noexcept {
+  return std::any_of(parts_.admission.exempt.begin(), parts_.admission.exempt.end(),
+                     [&](const Prefix& block) { return block.contains(client); });
+}
+
+// Only datagrams have forged addresses, and a good cookie proves that this one has not (RFC 7873
+// section 5.2.4).
+Pipeline::Step Pipeline::limit(Query& query) noexcept {
+  if (!rate_limiter_.is_on() || !query.is_datagram() || is_exempt(query.asker.address)) {
+    return kNext;
+  }
+  const Edns& edns = query.message.edns;
+  if (cookies_.is_good(Bytes(edns.cookie).first(edns.cookie_size), query.asker.address,
+                       static_cast<uint32_t>(query.asker.unix_time))) {
+    return kNext;
+  }
+  const auto verdict = rate_limiter_.judge(query.asker.address, loop_.now());
+  if (verdict == RateLimiter::Verdict::kAnswer) {
+    return kNext;
+  }
+  counters_.rate_limited.add();
+  if (verdict == RateLimiter::Verdict::kDrop) {
+    return done(0);
+  }
+  AnswerWriter answer(query.buffer, query.limit(), query.message, query.packet);
+  return done(answer.finish(Rcode::kNoError, flag::kTc));
 }
 
 Pipeline::Step Pipeline::decide(Query& query) noexcept {
@@ -86,12 +155,20 @@ Pipeline::Step Pipeline::decide(Query& query) noexcept {
 }
 
 Pipeline::Step Pipeline::answer_locally(Query& query) noexcept {
-  if (query.message.type != rrtype::kAny) {
-    return kNext;
+  const LocalNames::Match match = local_names_->find(query.message.name);
+  if (match.kind != LocalNames::Kind::kNone) {
+    // A server that is configured for the name, or for a zone in between, knows better.
+    const auto zone = forwarder_->zone_of(query.message.name);
+    const bool is_delegated = match.kind != LocalNames::Kind::kRecords && zone &&
+                              forwarder_->pool().zone_name(*zone).is_at_or_below(match.zone);
+    if (!is_delegated) {
+      counters_.local.add();
+      return done(write_local_answer(query.buffer, query.limit(), query.message, query.packet, match));
+    }
   }
-  AnswerWriter answer(query.buffer, query.limit(), query.message, query.packet);
-  answer.answer(query.message.name, rrtype::kHinfo, kAnyTtl, kAnyHinfo);
-  return done(answer.finish(Rcode::kNoError));
+  return query.message.type == rrtype::kAny
+             ? done(write_any_answer(query.buffer, query.limit(), query.message, query.packet))
+             : kNext;
 }
 
 Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
@@ -102,72 +179,39 @@ Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
   const MonoTime now = loop_.now();
   AnswerCache::Entry* entry = parts_.cache.find(*key, now);
   if (entry == nullptr) {
-    return kNext;
+    return answer_from_cut(query, *key, now);
   }
   counters_.cached.add();
   if (entry->is_failure()) {
     return done(error(query, Rcode::kServFail, Ede::kCachedError, "resolution failed a moment ago"));
   }
+  if (entry->take_refresh(now)) {
+    refresh(*key);
+  }
   return done(answer_from_entry(query, *entry, now));
 }
 
-Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
-  if (!query.message.recursion_desired()) {
-    return done(error(query, Rcode::kRefused, Ede::kNotAuthoritative, "recursion was not asked for"));
+// A name above this one does not exist: with its SOA, so that the client learns the same (RFC 8020 section
+// 4).
+Pipeline::Step Pipeline::answer_from_cut(Query& query, const CacheKey& key, MonoTime now) noexcept {
+  const AnswerCache::Entry* entry = parts_.cache.find_cut(key, now);
+  if (entry == nullptr) {
+    return kNext;
   }
-  const CacheKey key = *key_of(query.message);
-  const auto joined = in_flight_.join(key, query);
-  if (!joined) {
-    counters_.overloaded.add();
-    return done(error(query, Rcode::kServFail, Ede::kOther, "too many questions are waiting"));
-  }
-  if (joined->is_first) {
-    forwarder_->resolve(key.partition, {key.name, key.type, key.dnssec_ok, key.checking_disabled},
-                        joined->cookie);
-  } else {
-    counters_.coalesced.add();
-  }
-  return done(0);
-}
-
-void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
-  InFlight::Group group = in_flight_.take(cookie);
-  const bool good = resolution.answered && (resolution.response.rcode == Rcode::kNoError ||
-                                            resolution.response.rcode == Rcode::kNxDomain);
-  AnswerCache::Entry* entry = nullptr;
-  if (good) {
-    entry = parts_.cache.insert(group.key, resolution.response, loop_.now());
-  } else {
-    counters_.upstream_failures.add();
-    parts_.cache.insert_failure(group.key, loop_.now());
-  }
-  uint64_t uncached_generation = 0;
-  for (WaitingQuery& waiter : group.waiters) {
-    std::copy(waiter.packet.begin(), waiter.packet.end(), reply_.begin());
-    Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
-                waiter.message, waiter.asker, waiter.verdict};
-    if (parts_.recent != nullptr) {
-      parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
-    }
-    const size_t size = answer_waiter(query, group.key, good, resolution,
-                                      entry != nullptr ? entry->passed_generation : uncached_generation);
-    counters_.forwarded.add();
-    count_answer(Bytes(reply_).first(size));
+  const Bytes message = Bytes(scratch_).first(entry->copy(scratch_, now));
+  RecordReader reader(message);
+  RecordView record;
+  AnswerWriter answer(query.buffer, query.limit(), query.message, query.packet);
+  while (reader.next(record)) {
+    std::array<uint8_t, 2 * kMaxNameBytes + 20> rdata;
+    const size_t size = record.type == rrtype::kSoa ? read_soa(message, record, rdata) : 0;
     if (size != 0) {
-      waiter.path.sink->reply(waiter.path, Bytes(reply_).first(size));
+      answer.authority(record.owner, rrtype::kSoa, record.ttl, Bytes(rdata).first(size));
+      break;
     }
   }
-}
-
-size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
-                               uint64_t& passed_generation) noexcept {
-  // What was pushed while the query waited acts on it, too.
-  query.verdict = parts_.policy.decide(query.message.name, query.asker);
-  if (query.verdict.blocks()) {
-    return block(query, {});
-  }
-  return good ? answer_with(query, resolution.response.message, nullptr, passed_generation)
-              : answer_failure(query, key, resolution);
+  counters_.cached.add();
+  return done(answer.finish(Rcode::kNxDomain));
 }
 
 // A fresh entry, or a stale one with the extended error that says so.
@@ -208,7 +252,7 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   MutableBytes out = query.buffer;
   const uint16_t rcode = upstream[3] & flag::kRcode;
   // With room for the OPT: an answer that forgets it makes stubs distrust the server.
-  const bool fits = upstream.size() + (query.message.has_edns ? kOptBytes : 0) <= query.limit();
+  const bool fits = upstream.size() + opt_bytes(query.message) <= query.limit();
   // The question stays as the client wrote it; everything behind it comes from upstream.
   if (fits) {
     std::memcpy(out.data() + behind, upstream.data() + behind, upstream.size() - behind);
@@ -224,20 +268,6 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   header.u16(0);
   const size_t size = fits ? upstream.size() : behind;
   return append_opt(out, size, query.limit(), query.message, error);
-}
-
-size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {
-  const MonoTime now = loop_.now();
-  if (AnswerCache::Entry* entry = parts_.cache.find_stale(key, now)) {
-    return answer_from_entry(query, *entry, now);
-  }
-  if (resolution.has_error) {
-    const ShortText<140> text("upstream: " + resolution.error_text);  // cut on a whole character
-    return error(query, Rcode::kServFail, resolution.error, text.view());
-  }
-  return resolution.answered
-             ? error(query, Rcode::kServFail, Ede::kOther, "every upstream refused or failed")
-             : error(query, Rcode::kServFail, Ede::kNoReachableAuthority, "no upstream answered");
 }
 
 size_t Pipeline::block(Query& query, Bytes chain) noexcept {

@@ -2,18 +2,22 @@
 // event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's loop.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 
 #include "resolver/base/counters.h"
 #include "resolver/cache/answer_cache.h"
 #include "resolver/dns/answer.h"
+#include "resolver/dns/cookie.h"
 #include "resolver/events/event_ring.h"
 #include "resolver/events/recent_names.h"
 #include "resolver/policy/policy.h"
 #include "resolver/query/blocked_answer.h"
 #include "resolver/query/in_flight.h"
+#include "resolver/query/local_names.h"
 #include "resolver/query/query.h"
+#include "resolver/query/rate_limiter.h"
 #include "resolver/upstream/forwarder.h"
 
 namespace cenote {
@@ -24,11 +28,14 @@ struct PipelineCounters {
   Counter ignored;                  // no query at all, or not even a header: silence
   Counter malformed;
   Counter refused_clients;
+  Counter rate_limited;            // over the rate: dropped or told to come by TCP
+  Counter local;                   // answered with names of our own
   std::array<Counter, 8> actions;  // hits by Action
   Counter cached;
   Counter stale;
   Counter forwarded;   // answers that waited for an upstream
   Counter coalesced;   // of those: somebody had asked already
+  Counter prefetched;  // hot answers that were asked for again before their end
   Counter overloaded;  // too many wait: answered SERVFAIL at once
   Counter upstream_failures;
   Counter truncated;
@@ -46,8 +53,14 @@ class Pipeline final : ResolutionEvents {
     // empty.
     std::function<void(const Event&)> on_indirect_block;
     RecentNames* recent = nullptr;  // what had to be asked upstream; may be null
+    NamesSettings names{};
+    AdmissionSettings admission{};
+    SipKey cookie_secret{};
   };
   Pipeline(Loop& loop, Parts parts);
+
+  // From the next query on.
+  void reload(const NamesSettings& names, const AdmissionSettings& admission);
 
   // The upstream side reports to the pipeline, so it is made after it.
   void connect(Forwarder& forwarder) noexcept { forwarder_ = &forwarder; }
@@ -71,12 +84,22 @@ class Pipeline final : ResolutionEvents {
 
   Step parse(Query& query) noexcept;
   Step admit(Query& query) noexcept;
+  Step limit(Query& query) noexcept;
   Step decide(Query& query) noexcept;
   Step answer_locally(Query& query) noexcept;
   Step answer_from_cache(Query& query) noexcept;
+  Step answer_from_cut(Query& query, const CacheKey& key, MonoTime now) noexcept;
   Step ask_upstream(Query& query) noexcept;
+  void refresh(const CacheKey& key) noexcept;
+  void wait_for(uint64_t cookie, MonoTime now);
+  void on_overdue();
+  void choose_options(Query& query) noexcept;
+  [[nodiscard]] int64_t unix_time(MonoTime now) noexcept;
+  [[nodiscard]] bool is_exempt(const IpAddress& client) const noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;
 
+  template <typename Answer>
+  void answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer);
   size_t answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
                        uint64_t& passed_generation) noexcept;
   size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
@@ -95,6 +118,20 @@ class Pipeline final : ResolutionEvents {
   Parts parts_;
   Forwarder* forwarder_ = nullptr;
   InFlight in_flight_;
+  std::unique_ptr<LocalNames> local_names_;
+  RateLimiter rate_limiter_;
+  CookieMaker cookies_;
+  // Questions that a stale answer could serve, and when it will; all wait equally long, so the first is due
+  // first.
+  struct Overdue {
+    MonoTime at;
+    uint64_t cookie;
+  };
+  std::deque<Overdue> overdue_;
+  Timer overdue_timer_;
+  // The wall clock, read once a second and carried on by the loop's.
+  WallTime wall_;
+  MonoTime wall_read_ = MonoTime{} - seconds{10};
   // A cached message with today's TTLs, before its content is judged.
   std::array<uint8_t, kMaxMessageBytes> scratch_;
   std::array<uint8_t, kMaxMessageBytes> reply_;  // answers of those who waited

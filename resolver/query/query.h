@@ -17,6 +17,9 @@ struct Query {
   Verdict verdict;
 
   [[nodiscard]] bool is_datagram() const noexcept { return path.transport == Transport::kUdp; }
+  [[nodiscard]] bool is_encrypted() const noexcept {
+    return path.transport == Transport::kDot || path.transport == Transport::kDoh;
+  }
   // How large its answer may be.
   [[nodiscard]] size_t limit() const noexcept {
     return is_datagram() ? message.udp_limit() : std::min(buffer.size(), kMaxMessageBytes);

@@ -22,8 +22,9 @@ class ReplySink {
 struct ReplyPath {
   ReplySink* sink = nullptr;
   Transport transport = Transport::kUdp;
-  UdpPeer peer;       // UDP: where to; `peer.client` is the client's address on every transport
-  Handle connection;  // streams
+  UdpPeer peer;            // UDP: where to; `peer.client` is the client's address on every transport
+  Handle connection;       // streams
+  uint16_t keepalive = 0;  // TCP, DoT: for how long an idle connection is kept, in 100 ms (RFC 7828)
 
   [[nodiscard]] const SocketAddress& client() const noexcept { return peer.client; }
 };

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "conf/embedded.h"
+#include "resolver/dns/types.h"
 
 using namespace cenote;
 
@@ -72,8 +73,8 @@ TEST_CASE("the shipped configuration spells out every key with its default", "[c
   CHECK(problems_of(loaded).empty());
   CHECK(loaded.settings == Settings{});
   const std::set<std::string> unset(loaded.unset.begin(), loaded.unset.end());
-  // These paths have no default to spell out; the file shows them as comments.
-  CHECK(unset == std::set<std::string>{"tls.certificate", "tls.key", "blockpage.ca.certificate",
+  // These have no default to spell out; the file shows them as comments.
+  CHECK(unset == std::set<std::string>{"tls.certificate", "tls.key", "tls.name", "blockpage.ca.certificate",
                                        "blockpage.ca.key", "control.tls.certificate", "control.tls.key",
                                        "control.tls.client_ca"});
 }
@@ -103,6 +104,7 @@ TEST_CASE("what the shipped configuration shows as a comment is right too", "[co
   REQUIRE(loaded.settings.ioc.feeds.size() == 1);
   CHECK(loaded.settings.ioc.exceptions.size() == 1);
   CHECK(loaded.settings.listen.tls.key == "/etc/cenote/dns.key");
+  CHECK(loaded.settings.listen.tls.name == "dns.corp.example");
   CHECK(loaded.settings.blockpage.ca_key == "/etc/cenote/ca.key");
   // What the comment calls the defaults of a feed are those.
   FeedSettings feed = loaded.settings.ioc.feeds[0];
@@ -182,8 +184,19 @@ clients:
   groups: [{name: lab, from: [192.0.2.128/25, "2001:db8::/64"], actions: {c2: monitor, c-x: allow}}]
 upstream:
   - {zone: ".", servers: ["udp://198.51.100.1", "tls://198.51.100.2#dns.example.net", "tcp://[2001:db8::53]:5353"]}
-  - {zone: Corp.Example, servers: "https://198.51.100.3/q#doh.example.net"}
-cache: {size: 1GiB, max_ttl: 1h30m, max_negative_ttl: 0, serve_stale: 0}
+  - {zone: Corp.Example, servers: "https://198.51.100.3/q#doh.example.net", ca: corp.crt}
+  - zone: pinned.example
+    servers: "tls://198.51.100.4#pin-sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=&a.example"
+cache: {size: 1GiB, max_ttl: 1h30m, max_negative_ttl: 0, serve_stale: 0, nxdomain_cut: false}
+names:
+  special: false
+  canaries: false
+  records: ["Printer.corp.example. A 192.0.2.7", "corp.example. 60 IN MX 10 mail.corp.example."]
+  hosts: hosts
+  version: "9"
+  identity: node
+limits: {rate: 100, slip: 0, client_waiting: 9, domain_waiting: 8, exempt: [192.0.2.0/24],
+         cookie_secret: 000102030405060708090a0b0c0d0e0f}
 feeds:
   - {name: one, source: "https://feeds.example.net/x.csv", format: csv, column: 2, header: true, delimiter: ";", scope: suffix,
      category: c2, action: refuse, confidence: 100, min_confidence: 1, refresh: 90s, threat: "テスト"}
@@ -202,8 +215,7 @@ control: {socket: c.sock, http: [], tokens: t.yaml}
 log: {level: debug, format: json}
 events: {file: e.jsonl}
 )");
-  REQUIRE(loaded.problems.size() == 1);  // the https:// upstream
-  CHECK(to_text(loaded.problems[0]).starts_with("cenote.yaml:10:35: DNS over HTTPS to an upstream"));
+  REQUIRE(problems_of(loaded).empty());
   const Settings& s = loaded.settings;
   CHECK(s.state_dir == "/etc/cenote/state");
   CHECK(s.ioc.state_dir == s.state_dir);
@@ -212,7 +224,7 @@ events: {file: e.jsonl}
   CHECK(s.listen.dot == std::vector{socket_of("192.0.2.1:853")});
   CHECK(s.listen.doh == std::vector{socket_of("[2001:db8::1]:443")});
   CHECK(s.listen.workers == 4);
-  CHECK(s.listen.tls == TlsFiles{"/etc/cenote/dns.crt", "/keys/dns.key"});
+  CHECK(s.listen.tls == TlsFiles{"/etc/cenote/dns.crt", "/keys/dns.key", ""});
   CHECK(s.policy.clients.allow == std::vector{*Prefix::from_text("192.0.2.0/24")});
   REQUIRE(s.policy.clients.groups.size() == 1);
   const GroupSettings& group = s.policy.clients.groups[0];
@@ -220,18 +232,38 @@ events: {file: e.jsonl}
   CHECK(group.from == std::vector{*Prefix::from_text("192.0.2.128/25"), *Prefix::from_text("2001:db8::/64")});
   CHECK(group.actions.at("c2") == Action::kMonitor);
   CHECK(group.actions.at("c-x") == Action::kAllow);
-  REQUIRE(s.upstream.zones.size() == 2);
+  REQUIRE(s.upstream.zones.size() == 3);
   using Scheme = UpstreamServer::Scheme;
   CHECK(s.upstream.zones[0].zone.is_root());
   CHECK(s.upstream.zones[0].servers ==
-        std::vector<UpstreamServer>{{Scheme::kUdp, socket_of("198.51.100.1:53"), "", ""},
-                                    {Scheme::kTls, socket_of("198.51.100.2:853"), "dns.example.net", ""},
-                                    {Scheme::kTcp, socket_of("[2001:db8::53]:5353"), "", ""}});
+        std::vector<UpstreamServer>{
+            {Scheme::kUdp, socket_of("198.51.100.1:53"), "", "", {}, ""},
+            {Scheme::kTls, socket_of("198.51.100.2:853"), "dns.example.net", "", {}, ""},
+            {Scheme::kTcp, socket_of("[2001:db8::53]:5353"), "", "", {}, ""}});
   CHECK(s.upstream.zones[1].zone == *Name::from_text("corp.example"));
-  CHECK(
-      s.upstream.zones[1].servers ==
-      std::vector<UpstreamServer>{{Scheme::kHttps, socket_of("198.51.100.3:443"), "doh.example.net", "/q"}});
-  CHECK(s.cache == CacheSettings{uint64_t{1} << 30, seconds{5400}, seconds{0}, seconds{0}});
+  CHECK(s.upstream.zones[1].servers == std::vector<UpstreamServer>{{Scheme::kHttps,
+                                                                    socket_of("198.51.100.3:443"),
+                                                                    "doh.example.net",
+                                                                    "/q",
+                                                                    {},
+                                                                    "/etc/cenote/corp.crt"}});
+  REQUIRE(s.upstream.zones[2].servers.size() == 1);
+  CHECK(s.upstream.zones[2].servers[0].tls_name == "a.example");
+  CHECK(s.upstream.zones[2].servers[0].tls_pins ==
+        std::vector<std::string>{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="});
+  CHECK(s.cache == CacheSettings{uint64_t{1} << 30, seconds{5400}, seconds{0}, seconds{0}, false});
+  CHECK_FALSE(s.names.special);
+  CHECK_FALSE(s.names.canaries);
+  REQUIRE(s.names.records.size() == 2);
+  CHECK(s.names.records[0] ==
+        LocalRecord{*Name::from_text("printer.corp.example"), rrtype::kA, 300, {192, 0, 2, 7}});
+  CHECK(s.names.records[1].ttl == 60);
+  CHECK(s.names.records[1].rdata.size() == 2 + 19);
+  CHECK(s.names.version == "9");
+  CHECK(s.names.identity == "node");
+  CHECK(s.admission ==
+        AdmissionSettings{
+            100, 0, 9, 8, {*Prefix::from_text("192.0.2.0/24")}, "000102030405060708090a0b0c0d0e0f"});
   REQUIRE(s.ioc.feeds.size() == 1);
   const FeedSettings& feed = s.ioc.feeds[0];
   CHECK(feed.source == "https://feeds.example.net/x.csv");
@@ -268,6 +300,24 @@ events: {file: e.jsonl}
   CHECK(s.events.file == "/etc/cenote/e.jsonl");
 }
 
+TEST_CASE("a hosts file gives addresses both ways, without the host's own loopback", "[conf][load_yaml]") {
+  const TemporaryFolder folder;
+  folder.write("hosts",
+               "127.0.0.1 localhost\n# comment\n192.0.2.7\tprinter.corp.example printer # the old one\n"
+               "2001:db8::7 printer.corp.example\nnonsense\n\n192.0.2.9\n");
+  folder.write("cenote.yaml", "names: {hosts: hosts}\n");
+  const auto loaded = load_settings((folder.path() / "cenote.yaml").string());
+  CHECK(problems_of(loaded).empty());
+  std::set<std::string> found;
+  for (const LocalRecord& record : loaded.settings.names.records) {
+    found.insert(record.owner.to_text() + " " + type_text(record.type));
+  }
+  CHECK(found == std::set<std::string>{
+                     "printer.corp.example A", "printer A", "7.2.0.192.in-addr.arpa PTR",
+                     "printer.corp.example AAAA",
+                     "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR"});
+}
+
 TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
   struct Row {
     std::string yaml;
@@ -283,6 +333,12 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"just text", "cenote.yaml:1:1: the file: expected a mapping (key: value), not 'just text'"},
       {"cache: {size: large}", "cenote.yaml:1:15: cache.size: expected a size such as 256MiB"},
       {"cache: {size: 1KiB}", "cache.size: expected"},
+      {"names:\n  records: [a b c]", "cenote.yaml:2:13: names.records: expected a record such as"},
+      {"names: {records: [a.test. CH TXT x]}", "names.records: expected"},
+      {"limits: {cookie_secret: 0011}", "limits.cookie_secret: expected 32 hexadecimal digits"},
+      {"upstream: [{servers: 'tls://192.0.2.1#pin-sha256=AAAA'}]", "upstream[0].servers: expected"},
+      {"upstream: [{servers: 'udp://192.0.2.1#a.example'}]", "upstream[0].servers: expected"},
+      {"upstream: [{servers: 'https://192.0.2.1/a b'}]", "upstream[0].servers: expected"},
       {"cache: {max_ttl: 8d}", "cache.max_ttl: expected a duration from 1s to 7d, not '8d'"},
       {"cache: {max_ttl: 1500ms}", "cache.max_ttl: expected"},
       {"cache: {max_ttl: -1s}", "cache.max_ttl: expected"},

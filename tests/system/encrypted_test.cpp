@@ -160,6 +160,42 @@ TEST_CASE("RFC 8484: curl is answered by POST and GET, over HTTP/2 and HTTP/1.1"
   CHECK(site.folder.read("head").find("max-age=10") != std::string::npos);
 }
 
+TEST_CASE("one Cenote asks another over TLS and HTTPS, and not one that shows another key", "[system]") {
+  Site far;
+  far.start();
+  const std::string pin = "#pin-sha256=" + logged_pin(far.cenote.output());
+  const std::string other = "#pin-sha256=" + std::string(43, 'A') + "=";
+  for (const auto& [server, answers] :
+       {std::pair("tls://127.0.0.1:" + std::to_string(far.dot_port) + pin, size_t{1}),
+        std::pair("https://127.0.0.1:" + std::to_string(far.doh_port) + "/dns-query" + pin, size_t{1}),
+        std::pair("https://127.0.0.1:" + std::to_string(far.doh_port) + "/dns-query" + other, size_t{0})}) {
+    const TemporaryFolder folder;
+    CenoteProcess near(folder, {.feeds = "", .upstream = "[\"" + server + "\"]"}, nullptr);
+    REQUIRE(near.start());
+    const Message answer = near.ask("www.example.com", rrtype::kA);
+    CAPTURE(server);
+    REQUIRE(answer.ok);
+    CHECK(answer.answers.size() == answers);
+    CHECK(answer.rcode == (answers == 1 ? 0 : 2));
+  }
+}
+
+TEST_CASE("RFC 9462: clients of plain DNS are told where encrypted DNS is", "[system]") {
+  Site site;
+  std::string config = site.folder.read("cenote.yaml");
+  site.folder.write("cenote.yaml", config + "tls: {name: dns.corp.example}\n");
+  site.start();
+  const Message answer = site.cenote.ask("_dns.resolver.arpa", rrtype::kSvcb);
+  REQUIRE(answer.answers.size() == 2);
+  const std::string dot = std::to_string(site.dot_port);
+  const std::string doh = std::to_string(site.doh_port);
+  CHECK(answer.answers[0] ==
+        "_dns.resolver.arpa. 300 IN SVCB 1 dns.corp.example. alpn=dot port=" + dot + " ipv4hint=127.0.0.1");
+  CHECK(answer.answers[1] == "_dns.resolver.arpa. 300 IN SVCB 2 dns.corp.example. alpn=h2 port=" + doh +
+                                 " ipv4hint=127.0.0.1 dohpath=/dns-query{?dns}");
+  CHECK(site.upstream.queries() == 0);
+}
+
 TEST_CASE("an incident keeps its number over a restart", "[system]") {
   Site site;
   site.start();

@@ -1,0 +1,120 @@
+// The sections about what Cenote answers by itself and how much of one client it puts up with.
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "conf/sections.h"
+#include "resolver/base/text.h"
+#include "resolver/dns/types.h"
+
+namespace cenote {
+namespace {
+
+constexpr uint32_t kRecordTtl = 300;
+constexpr size_t kMostIdentity = 200;  // of the 255 bytes of a TXT string
+
+ValueKind<LocalRecord> record() {
+  return {R"(a record such as "printer.corp.example. 300 IN A 10.0.0.7")",
+          [](std::string_view text) { return read_record(std::string(text), kRecordTtl); }};
+}
+
+// RFC 1035 section 3.5, RFC 3596 section 2.5.
+std::string reverse_name(const IpAddress& address) {
+  std::string name;
+  for (const uint8_t byte : address.bytes()) {
+    name.insert(0,
+                address.is_v4() ? fmt::format("{}.", byte) : fmt::format("{:x}.{:x}.", byte & 15, byte >> 4));
+  }
+  return name + (address.is_v4() ? "in-addr.arpa" : "ip6.arpa");
+}
+
+LocalRecord address_record(const Name& name, const IpAddress& address) {
+  const Bytes bytes = address.bytes();
+  return {name, address.is_v4() ? rrtype::kA : rrtype::kAaaa, kRecordTtl, {bytes.begin(), bytes.end()}};
+}
+
+LocalRecord pointer_record(const IpAddress& address, const Name& name) {
+  const Bytes wire = name.wire();
+  return {*Name::from_text(reverse_name(address)), rrtype::kPtr, kRecordTtl, {wire.begin(), wire.end()}};
+}
+
+// One line of hosts(5): an address, its name, aliases. The host's own loopback lines mean nothing to others.
+void read_hosts_line(std::string_view line, std::vector<LocalRecord>& out) {
+  std::string words(line.substr(0, line.find('#')));
+  std::replace(words.begin(), words.end(), '\t', ' ');
+  std::optional<IpAddress> address;
+  bool is_first = true;
+  for (const std::string_view word : split(words, ' ')) {
+    if (word.empty()) {
+      continue;
+    }
+    if (!address) {
+      address = IpAddress::from_text(word);
+      if (!address || is_loopback(*address)) {
+        return;
+      }
+      continue;
+    }
+    if (const auto name = Name::from_text(word)) {
+      out.push_back(address_record(*name, *address));
+      if (std::exchange(is_first, false)) {
+        out.push_back(pointer_record(*address, *name));
+      }
+    }
+  }
+}
+
+void read_hosts(MapReader& map, ReadContext& context) {
+  std::string path;
+  read_optional_path(map, "hosts", path, context);
+  if (path.empty() || !context.looks_at_files) {
+    return;
+  }
+  std::ifstream file(path);
+  if (!file) {
+    context.findings.error(map.at("hosts"), fmt::format("names.hosts: there is no file {}", path));
+    return;
+  }
+  for (std::string line; std::getline(file, line);) {
+    read_hosts_line(line, context.settings.names.records);
+  }
+}
+
+}  // namespace
+
+void read_names(MapReader& root, ReadContext& context) {
+  NamesSettings& names = context.settings.names;
+  MapReader map = root.section("names");
+  map.value("special", names.special, yes_or_no());
+  map.value("canaries", names.canaries, yes_or_no());
+  map.list("records", names.records, record());
+  read_hosts(map, context);
+  map.value("version", names.version, any_text(kMostIdentity));
+  map.value("identity", names.identity, any_text(kMostIdentity));
+  map.finish();
+}
+
+void read_limits(MapReader& root, ReadContext& context) {
+  constexpr int kMost = 1'000'000;
+  AdmissionSettings& limits = context.settings.admission;
+  MapReader map = root.section("limits");
+  const auto number = [&](std::string_view key, unsigned& out, int least) {
+    int value = static_cast<int>(out);
+    if (map.value(key, value, whole_number(least, kMost))) {
+      out = static_cast<unsigned>(value);
+    }
+  };
+  number("rate", limits.rate, 0);
+  number("slip", limits.slip, 0);
+  number("client_waiting", limits.client_waiting, 1);
+  number("domain_waiting", limits.domain_waiting, 1);
+  map.list("exempt", limits.exempt, prefix());
+  const ValueKind<std::string> secret{
+      "32 hexadecimal digits", [](std::string_view text) {
+        return text.empty() || parse_hex(text).size() == 16 ? std::optional(std::string(text)) : std::nullopt;
+      }};
+  map.value("cookie_secret", limits.cookie_secret, secret);
+  map.finish();
+}
+
+}  // namespace cenote

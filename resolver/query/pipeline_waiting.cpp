@@ -1,0 +1,141 @@
+// The pipeline's queries that wait for an upstream: asking, waiting, and answering them all at once.
+#include "resolver/query/pipeline.h"
+
+namespace cenote {
+namespace {
+
+// RFC 8767 section 5: a client gives up after a few seconds, so it gets a stale answer before.
+constexpr milliseconds kClientPatience{1800};
+
+}  // namespace
+
+Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
+  if (!query.message.recursion_desired()) {
+    return done(error(query, Rcode::kRefused, Ede::kNotAuthoritative, "recursion was not asked for"));
+  }
+  const CacheKey key = *key_of(query.message);
+  const MonoTime now = loop_.now();
+  AnswerCache::Entry* stale = parts_.cache.find_stale(key, now);
+  if (const InFlight::Group* group = in_flight_.find(key);
+      stale != nullptr && group != nullptr && group->is_overdue) {
+    return done(answer_from_entry(query, *stale, now));
+  }
+  const bool exempt = is_exempt(query.asker.address);
+  const auto joined = in_flight_.join(key, query,
+                                      {exempt ? SIZE_MAX : parts_.admission.client_waiting,
+                                       exempt ? SIZE_MAX : parts_.admission.domain_waiting});
+  if (!joined) {
+    counters_.overloaded.add();
+    return done(stale != nullptr
+                    ? answer_from_entry(query, *stale, now)
+                    : error(query, Rcode::kServFail, Ede::kOther, "too many questions are waiting"));
+  }
+  if (stale != nullptr) {
+    wait_for(joined->cookie, now);
+  }
+  if (!joined->is_first) {
+    counters_.coalesced.add();
+    return done(0);
+  }
+  forwarder_->resolve(key.partition, {key.name, key.type, key.dnssec_ok, key.checking_disabled},
+                      joined->cookie);
+  return done(0);
+}
+
+void Pipeline::wait_for(uint64_t cookie, MonoTime now) {
+  overdue_.push_back({now + kClientPatience, cookie});
+  if (!overdue_timer_.is_active()) {
+    overdue_timer_.start(kClientPatience);
+  }
+}
+
+// The upstream takes longer than a client waits: what is stale helps out, and the question goes on.
+void Pipeline::on_overdue() {
+  const MonoTime now = loop_.now();
+  while (!overdue_.empty() && overdue_.front().at <= now) {
+    const uint64_t cookie = overdue_.front().cookie;
+    overdue_.pop_front();
+    const InFlight::Group* group = in_flight_.find(cookie);
+    AnswerCache::Entry* stale = group != nullptr ? parts_.cache.find_stale(group->key, now) : nullptr;
+    if (stale == nullptr) {
+      continue;
+    }
+    std::vector<WaitingQuery> waiters = in_flight_.release(cookie);
+    answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now); });
+  }
+  if (!overdue_.empty()) {
+    overdue_timer_.start(std::chrono::ceil<milliseconds>(overdue_.front().at - now));
+  }
+}
+
+// `answer` writes the answer to one of them and returns its size.
+template <typename Answer>
+void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) {
+  for (WaitingQuery& waiter : waiters) {
+    std::copy(waiter.packet.begin(), waiter.packet.end(), reply_.begin());
+    Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
+                waiter.message, waiter.asker, waiter.verdict};
+    if (parts_.recent != nullptr) {
+      parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
+    }
+    const size_t size = answer(query);
+    count_answer(Bytes(reply_).first(size));
+    if (size != 0) {
+      waiter.path.sink->reply(waiter.path, Bytes(reply_).first(size));
+    }
+  }
+}
+
+void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
+  InFlight::Group group = in_flight_.take(cookie);
+  const bool good = resolution.answered && (resolution.response.rcode == Rcode::kNoError ||
+                                            resolution.response.rcode == Rcode::kNxDomain);
+  AnswerCache::Entry* entry = nullptr;
+  if (good) {
+    entry = parts_.cache.insert(group.key, resolution.response, loop_.now());
+  } else {
+    counters_.upstream_failures.add();
+    parts_.cache.insert_failure(group.key, loop_.now());
+  }
+  uint64_t uncached_generation = 0;
+  counters_.forwarded.add(group.waiters.size());
+  answer_each(group.waiters, [&](Query& query) {
+    return answer_waiter(query, group.key, good, resolution,
+                         entry != nullptr ? entry->passed_generation : uncached_generation);
+  });
+}
+
+size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
+                               uint64_t& passed_generation) noexcept {
+  // What was pushed while the query waited acts on it, too.
+  query.verdict = parts_.policy.decide(query.message.name, query.asker);
+  if (query.verdict.blocks()) {
+    return block(query, {});
+  }
+  return good ? answer_with(query, resolution.response.message, nullptr, passed_generation)
+              : answer_failure(query, key, resolution);
+}
+
+size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {
+  const MonoTime now = loop_.now();
+  if (AnswerCache::Entry* entry = parts_.cache.find_stale(key, now)) {
+    return answer_from_entry(query, *entry, now);
+  }
+  if (resolution.has_error) {
+    const ShortText<140> text("upstream: " + resolution.error_text);  // cut on a whole character
+    return error(query, Rcode::kServFail, resolution.error, text.view());
+  }
+  return resolution.answered
+             ? error(query, Rcode::kServFail, Ede::kOther, "every upstream refused or failed")
+             : error(query, Rcode::kServFail, Ede::kNoReachableAuthority, "no upstream answered");
+}
+
+// Asks for a hot answer again before its end; whoever asks meanwhile still gets the old one.
+void Pipeline::refresh(const CacheKey& key) noexcept {
+  if (const auto cookie = in_flight_.start(key)) {
+    counters_.prefetched.add();
+    forwarder_->resolve(key.partition, {key.name, key.type, key.dnssec_ok, key.checking_disabled}, *cookie);
+  }
+}
+
+}  // namespace cenote

@@ -1,0 +1,51 @@
+#include "resolver/query/rate_limiter.h"
+
+#include <algorithm>
+
+#include <xxhash.h>
+
+#include "resolver/base/random.h"
+
+namespace cenote {
+namespace {
+
+constexpr size_t kBuckets = 8192;  // 256 KiB
+constexpr size_t kWays = 4;
+constexpr int64_t kOne = 1000;
+constexpr int64_t kBurst = 2;  // seconds' worth
+
+}  // namespace
+
+RateLimiter::RateLimiter(const AdmissionSettings& settings)
+    : rate_(settings.rate), slip_(settings.slip), seed_(Random().u64()), buckets_(is_on() ? kBuckets : 0) {}
+
+// The client's own, or that of whoever of its few neighbours has been silent longest.
+RateLimiter::Bucket& RateLimiter::bucket_of(uint64_t client, MonoTime now) noexcept {
+  Bucket* const first = &buckets_[client % (kBuckets / kWays) * kWays];
+  Bucket* const found =
+      std::find_if(first, first + kWays, [&](const Bucket& each) { return each.client == client; });
+  if (found != first + kWays) {
+    return *found;
+  }
+  Bucket& taken = *std::min_element(first, first + kWays,
+                                    [](const Bucket& a, const Bucket& b) { return a.filled < b.filled; });
+  taken = {client, now, kBurst * rate_ * kOne, 0};
+  return taken;
+}
+
+RateLimiter::Verdict RateLimiter::judge(const IpAddress& client, MonoTime now) noexcept {
+  const Bytes address = client.bytes().first(client.is_v4() ? 4 : 8);
+  Bucket& bucket = bucket_of(XXH3_64bits_withSeed(address.data(), address.size(), seed_), now);
+  const int64_t passed = std::chrono::duration_cast<milliseconds>(now - bucket.filled).count();
+  bucket.left = std::min(bucket.left + passed * rate_, kBurst * rate_ * kOne);
+  bucket.filled = now;
+  if (bucket.left >= kOne) {
+    bucket.left -= kOne;
+    bucket.over = 0;
+    return Verdict::kAnswer;
+  }
+  ++bucket.over;
+  return slip_ != 0 && bucket.over % slip_ == 0 ? Verdict::kSlip : Verdict::kDrop;
+}
+
+}  // namespace cenote

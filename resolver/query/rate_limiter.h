@@ -1,0 +1,40 @@
+// How many answers a second one client gets over UDP (response-rate limiting): a forged source address must
+// not turn this resolver into somebody's flood. A table of fixed size; one worker's, so the limit is shared
+// out by the kernel's choice of worker for an address.
+#pragma once
+
+#include <vector>
+
+#include "resolver/base/clock.h"
+#include "resolver/query/settings.h"
+
+namespace cenote {
+
+class RateLimiter {
+ public:
+  explicit RateLimiter(const AdmissionSettings& settings);
+
+  enum class Verdict : uint8_t {
+    kAnswer,
+    kSlip,  // TC=1: whoever is really there comes by TCP
+    kDrop,
+  };
+  Verdict judge(const IpAddress& client, MonoTime now) noexcept;
+  [[nodiscard]] bool is_on() const noexcept { return rate_ != 0; }
+
+ private:
+  struct Bucket {
+    uint64_t client = 0;
+    MonoTime filled;
+    int64_t left = 0;  // answers, in thousandths
+    uint32_t over = 0;
+  };
+  Bucket& bucket_of(uint64_t client, MonoTime now) noexcept;
+
+  unsigned rate_;
+  unsigned slip_;
+  uint64_t seed_;
+  std::vector<Bucket> buckets_;
+};
+
+}  // namespace cenote

@@ -1,0 +1,37 @@
+// What Cenote answers by itself, and how much of one client or domain it puts up with. Filled by conf/.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "resolver/base/address.h"
+#include "resolver/dns/rr.h"
+
+namespace cenote {
+
+struct NamesSettings {
+  bool special = true;   // special-use names and private reverse zones (RFC 6761, RFC 6303)
+  bool canaries = true;  // names by which browsers ask whether they may go around this resolver
+  std::vector<LocalRecord> records = {};  // the site's own
+  std::string version = {};               // version.bind, CHAOS; empty: refused
+  std::string identity = {};              // id.server, CHAOS; empty: refused
+
+  bool operator==(const NamesSettings&) const = default;
+};
+
+struct AdmissionSettings {
+  // Answers a second over UDP to one client (an IPv6 one is its /64); 0: no limit. A client that shows a good
+  // cookie, or comes by a stream, has not forged its address and is not limited.
+  unsigned rate = 0;
+  unsigned slip = 2;  // every so many-th question over the rate is told to come by TCP; 0: none is
+  unsigned client_waiting = 2000;  // questions of one client that may wait for upstreams at once
+  unsigned domain_waiting = 1000;  // questions below one registered domain that may
+  // Not limited: address translators and inner forwarders, behind which many people stand.
+  std::vector<Prefix> exempt{*Prefix::from_text("127.0.0.0/8"), *Prefix::from_text("::1/128")};
+  std::string cookie_secret =
+      {};  // 32 hexadecimal digits, the same on all servers of a site; empty: one is made
+
+  bool operator==(const AdmissionSettings&) const = default;
+};
+
+}  // namespace cenote

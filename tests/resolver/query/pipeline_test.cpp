@@ -1,0 +1,240 @@
+// What scenarios cannot say: time that passes while a question waits, and what the OPT of an answer holds.
+#include "resolver/query/pipeline.h"
+
+#include <condition_variable>
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/served_pipeline.h"
+#include "tests/support/shifted_clock.h"
+
+using namespace cenote;
+using namespace cenote::test;
+
+namespace {
+
+// A client of the pipeline, by any transport.
+class Client final : public ReplySink {
+ public:
+  explicit Client(ServedPipeline& served) : served_(served) {}
+  ~Client() = default;
+
+  // The answer, now or later; empty: silence for five seconds.
+  Wire ask(const Wire& query, Transport transport = Transport::kUdp, const char* address = "10.0.0.5") {
+    Wire buffer = query;
+    buffer.resize(65535);
+    size_t size = 0;
+    served_.on_loop([&] {
+      ReplyPath path;
+      path.sink = this;
+      path.transport = transport;
+      path.keepalive =
+          transport == Transport::kTcp || transport == Transport::kDot ? uint16_t{100} : uint16_t{0};
+      path.peer.client = SocketAddress(*IpAddress::from_text(address), 4321);
+      size = served_.pipeline().on_message(path, buffer, query.size());
+    });
+    if (size != 0) {
+      buffer.resize(size);
+      return buffer;
+    }
+    std::unique_lock lock(mutex_);
+    arrived_.wait_for(lock, seconds{5}, [&] { return !later_.empty(); });
+    return std::exchange(later_, {});
+  }
+  Message answer(std::string_view name, uint16_t type = rrtype::kA, const QueryOptions& options = {}) {
+    return read(ask(query(name, type, options)));
+  }
+  void pass(milliseconds much) {
+    pass_time(much);
+    served_.on_loop([] {});  // libuv reads the clock once a turn: this ends the one that began before
+    served_.on_loop([] {});
+  }
+
+ private:
+  void reply(const ReplyPath&, Bytes message) noexcept override {
+    const std::lock_guard lock(mutex_);
+    later_.assign(message.begin(), message.end());
+    arrived_.notify_all();
+  }
+  ServedPipeline& served_;
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  Wire later_;
+};
+
+struct Fixture {
+  ServedPipeline served;
+  Client client{served};
+};
+
+// A query with one EDNS option more.
+Wire with_option(uint16_t code, const Wire& data, std::string_view name = "www.example.com") {
+  Wire made = query(name, rrtype::kA);
+  const size_t length_at = made.size() - 2;
+  const Wire option{static_cast<uint8_t>(code >> 8), static_cast<uint8_t>(code),
+                    static_cast<uint8_t>(data.size() >> 8), static_cast<uint8_t>(data.size())};
+  made.insert(made.end(), option.begin(), option.end());
+  made.insert(made.end(), data.begin(), data.end());
+  made[length_at] = static_cast<uint8_t>((4 + data.size()) >> 8);
+  made[length_at + 1] = static_cast<uint8_t>(4 + data.size());
+  return made;
+}
+
+std::optional<Wire> option_of(const Wire& answer, uint16_t code) {
+  const auto value = find_edns_option(answer, code);
+  return value ? std::optional(Wire(value->begin(), value->end())) : std::nullopt;
+}
+
+std::vector<Wire> silence(const Wire&, bool) {
+  return {};
+}
+
+const Wire kClientCookie{1, 2, 3, 4, 5, 6, 7, 8};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "RFC 7873 section 5.2: a client's cookie comes back with ours behind it",
+                 "[query][cookie]") {
+  const auto cookie =
+      option_of(client.ask(with_option(edns_option::kCookie, kClientCookie)), edns_option::kCookie);
+  REQUIRE(cookie);
+  CHECK(cookie->size() == 24);
+  CHECK(std::equal(kClientCookie.begin(), kClientCookie.end(), cookie->begin()));
+  CHECK_FALSE(option_of(client.ask(query("www.example.com", rrtype::kA)), edns_option::kCookie));
+}
+
+TEST_CASE_METHOD(Fixture, "RFC 7873 section 5.2.2: a cookie of an impossible length is a format error",
+                 "[query][cookie]") {
+  for (const size_t size : std::vector<size_t>{0, 1, 7, 9, 15, 41}) {
+    CAPTURE(size);
+    CHECK(read(client.ask(with_option(edns_option::kCookie, Wire(size)))).rcode == 1);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "a client over its rate slips or hears nothing, unless it shows a cookie",
+                 "[query][limits]") {
+  served.on_loop([&] { served.pipeline().reload({}, {.rate = 5, .slip = 1}); });
+  client.answer("www.example.com");
+  Message last;
+  for (int i = 0; i < 20; ++i) {
+    last = client.answer("www.example.com");
+  }
+  CHECK(last.tc);
+  CHECK(last.answers.empty());
+  // Over TCP it is served, and with the cookie that it gets there over UDP, too.
+  const Wire over_tcp = client.ask(with_option(edns_option::kCookie, kClientCookie), Transport::kTcp);
+  CHECK(read(over_tcp).answers.size() == 1);
+  const auto cookie = option_of(over_tcp, edns_option::kCookie);
+  REQUIRE(cookie);
+  CHECK(read(client.ask(with_option(edns_option::kCookie, *cookie))).answers.size() == 1);
+  // Somebody else's cookie is none.
+  CHECK(read(client.ask(with_option(edns_option::kCookie, *cookie), Transport::kUdp, "10.0.0.6"))
+            .answers.size() == 1);
+  for (int i = 0; i < 20; ++i) {
+    last = read(client.ask(with_option(edns_option::kCookie, *cookie), Transport::kUdp, "10.0.0.6"));
+  }
+  CHECK(last.tc);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "RFC 8467 section 4.1: what is asked with padding over TLS is answered in blocks of 468",
+                 "[query][padding]") {
+  const Wire asked = with_option(edns_option::kPadding, Wire(20));
+  for (const Transport transport : {Transport::kDot, Transport::kDoh}) {
+    CHECK(client.ask(asked, transport).size() % 468 == 0);
+    CHECK(read(client.ask(asked, transport)).answers.size() == 1);
+    CHECK(client.ask(query("www.example.com", rrtype::kA), transport).size() % 468 != 0);
+    // An error, too (RFC 7830 section 4).
+    CHECK(client.ask(with_option(edns_option::kPadding, {}, "localhost"), transport).size() % 468 == 0);
+  }
+  CHECK_FALSE(option_of(client.ask(asked, Transport::kTcp), edns_option::kPadding));
+  CHECK_FALSE(option_of(client.ask(asked, Transport::kUdp), edns_option::kPadding));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "RFC 7828 section 3.3.2: the idle time is said over a stream to whoever asks for it",
+                 "[query][stream]") {
+  const Wire asked = with_option(edns_option::kTcpKeepalive, {});
+  CHECK(option_of(client.ask(asked, Transport::kTcp), edns_option::kTcpKeepalive) == Wire{0, 100});
+  CHECK(option_of(client.ask(asked, Transport::kDot), edns_option::kTcpKeepalive) == Wire{0, 100});
+  CHECK_FALSE(option_of(client.ask(asked, Transport::kUdp), edns_option::kTcpKeepalive));
+  CHECK_FALSE(option_of(client.ask(query("www.example.com", rrtype::kA), Transport::kTcp),
+                        edns_option::kTcpKeepalive));
+}
+
+TEST_CASE_METHOD(Fixture, "RFC 8767 section 5: what is stale helps out before the client gives up",
+                 "[query][stale]") {
+  CHECK(client.answer("www.example.com").answers.size() == 1);
+  client.pass(seconds{61});
+  served.upstream.set(silence);
+  const auto before = std::chrono::steady_clock::now();
+  const Message stale = client.answer("www.example.com");
+  const auto took = std::chrono::steady_clock::now() - before;
+  CHECK(stale.answers == std::vector<std::string>{"www.example.com. 30 IN A 192.0.2.1"});
+  CHECK(stale.ede == 3);
+  CHECK(took > milliseconds{1500});
+  CHECK(took < milliseconds{3500});
+  // The question is still under way; who comes now does not wait at all.
+  CHECK(client.answer("www.example.com").ede == 3);
+  CHECK(std::chrono::steady_clock::now() - before < milliseconds{3600});
+  // An answer that comes late is kept all the same.
+  served.upstream.set(ScriptedUpstream::default_script);
+  CHECK(served.becomes([&] { return !client.answer("www.example.com").ede; }));
+}
+
+TEST_CASE_METHOD(Fixture, "a hot answer is asked for again before its end, and nobody waits",
+                 "[query][prefetch]") {
+  for (int i = 0; i < 6; ++i) {
+    client.answer("www.example.com");
+  }
+  client.answer("cold.example.com");
+  CHECK(served.upstream.queries() == 2);
+  client.pass(seconds{55});
+  CHECK(client.answer("www.example.com").answers ==
+        std::vector<std::string>{"www.example.com. 5 IN A 192.0.2.1"});
+  CHECK(client.answer("cold.example.com").answers.size() == 1);
+  CHECK(served.becomes([&] {
+    return client.answer("www.example.com").answers ==
+           std::vector<std::string>{"www.example.com. 60 IN A 192.0.2.1"};
+  }));
+  CHECK(served.upstream.queries() == 3);
+}
+
+TEST_CASE_METHOD(Fixture, "one domain holds only so many questions under way", "[query][limits]") {
+  served.upstream.set(silence);
+  served.on_loop([&] { served.pipeline().reload({}, {.domain_waiting = 3}); });
+  Client others(served);
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.emplace_back([this, i] {
+      Client one(served);
+      one.answer("random" + std::to_string(i) + ".victim.example");
+    });
+  }
+  REQUIRE(served.becomes([&] { return served.waiting() == 3; }));
+  const Message refused = client.answer("random9.victim.example");
+  CHECK(refused.rcode == 2);
+  served.upstream.set(ScriptedUpstream::default_script);
+  CHECK(others.answer("www.other.example").answers.size() == 1);
+  for (std::thread& thread : waiting) {
+    thread.join();
+  }
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "RFC 4892: version.bind and id.server say what the configuration says, and nothing without",
+                 "[query][names]") {
+  const auto chaos = [&](const char* name) { return client.answer(name, rrtype::kTxt, {.klass = 3}); };
+  CHECK(chaos("version.bind").rcode == 5);
+  served.on_loop([&] {
+    NamesSettings names;
+    names.version = "nine";
+    names.identity = "node-1";
+    served.pipeline().reload(names, {});
+  });
+  CHECK(chaos("version.bind").answers == std::vector<std::string>{"version.bind. 0 CH TXT \"nine\""});
+  CHECK(chaos("VERSION.server").answers.size() == 1);
+  CHECK(chaos("id.server").answers == std::vector<std::string>{"id.server. 0 CH TXT \"node-1\""});
+  CHECK(chaos("authors.bind").rcode == 5);
+  CHECK(served.upstream.queries() == 0);
+}
