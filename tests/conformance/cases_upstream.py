@@ -1,0 +1,331 @@
+"""What an upstream may do wrong, by fault or on purpose."""
+import struct
+import time
+
+import wire
+from harness import case, check, equal
+from upstream import Close, Wait
+
+
+def servfail(q, tcp):
+    return [wire.reply(q.raw, rcode=wire.SERVFAIL)]
+
+
+def good(q, tcp):
+    return [wire.reply(q.raw, [wire.a(q.qname)])]
+
+
+def sequence(*steps):
+    """One script a question, the last one for all that follow."""
+    count = [0]
+
+    def script(q, tcp):
+        step = steps[min(count[0], len(steps) - 1)]
+        count[0] += 1
+        return step(q, tcp)
+    return script
+
+
+@case("RFC 5452 section 9.1", "a reply with another id is not believed, and the wait goes on")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.66")], id=q.id ^ 1), *good(q, tcp)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 5452 section 9.1", "a reply to another question is not believed, and the wait goes on")
+def _(c):
+    other = wire.name("other.example") + struct.pack("!HH", wire.A, wire.IN)
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.66")], question=other), *good(q, tcp)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 5452 section 9.1", "a reply to another type is not believed")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.66")],
+                                                      question=q.question[:-4] + struct.pack("!HH", wire.AAAA, wire.IN)), *good(q, tcp)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 5452 section 9.1", "a reply without QR is not believed")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.66")], flags=wire.RD), *good(q, tcp)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 5452 section 9.1", "a reply of another opcode is not believed")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.66")], flags=wire.QR | (4 << 11)), *good(q, tcp)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 5452 section 9.2", "ports of questions are many and far apart")
+def _(c):
+    c.together(*[lambda i=i: c.ask(c.name(f"p{i}")) for i in range(24)])
+    ports = c.upstream.ports_of(c.zone)
+    check(len(set(ports)) >= 8 and max(ports) - min(ports) > 8000, f"{len(set(ports))} ports from {min(ports)} to {max(ports)}")
+
+
+@case("RFC 5452 section 9.2", "ids of questions are spread")
+def _(c):
+    for i in range(16):
+        c.ask(c.name(f"i{i}"))
+    ids = [c.upstream.asked(c.name(f"i{i}"))[0].id for i in range(16)]
+    check(len(set(ids)) >= 15 and max(ids) - min(ids) > 10000, f"{sorted(ids)}")
+
+
+@case("RFC 5452 section 5", "many who ask the same at once cause one question upstream")
+def _(c):
+    name = c.script("www", lambda q, tcp: [Wait(0.15), *good(q, tcp)])
+    answers = []
+    c.together(*[lambda: answers.append(c.ask(name).addresses()) for _ in range(10)])
+    equal(answers, [["192.0.2.1"]] * 10, "answers")
+    equal(len(c.upstream.asked(name)), 1, "questions upstream")
+
+
+@case("RFC 1035 section 7.2", "a lost datagram is sent again")
+def _(c):
+    name = c.script("www", sequence(lambda q, tcp: [], good))
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 1035 section 7.2", "two lost datagrams are sent again")
+def _(c):
+    name = c.script("www", sequence(lambda q, tcp: [], lambda q, tcp: [], good))
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 8767 section 5", "an upstream that never answers is a SERVFAIL before the client gives up at five seconds")
+def _(c):
+    name = c.script("www", lambda q, tcp: [])
+    before = time.monotonic()
+    equal(c.ask(name).rcode, wire.SERVFAIL, "rcode")
+    check(time.monotonic() - before < 5, "it took five seconds")
+
+
+@case("RFC 7766 section 5", "a truncated answer is asked for again over TCP")
+def _(c):
+    name = c.script("www", lambda q, tcp: good(q, tcp) if tcp else [wire.reply(q.raw, flags=wire.QR | wire.RD | wire.TC)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+    equal(len(c.upstream.asked(name, True)), 1, "questions over TCP")
+
+
+@case("RFC 7766 section 5", "records in a truncated answer are not believed")
+def _(c):
+    name = c.script("www", lambda q, tcp: good(q, tcp) if tcp else
+                    [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.66")], flags=wire.QR | wire.RD | wire.TC)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 7766 section 6.2.4", "a TCP connection that is closed instead of an answer is tried again")
+def _(c):
+    name = c.script("www", sequence(lambda q, tcp: [wire.reply(q.raw, flags=wire.QR | wire.RD | wire.TC)],
+                                    lambda q, tcp: [Close],
+                                    lambda q, tcp: good(q, tcp) if tcp else [wire.reply(q.raw, flags=wire.QR | wire.RD | wire.TC)]))
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 1035 section 4.1.1", "a REFUSED by the only upstream is a failure, not an answer")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, rcode=wire.REFUSED)])
+    check(c.ask(name).rcode in (wire.SERVFAIL, wire.REFUSED), "rcode")
+
+
+@case("RFC 6891 section 7", "FORMERR to an EDNS query is no answer about the name")
+def _(c):
+    name = c.script("www", lambda q, tcp: good(q, tcp) if not q.edns else [wire.reply(q.raw, rcode=wire.FORMERR)])
+    check(c.ask(name).rcode in (wire.NOERROR, wire.SERVFAIL), "rcode")
+
+
+@case("RFC 9520 section 3.2", "a failure is remembered, so that a broken zone is not asked again at once")
+def _(c):
+    name = c.script("www", servfail)
+    c.ask(name)
+    before = len(c.upstream.asked(name))
+    for _ in range(5):
+        equal(c.ask(name).rcode, wire.SERVFAIL, "rcode")
+    equal(len(c.upstream.asked(name)), before, "questions upstream")
+
+
+@case("RFC 9520 section 3.1", "a failed question is not asked in a tight circle")
+def _(c):
+    name = c.script("www", servfail)
+    c.ask(name)
+    check(len(c.upstream.asked(name)) <= 10, f"{len(c.upstream.asked(name))} attempts")
+
+
+def lie(title, answers=(), authority=(), additional=(), standard="RFC 2181 section 5.4.1"):
+    """An answer with something in it that does not belong there: the address must be right, the rest gone."""
+    def run(c):
+        fill = lambda records, q: [r(q.qname, c) for r in records]
+        name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname), *fill(answers, q)], fill(authority, q), fill(additional, q))])
+        answer = c.ask(name)
+        equal(answer.addresses(), ["192.0.2.1"], "addresses")
+        owners = {r.owner.lower() for r in answer.answers}
+        equal(owners, {name}, "owners in the answer section")
+        # And nothing of it was kept.
+        equal(c.ask(c.name("victim")).addresses(), ["192.0.2.1"], "addresses of the victim")
+    case(standard, title)(run)
+
+
+lie("an address of another name in the answer section is dropped", [lambda n, c: wire.a(c.name("victim"), "198.51.100.66")])
+lie("an address in the additional section is not believed", additional=[lambda n, c: wire.a(c.name("victim"), "198.51.100.66")])
+lie("a name server and its address are not believed", authority=[lambda n, c: wire.rr(c.zone, wire.NS, wire.name(c.name("victim")))],
+    additional=[lambda n, c: wire.a(c.name("victim"), "198.51.100.66")])
+lie("a CNAME beside the address of another name is dropped", [lambda n, c: wire.cname(c.name("victim"), "evil.example")])
+lie("a DNAME at a name that is not above the question is dropped", [lambda n, c: wire.rr(c.name("victim"), wire.DNAME, wire.name("evil.example"))])
+
+
+def chain(c, labels, backwards=False):
+    """Scripts every name of a chain, whether the server follows it by itself or believes the whole answer."""
+    names = [c.name(label) for label in labels]
+    for i, label in enumerate(labels):
+        records = [wire.cname(x, y) for x, y in zip(names[i:], names[i + 1:])] + [wire.a(names[-1])]
+        c.script(label, lambda q, tcp, r=records[::-1] if backwards else records: [wire.reply(q.raw, r)])
+    return names[0]
+
+
+@case("RFC 1034 section 3.6.2", "a chain of CNAMEs is followed and kept")
+def _(c):
+    name = chain(c, ("www", "b", "c"))
+    answer = c.ask(name)
+    equal([r.rtype for r in answer.answers], [wire.CNAME, wire.CNAME, wire.A], "types")
+
+
+@case("RFC 1034 section 3.6.2", "a chain of CNAMEs in any order is kept whole")
+def _(c):
+    name = chain(c, ("www", "b", "c"), backwards=True)
+    equal(sorted(r.rtype for r in c.ask(name).answers), [wire.A, wire.CNAME, wire.CNAME], "types")
+
+
+@case("RFC 1034 section 3.6.2", "a circle of CNAMEs is a failure, and soon")
+def _(c):
+    c.script("b", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, c.name())])])
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, c.name("b")), wire.cname(c.name("b"), q.qname)])])
+    answer = c.ask(name)
+    check(answer.rcode == wire.SERVFAIL or not answer.addresses(), f"rcode {answer.rcode}")
+
+
+@case("RFC 1034 section 3.6.2", "a CNAME to itself is a failure, and soon")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, q.qname)])])
+    answer = c.ask(name)
+    check(answer.rcode == wire.SERVFAIL or not answer.addresses(), f"rcode {answer.rcode}")
+
+
+@case("RFC 2181 section 10.1", "of two CNAMEs at one name at most one is kept")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, c.name("b")), wire.cname(q.qname, c.name("c")), wire.a(c.name("b"))])])
+    answer = c.ask(name)
+    check(sum(r.rtype == wire.CNAME for r in answer.answers) <= 1, "both came through")
+
+
+@case("CAMP, USENIX Security 2024", "a chain of a hundred CNAMEs is not followed")
+def _(c):
+    def script(q, tcp):
+        names = [q.qname] + [c.name(f"n{i}") for i in range(100)]
+        return [wire.reply(q.raw, [wire.cname(x, y) for x, y in zip(names, names[1:])] + [wire.a(names[-1])])] if tcp else \
+            [wire.reply(q.raw, flags=wire.QR | wire.RD | wire.TC)]
+    answer = c.ask(c.script("www", script))
+    check(answer.rcode == wire.SERVFAIL or len(answer.answers) <= 20, f"{len(answer.answers)} records")
+
+
+@case("RFC 6604 section 3", "the rcode of a chain is that of its end")
+def _(c):
+    c.script("gone", lambda q, tcp: [wire.reply(q.raw, authority=[wire.soa(c.zone)], rcode=wire.NXDOMAIN)])
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, c.name("gone"))], [wire.soa(c.zone)], rcode=wire.NXDOMAIN)])
+    answer = c.ask(name)
+    equal(answer.rcode, wire.NXDOMAIN, "rcode")
+    equal([r.rtype for r in answer.answers], [wire.CNAME], "types")
+
+
+@case("RFC 1035 section 4.1.4", "compressed names in rdata come out whole")
+def _(c):
+    # The exchange of the MX is "mx" and a pointer to the question.
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, wire.MX, b"\x00\x0a\x02mx\xc0\x0c")])])
+    record = c.ask(name, wire.MX).answers[0]
+    check(record.rdata.startswith(b"\x00\x0a\x02mx"), "exchange")
+
+
+BROKEN = {
+    "a pointer to itself": lambda q: wire.reply(q.raw, counts=(1, 1, 0, 0)) + struct.pack("!H", 0xC000 | len(wire.reply(q.raw))) + b"\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1",
+    "a pointer forwards": lambda q: wire.reply(q.raw, counts=(1, 1, 0, 0)) + b"\xff\xff\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1",
+    "a record that is cut short": lambda q: wire.reply(q.raw, [wire.a(q.qname)])[:-2],
+    "rdata longer than the message": lambda q: wire.reply(q.raw, counts=(1, 1, 0, 0)) + wire.name(q.qname) + b"\0\1\0\1\0\0\0\x3c\xff\xff\xc0\0\2\1",
+    "more records promised than there are": lambda q: wire.reply(q.raw, [wire.a(q.qname)], counts=(1, 9, 0, 0)),
+    "an address of three bytes": lambda q: wire.reply(q.raw, [wire.rr(q.qname, wire.A, b"\xc0\0\2")]),
+    "an address of five bytes": lambda q: wire.reply(q.raw, [wire.rr(q.qname, wire.A, b"\xc0\0\2\1\1")]),
+    "a CNAME without a name": lambda q: wire.reply(q.raw, [wire.rr(q.qname, wire.CNAME, b"")]),
+    "a header and nothing else": lambda q: struct.pack("!HHHHHH", q.id, wire.QR, 0, 0, 0, 0),
+    "a header cut short": lambda q: struct.pack("!HHH", q.id, wire.QR, 1),
+    "an owner with an unknown label type": lambda q: wire.reply(q.raw, counts=(1, 1, 0, 0)) + b"\x81x\0\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1",
+}
+for what, build in BROKEN.items():
+    @case("RFC 9267", f"a response with {what} harms nobody")
+    def _(c, build=build):
+        name = c.script("www", lambda q, tcp: [build(q)])
+        answer = c.send_udp(wire.query(name), 6)
+        check(answer is None or answer.rcode in (wire.SERVFAIL, wire.NOERROR, wire.FORMERR), "rcode")
+        check(answer is None or all(len(r.rdata) == 4 for r in answer.answers if r.rtype == wire.A), "an address of another size came through")
+        check(answer is None or answer.addresses() in ([], ["192.0.2.1"]), "addresses")
+        check(c.server.is_alive(), "the server died")
+        equal(c.ask(c.name("after")).addresses(), ["192.0.2.1"], "the next question")
+
+
+@case("TuDoor, IEEE S&P 2024", "a malformed datagram does not end the wait for the good one")
+def _(c):
+    name = c.script("www", lambda q, tcp: [struct.pack("!HHH", q.id, wire.QR, 1), b"", *good(q, tcp)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 1035 section 4.1.3", "records of another class than IN are dropped")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, wire.A, b"\xc6\x33\x64\x42", rclass=wire.CH), wire.a(q.qname)])])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+
+
+@case("RFC 1035 section 3.2.1", "every record of a large set comes through, over TCP")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, f"10.{i // 250}.{i % 250}.1") for i in range(1000)])] if tcp else
+                    [wire.reply(q.raw, flags=wire.QR | wire.RD | wire.TC)])
+    equal(len(c.stream(wire.query(name))[0].answers), 1000, "records")
+
+
+@case("RFC 3597 section 6", "an unknown type of 60000 bytes comes through, over TCP")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, 65399, b"x" * 60000)])] if tcp else
+                    [wire.reply(q.raw, flags=wire.QR | wire.RD | wire.TC)])
+    equal([len(r.rdata) for r in c.stream(wire.query(name, 65399))[0].answers], [60000], "rdata")
+
+
+@case("RFC 4035 section 3.2.1", "signatures come with DO and do not come without")
+def _(c):
+    signature = b"\0\1\x0d\2\0\0\0\x3c\x7f\xff\xff\xff\0\0\0\1\0\1" + wire.name("example") + b"s" * 64
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname), wire.rr(q.qname, wire.RRSIG, signature)])])
+    equal(sorted(r.rtype for r in c.ask(name, do=True).answers), [wire.A, wire.RRSIG], "types with DO")
+    equal([r.rtype for r in c.ask(name).answers], [wire.A], "types without")
+
+
+@case("RFC 6840 section 5.9", "CD goes upstream, and its answer is kept apart")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.1" if q.has(wire.CD) else "192.0.2.1")])])
+    equal(c.ask(name, flags=wire.RD | wire.CD).addresses(), ["198.51.100.1"], "with CD")
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "without")
+
+
+@case("RFC 6891 section 6.2.5", "questions upstream offer at most 1232 bytes")
+def _(c):
+    c.ask(c.name())
+    sizes = [q.edns.rclass for q in c.upstream.asked(c.name()) if q.edns]
+    check(sizes and all(512 <= size <= 1232 for size in sizes), f"{sizes}")
+
+
+@case("RFC 8914 section 3", "the upstream's extended error is passed on")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, additional=[wire.opt(options=wire.option(15, b"\0\6bogus"))], rcode=wire.SERVFAIL)])
+    equal(c.ask(name).ede, 6, "extended error")
+
+
+@case("RFC 6891 section 6.1.3", "an extended rcode of the upstream is not read as NOERROR")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, additional=[wire.opt(ext_rcode=1)])])
+    equal(c.ask(name).rcode, wire.SERVFAIL, "rcode")

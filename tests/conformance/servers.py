@@ -1,0 +1,170 @@
+"""Starts the server under test on free loopback ports, forwarding everything to the scripted upstream."""
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import wire
+
+
+def free_port():
+    for _ in range(100):
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port")
+
+
+class Server:
+    """A process, its ports and its folder. `tls` and `https` are None where the server was not given them."""
+    title = ""
+
+    def __init__(self, upstream_port):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="conformance-"))
+        self.port = free_port()
+        self.tls = free_port()
+        self.https = free_port()
+        self.upstream_port = upstream_port
+        self.process = None
+
+    def start(self):
+        command = self.configure()
+        with open(self.folder / "out", "wb") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, cwd=self.folder)
+        deadline = time.monotonic() + 30
+        probe = wire.query("localhost")
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            with socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.settimeout(0.2)
+                try:
+                    client.connect(("127.0.0.1", self.port))
+                    client.send(probe)
+                    client.recv(4096)
+                    return
+                except OSError:
+                    time.sleep(0.05)
+        raise RuntimeError(f"{self.title} did not start:\n{(self.folder / 'out').read_text()}")
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        if self.process and self.is_alive():
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def certificate(self):
+        pair = self.folder / "dns.crt", self.folder / "dns.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+                        "-subj", "/CN=dns.example", "-addext", "subjectAltName=DNS:dns.example,IP:127.0.0.1",
+                        "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
+        return pair
+
+
+class Cenote(Server):
+    title = "Cenote"
+
+    def configure(self):
+        certificate, key = self.certificate()
+        (self.folder / "list.txt").write_text("blocked.example\n")
+        (self.folder / "cenote.yaml").write_text(f"""
+state_dir: {self.folder}/state
+listen:
+  dns: ["127.0.0.1:{self.port}"]
+  dot: ["127.0.0.1:{self.tls}"]
+  doh: ["127.0.0.1:{self.https}"]
+  workers: 1
+tls: {{certificate: {certificate}, key: {key}}}
+upstream:
+  - zone: "."
+    servers: ["udp://127.0.0.1:{self.upstream_port}"]
+feeds:
+  - {{name: list, source: "file:list.txt", scope: suffix, category: malware, action: nxdomain}}
+blockpage: {{http: [], https: []}}
+control: {{socket: {self.folder}/control.sock, http: [], tokens: {self.folder}/tokens.yaml}}
+events: {{file: ""}}
+{self.more()}""")
+        return [os.environ["CENOTE_BINARY"], "serve", "--config", str(self.folder / "cenote.yaml")]
+
+    def more(self):
+        return ""
+
+
+class Unbound(Server):
+    title = "Unbound"
+
+    def configure(self):
+        certificate, key = self.certificate()
+        version = subprocess.run(["unbound", "-V"], capture_output=True, text=True, check=True).stdout
+        if "nghttp2" not in version:
+            self.https = None  # as Debian builds it
+        (self.folder / "unbound.conf").write_text(f"""
+server:
+  directory: "{self.folder}"
+  pidfile: "{self.folder}/pid"
+  chroot: ""
+  username: ""
+  use-syslog: no
+  interface: 127.0.0.1@{self.port}
+  interface: 127.0.0.1@{self.tls}
+  tls-port: {self.tls}
+  tls-service-key: "{key}"
+  tls-service-pem: "{certificate}"
+  access-control: 127.0.0.0/8 allow
+  do-not-query-localhost: no
+  module-config: "iterator"
+  num-threads: 1
+  hide-version: yes
+  hide-identity: yes
+  serve-expired: yes
+  serve-expired-client-timeout: 1800
+  ede: yes
+  ede-serve-expired: yes
+  edns-tcp-keepalive: yes
+  incoming-num-tcp: 100
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@{self.upstream_port}
+remote-control:
+  control-enable: no
+{f"server:{chr(10)}  interface: 127.0.0.1@{self.https}{chr(10)}  https-port: {self.https}" if self.https else ""}
+""")
+        return ["unbound", "-d", "-c", str(self.folder / "unbound.conf")]
+
+
+class Knot(Server):
+    title = "Knot Resolver"
+
+    def configure(self):
+        certificate, key = self.certificate()
+        (self.folder / "kresd.conf").write_text(f"""
+net.listen('127.0.0.1', {self.port}, {{ kind = 'dns' }})
+net.listen('127.0.0.1', {self.tls}, {{ kind = 'tls' }})
+net.listen('127.0.0.1', {self.https}, {{ kind = 'doh2' }})
+net.tls("{certificate}", "{key}")
+modules = {{ 'policy', 'hints > iterate', 'serve_stale < cache' }}
+cache.size = 20 * MB
+cache.min_ttl(0)
+trust_anchors.remove('.')
+-- Not for all names: that would go before its own rules for special ones.
+policy.add(policy.suffix(policy.STUB({{'127.0.0.1@{self.upstream_port}'}}), policy.todnames({{
+  'example', 'com', '63.100.in-addr.arpa', '128.100.in-addr.arpa', '15.172.in-addr.arpa', '32.172.in-addr.arpa', '8.in-addr.arpa' }})))
+""")
+        return ["kresd", "-n", "-q", "-c", str(self.folder / "kresd.conf"), str(self.folder)]
+
+
+SERVERS = {"cenote": Cenote, "unbound": Unbound, "knot": Knot}
