@@ -237,7 +237,8 @@ namespace {
 
 bool is_same(const StoredFeed& now, const StoredFeed& then, const std::string& settings) {
   const auto inputs = [](const StoredFeed& feed) {
-    return std::tie(feed.content, feed.format, feed.patch, feed.decisions, feed.is_promoted);
+    return std::tie(feed.content, feed.format, feed.patch, feed.patch_bytes, feed.patch_tail, feed.decisions,
+                    feed.is_promoted);
   };
   return inputs(now) == inputs(then) && now.settings == settings;
 }

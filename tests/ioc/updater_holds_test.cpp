@@ -52,6 +52,9 @@ class Server {
     indicator.reason = "case 1";
     return done([&](auto then) { updater_.add_indicator(indicator, then); });
   }
+  ChangeResult patch(const std::string& add) {
+    return done([&](auto then) { updater_.patch({"soc", {add}, {}, "pusher"}, then); });
+  }
   ChangeResult promote(bool force) {
     return done([&](auto then) { updater_.promote("soc", force, "boss", then); });
   }
@@ -306,6 +309,34 @@ TEST_CASE("a new feed with a trial only monitors until a person promotes it", "[
   Server server(folder, {feed});
   CHECK(server.action("evil.example") == Action::kSinkhole);
   CHECK_FALSE(server.promote(true).accepted);
+}
+
+TEST_CASE("a rollback undoes patches and single indicators one by one, and leaves other feeds alone",
+          "[ioc][holds]") {
+  const TemporaryFolder folder;
+  Server server(folder, {push_feed("soc"), push_feed("other")});
+  REQUIRE(server.push("base.example\n").accepted);
+  const uint64_t first = server.patch("one.example").generation;
+  const uint64_t second = server.patch("two.example").generation;
+  SingleIndicator indicator;
+  indicator.name = "three.example";
+  indicator.exact = true;
+  const uint64_t third = server.add(indicator).generation;
+  const auto listed = [&] {
+    std::string all;
+    for (const char* name : {"base", "one", "two", "three"}) {
+      all +=
+          server.action(std::string(name) + ".example") == Action::kSinkhole ? std::string(name) + " " : "";
+    }
+    return all;
+  };
+  REQUIRE(listed() == "base one two three ");
+  REQUIRE(server.rollback(second).accepted);
+  CHECK(listed() == "base one two ");
+  REQUIRE(server.rollback(first).accepted);
+  CHECK(listed() == "base one ");
+  REQUIRE(server.rollback(third).accepted);
+  CHECK(listed() == "base one two three ");
 }
 
 TEST_CASE("every change is in the record, with who made it and why", "[ioc][holds]") {
