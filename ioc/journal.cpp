@@ -48,33 +48,36 @@ void add_record(std::string& out, std::string_view record, uint64_t at) {
 
 }  // namespace
 
-Result<JournalContent> read_journal(const std::string& path) {
+JournalContent parse_journal(std::string_view file) {
   JournalContent content;
-  if (!std::filesystem::exists(path)) {
+  if (!file.starts_with(kJournalMagic)) {
+    content.other_bytes = file.size();
+    content.is_damaged = file.size() >= kJournalMagic.size();
     return content;
+  }
+  uint64_t at = kJournalMagic.size();
+  while (const auto record = record_at(file, at)) {
+    content.records.emplace_back(*record);
+    at += sizeof(RecordHead) + record->size();
+  }
+  content.good_bytes = at;
+  content.other_bytes = file.size() - at;
+  // A record knows where it stands, so a good one further on is no chance.
+  for (uint64_t later = at + 1; later < file.size() && !content.is_damaged; ++later) {
+    content.is_damaged = record_at(file, later).has_value();
+  }
+  return content;
+}
+
+Result<JournalContent> read_journal(const std::string& path) {
+  if (!std::filesystem::exists(path)) {
+    return JournalContent{};
   }
   auto file = read_whole_file(path, kMostJournalBytes);
   if (!file) {
     return file.error();
   }
-  if (!file->starts_with(kJournalMagic)) {
-    content.other_bytes = file->size();
-    content.is_damaged = file->size() >= kJournalMagic.size();
-    return content;
-  }
-  uint64_t at = kJournalMagic.size();
-  while (const auto record = record_at(*file, at)) {
-    content.records.emplace_back(*record);
-    at += sizeof(RecordHead) + record->size();
-  }
-  content.good_bytes = at;
-  content.other_bytes = file->size() - at;
-  // A record knows where it stands, so a good one further on is no chance.
-  for (uint64_t later = at + 1; content.other_bytes != 0 && later < file->size() && !content.is_damaged;
-       ++later) {
-    content.is_damaged = record_at(*file, later).has_value();
-  }
-  return content;
+  return parse_journal(*file);
 }
 
 std::string journal_of(const std::vector<std::string>& records) {

@@ -21,6 +21,7 @@ struct JournalContent {
   bool is_damaged = false;   // records follow behind those bytes: no crash does that
 };
 
+JournalContent parse_journal(std::string_view file);
 // An error only when the file cannot be read; no file is no record.
 Result<JournalContent> read_journal(const std::string& path);
 

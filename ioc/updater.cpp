@@ -1,7 +1,10 @@
 #include "ioc/updater.h"
 
+#include <utility>
+
 #include <sys/resource.h>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "ioc/updater_work.h"
@@ -15,7 +18,9 @@ ChangeResult Updater::Work::enforce(Change change) {
   change.next.number = store_->current().number + 1;
   change.next.made = wall_now();
   Compiled compiled;
-  if (Result<void> parsed = compile(change, compiled); !parsed) {
+  Result<void> parsed;
+  behind_serving([&] { parsed = compile(change, compiled); });
+  if (!parsed) {
     return refused(parsed.error().message);
   }
   if (Result<void> allowed = guard(change, compiled); !allowed) {
@@ -24,7 +29,9 @@ ChangeResult Updater::Work::enforce(Change change) {
     return stopped;
   }
   const FeedRun exceptions = change.exceptions ? compile_exceptions(all_exceptions(change.next)) : FeedRun{};
-  const BuiltSnapshot built = build(change, compiled, change.exceptions ? &exceptions : nullptr);
+  BuiltSnapshot built;
+  has_built_ = true;
+  behind_serving([&] { built = build(change, compiled, change.exceptions ? &exceptions : nullptr); });
   ChangeResult result = summary(change, compiled, built);
   if (change.dry_run) {
     preview(change, compiled, built, result);
@@ -103,14 +110,31 @@ Result<void> Updater::Work::load() {
   return {};
 }
 
+// A list takes seconds of a processor: that is for what the workers leave. A small change must not wait
+// behind them, and a thread that has stepped back cannot come forward again, so the work is lent to another
+// one.
+void Updater::Work::behind_serving(const std::function<void()>& work) const {
+  constexpr int kBehindServing = 5;
+  if (!is_serving_) {
+    work();  // nobody waits for an answer yet
+    return;
+  }
+  std::thread([&] {
+    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBehindServing));
+    work();
+  }).join();
+}
+
 // The updater's thread: jobs in the order in which they came, and between them a look at the sources.
 void Updater::Work::run() {
   constexpr milliseconds kLookEvery{250};  // a changed file is to be enforced within a second
-  constexpr int kBehindServing = 5;
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBehindServing));
+  is_serving_ = true;
   while (!stopping_) {
     if (auto job = jobs_->take(next_look_)) {
       (*job)();
+    }
+    if (std::exchange(has_built_, false)) {
+      ::malloc_trim(0);  // a list takes a few times its size while it is built: that goes back at once
     }
     if (mono_now() >= next_look_ && !stopping_) {
       look_at_files();

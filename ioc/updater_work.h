@@ -121,6 +121,8 @@ class Updater::Work {
  private:
   using Compiled = std::map<std::string, CompiledFeed>;
 
+  void behind_serving(const std::function<void()>& work) const;
+
   // Steps of enforce(): updater_steps.cpp.
   Result<void> compile(Change& change, Compiled& out);
   Result<CompiledFeed> compile_one(const Change& change, const FeedSettings& feed);
@@ -227,6 +229,8 @@ class Updater::Work {
   MonoTime overlay_since_{};                  // the oldest change in it
   bool is_folding_ = false;
   MonoTime next_fold_{};  // not before
+  bool is_serving_ = false;
+  bool has_built_ = false;
   std::map<std::string, FeedAttempts> attempts_;
   MonoTime next_look_{};
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <malloc.h>
+#include <spdlog/spdlog.h>
 
 #if __has_include(<marisa.h>) && defined(CENOTE_BENCH_MARISA)
 #include <marisa.h>
@@ -352,6 +353,7 @@ void bench_running(size_t count) {
 int main(int argc, char** argv) {
   using namespace cenote;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  spdlog::set_level(spdlog::level::err);
   std::vector<size_t> counts;
   std::string list;
   bool structures = true;
