@@ -1,6 +1,7 @@
 // A process that pushes, patches, folds and rolls back is killed at random instants, again and again in one
 // folder, and whatever it had acknowledged must be in force afterwards. CENOTE_KILLS says how often (./dev
 // crash: 300 times).
+#include <algorithm>
 #include <cstdlib>
 
 #include <sys/wait.h>
@@ -19,8 +20,10 @@ namespace {
 
 using test::PushStory;
 
-// Runs the story from `first` on, kills it after a while, and returns the last step that it acknowledged.
-int64_t tell_and_kill(const TemporaryFolder& folder, uint64_t seed, uint64_t first, milliseconds after) {
+// Runs the story from `first` on, kills it a while after so many answers, and returns the last step that it
+// acknowledged.
+int64_t tell_and_kill(const TemporaryFolder& folder, uint64_t seed, uint64_t first, ptrdiff_t answers,
+                      milliseconds after) {
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   const std::string state = folder / "state";
@@ -42,7 +45,7 @@ int64_t tell_and_kill(const TemporaryFolder& folder, uint64_t seed, uint64_t fir
     said.append(buffer, static_cast<size_t>(std::max<ssize_t>(got, 0)));
     return got > 0;
   };
-  while (said.find('\n') == std::string::npos && read_some()) {
+  while (std::count(said.begin(), said.end(), '\n') < 1 + answers && read_some()) {
   }
   const auto deadline = std::chrono::steady_clock::now() + after;
   while (std::chrono::steady_clock::now() < deadline) {
@@ -116,8 +119,9 @@ TEST_CASE("whatever instant the process is killed, all that it acknowledged is i
   uint64_t next = 0;
   for (int kill = 0; kill < kills; ++kill) {
     CAPTURE(kill, next);
-    const auto after = milliseconds{static_cast<int64_t>(random() % 100)};
-    const int64_t last = tell_and_kill(folder, seed, next, after);
+    const auto answers = static_cast<ptrdiff_t>(random() % 6);
+    const auto after = milliseconds{static_cast<int64_t>(random() % (kill % 2 == 0 ? 5 : 60))};
+    const int64_t last = tell_and_kill(folder, seed, next, answers, after);
     for (; static_cast<int64_t>(next) <= last; ++next) {
       story.happen(next, past);
     }
