@@ -26,6 +26,8 @@ class PushStory {
       settings.feeds.emplace_back();
       settings.feeds.back().name = feed;
       settings.feeds.back().format = "plain";
+      settings.feeds.back().max_shrink = 0;  // the story's lists come and go as they like
+      settings.feeds.back().max_growth = 0;
     }
     settings.state_dir = state_dir;
     settings.fold_entries = 8;  // again and again
