@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nghttp2/nghttp2.h>
 
-#include "resolver/base/text.h"
+#include "resolver/net/http2_common.h"
 
 namespace cenote {
 namespace {
@@ -16,7 +15,6 @@ constexpr uint64_t kResetBurst = 200;
 constexpr uint64_t kResetsPerSecond = 20;
 // Streams that the peer makes us reset, by faults in them, cost the same (CVE-2025-8671).
 constexpr size_t kMostResetsByUs = 100;
-constexpr size_t kMostAcknowledgements = 100;  // PING and SETTINGS answers that the peer does not read
 // Uploads (feeds) would crawl with the 64 KiB of RFC 9113 section 6.9.2 on a long path. Bodies are bounded by
 // body_limit(), not by the window.
 constexpr uint32_t kStreamWindow = 256 * 1024;
@@ -24,13 +22,6 @@ constexpr int32_t kConnectionWindow = 1024 * 1024;
 // What a refused upload may still send. A peer stops by itself when it reads the refusal; RST_STREAM right
 // behind that (RFC 9113 section 8.1 allows it) makes curl 7.88 drop the response unread.
 constexpr size_t kMostDiscarded = 1024 * 1024;
-
-nghttp2_nv header_pair(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
-    return const_cast<uint8_t*>(as_bytes(text).data());  // nghttp2 copies and does not write
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
 
 std::string_view text_of(const uint8_t* bytes, size_t size) {
   return as_text({bytes, size});

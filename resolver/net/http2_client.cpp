@@ -2,24 +2,14 @@
 
 #include <algorithm>
 
-#include <nghttp2/nghttp2.h>
-
-#include "resolver/base/text.h"
+#include "resolver/net/http2_common.h"
 
 namespace cenote {
 namespace {
 
 // All answers that may be on their way at once fit in, so that none waits for a window update.
-constexpr int32_t kConnectionWindow = 1 << 20;
-constexpr size_t kMostAcknowledgements = 100;  // PING and SETTINGS answers that the server does not read
+constexpr int32_t kAnswersWindow = 1 << 20;
 constexpr size_t kMostTypeBytes = 100;
-
-nghttp2_nv header_pair(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
-    return const_cast<uint8_t*>(as_bytes(text).data());  // nghttp2 copies and does not write
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
 
 }  // namespace
 
@@ -114,7 +104,7 @@ nghttp2_session* Http2Client::Callbacks::make_session(Http2Client& self) {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(self.most_bytes_)},
   };
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings));
-  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kAnswersWindow);
   return session;
 }
 
