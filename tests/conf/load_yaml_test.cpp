@@ -282,7 +282,7 @@ events: {file: e.jsonl}
   CHECK(s.ioc.exceptions[0].client == "192.0.2.7");
   CHECK(to_rfc3339(*s.ioc.exceptions[0].until) == "2027-03-31T23:59:59.000Z");
   // Internal zones are protected unasked.
-  CHECK(s.ioc.protect == std::vector<std::string>{"own.example", "corp.example"});
+  CHECK(s.ioc.protect == std::vector<std::string>{"own.example", "corp.example", "pinned.example"});
   const SinkholeSettings& sinkhole = s.policy.sinkhole;
   CHECK(sinkhole.ipv4.for_category("c2") == IpAddress::from_text("192.0.2.67"));
   CHECK(sinkhole.ipv4.for_category("phishing") == IpAddress::from_text("192.0.2.66"));

@@ -1,6 +1,7 @@
 #include "tests/support/sockets.h"
 
 #include <array>
+#include <atomic>
 #include <stdexcept>
 
 #include <sys/socket.h>
@@ -62,11 +63,15 @@ SocketAddress loopback(uint16_t port) {
   return {IpAddress::v4({127, 0, 0, 1}), port};
 }
 
+// Below the ports that the kernel gives to clients (ip_local_port_range), or a connection of another test
+// takes one before the server that it is for. Processes one after the other begin apart.
 uint16_t free_port() {
-  for (int i = 0; i < 100; ++i) {
-    const Descriptor tcp = bound(SOCK_STREAM, loopback(0));
-    const SocketAddress address = local_of(tcp);
-    if (bound(SOCK_DGRAM, address).get() >= 0) {
+  constexpr uint32_t kFirst = 10'000;
+  constexpr uint32_t kCount = 22'000;
+  static std::atomic<uint32_t> next{static_cast<uint32_t>(::getpid()) * 32};
+  for (int i = 0; i < 1000; ++i) {
+    const SocketAddress address = loopback(static_cast<uint16_t>(kFirst + next++ % kCount));
+    if (bound(SOCK_STREAM, address).get() >= 0 && bound(SOCK_DGRAM, address).get() >= 0) {
       return address.port();
     }
   }
