@@ -14,24 +14,24 @@
 namespace cenote {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 const std::string kBeginning(64, '0');  // what the first line has in place of a hash
 
 std::string line_of(const AuditEntry& entry, uint64_t number, const std::string& previous) {
-  const Json json{{"number", number},
-                  {"time", to_rfc3339(entry.time)},
-                  {"who", entry.who},
-                  {"what", entry.what},
-                  {"outcome", entry.outcome},
-                  {"why", entry.why},
-                  {"generation", entry.generation},
-                  {"added", entry.added},
-                  {"removed", entry.removed},
-                  {"rejected", entry.rejected},
-                  {"held", entry.held},
-                  {"previous", previous}};
-  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+  const OrderedJson json{{"number", number},
+                         {"time", to_rfc3339(entry.time)},
+                         {"who", entry.who},
+                         {"what", entry.what},
+                         {"outcome", entry.outcome},
+                         {"why", entry.why},
+                         {"generation", entry.generation},
+                         {"added", entry.added},
+                         {"removed", entry.removed},
+                         {"rejected", entry.rejected},
+                         {"held", entry.held},
+                         {"previous", previous}};
+  return json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
 }
 
 // Reads on from one line to the next and keeps what the next one must say.
@@ -41,7 +41,7 @@ struct Chain {
   std::string head = kBeginning;
 
   bool follow(const std::string& line) {
-    const Json json = Json::parse(line, nullptr, false);
+    const OrderedJson json = OrderedJson::parse(line, nullptr, false);
     if (!json.is_object() || !json.contains("number") || !json.contains("previous") ||
         json["number"] != lines + 1 || json["previous"] != head) {
       return false;

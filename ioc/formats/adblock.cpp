@@ -72,8 +72,7 @@ class Adblock : public LineFormat {
     } else if (allow || pattern.find_first_of("|^$=~,;@") != std::string_view::npos) {
       intake_.reject(rule, Reason::kUnsupportedRule);
     } else {
-      constexpr Forms kForms{.address = true, .stars = true};
-      intake_.field(rule, kForms, intake_.scope_or(Scope::kExact));
+      intake_.field(rule, kNameForms, intake_.scope_or(Scope::kExact));
     }
   }
 
@@ -98,11 +97,10 @@ class Adblock : public LineFormat {
       intake_.reject(rule, Reason::kUnsupportedModifier);
       return;
     }
-    constexpr Forms kForms{.address = true, .stars = true};
     Indicator indicator;
     indicator.allow = allow;
     indicator.scope = intake_.scope_or(Scope::kSuffix);
-    intake_.field(host, kForms, indicator);
+    intake_.field(host, kNameForms, indicator);
   }
 };
 

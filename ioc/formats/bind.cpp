@@ -6,7 +6,6 @@
 namespace cenote {
 namespace {
 
-constexpr Forms kForms{.address = true, .stars = true};
 constexpr ByteSet kMarks("{};");
 constexpr ByteSet kWordEnds(" \t{};\"");
 
@@ -87,7 +86,7 @@ class Bind : public LineFormat {
     const std::string_view name =
         quoted ? std::string_view(name_).substr(1, name_.size() - 2) : std::string_view(name_);
     if (keyword_ == "zone" && (type_ == "master" || type_ == "primary")) {
-      intake_.field(name, kForms, scope_);
+      intake_.field(name, kNameForms, scope_);
     } else if (!keyword_.empty()) {  // a zone of another type is asked elsewhere: no block
       intake_.reject(keyword_ + " " + name_,
                      keyword_ == "include" ? Reason::kIncludeRefused : Reason::kUnsupportedRule);

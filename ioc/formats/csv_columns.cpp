@@ -33,11 +33,6 @@ constexpr std::array<std::string_view, 20> kOtherTypes{
     "sha1",      "sha256",   "sha512",    "imphash",     "ssdeep", "email",     "emailwhois",
     "email-src", "mutex",    "registry",  "certificate", "yara",   "user-agent"};
 
-template <size_t N>
-bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // "Domain Name" and "domain-name" are one column name.
 std::string column_name(std::string_view text) {
   std::string name = to_lower(trim_blanks(text));
@@ -87,7 +82,7 @@ bool CsvColumns::takes_type(std::string_view word) const {
   if (!types.empty()) {
     return std::find(types.begin(), types.end(), lower) != types.end();
   }
-  return strict_types ? contains(kNetworkTypes, lower) : !contains(kOtherTypes, lower);
+  return strict_types ? is_one_of(lower, kNetworkTypes) : !is_one_of(lower, kOtherTypes);
 }
 
 bool is_header(const std::vector<std::string>& row, const ParseOptions& options) {

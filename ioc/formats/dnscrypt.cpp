@@ -20,8 +20,7 @@ class Dnscrypt : public LineFormat {
     } else if (rest.starts_with('=')) {
       intake_.field(rest.substr(1), kNamesOnly, Scope::kExact);
     } else {
-      constexpr Forms kForms{.address = true, .stars = true};
-      intake_.field(rest, kForms, intake_.scope_or(Scope::kSuffix));
+      intake_.field(rest, kNameForms, intake_.scope_or(Scope::kSuffix));
     }
   }
 };

@@ -57,8 +57,7 @@ class Dnsmasq : public LineFormat {
       if (name == "#") {  // every name there is
         intake_.reject(line, Reason::kRoot);
       } else {
-        constexpr Forms kForms{.address = true, .stars = true};
-        intake_.field(name, kForms, scope_);
+        intake_.field(name, kNameForms, scope_);
       }
     }
   }

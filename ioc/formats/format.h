@@ -23,6 +23,7 @@ struct Forms {
   bool known_tld = false;  // free text: only names whose TLD exists
 };
 constexpr Forms kNamesOnly{};
+constexpr Forms kNameForms{.address = true, .stars = true};  // what lists of names hold besides
 constexpr Forms kListForms{.address = true, .url = true, .bare_url = false, .query = false, .stars = true};
 
 // From a field to the sink. One per parser; `line` is set by whoever reads lines or objects.

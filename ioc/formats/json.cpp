@@ -18,11 +18,6 @@ constexpr std::array<std::string_view, 12> kIndicatorKeys{"ioc_value", "ioc",   
                                                           "url",       "domain",     "hostname",  "host",
                                                           "fqdn",      "ip_address", "dst_ip",    "ip"};
 
-template <size_t N>
-bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 std::optional<WallTime> abuse_time(JsonObject object, std::string_view key) {
   std::string text(text_of(object, key));
   if (text.size() == 19 && text[10] == ' ') {  // "2026-01-31 12:00:00", in UTC
@@ -66,9 +61,9 @@ class Json : public JsonFormat {
     if (!array) {
       return;  // the title, the version, the count
     }
-    if (contains(kDeny, key) || contains(kAllow, key)) {
-      read_list(*array, list_entry(Scope::kSuffix, contains(kAllow, key)));
-    } else if (contains(kLists, key) || (array->size() > 0 && as_object(array->at(0)).has_value())) {
+    if (is_one_of(key, kDeny) || is_one_of(key, kAllow)) {
+      read_list(*array, list_entry(Scope::kSuffix, is_one_of(key, kAllow)));
+    } else if (is_one_of(key, kLists) || (array->size() > 0 && as_object(array->at(0)).has_value())) {
       read_list(*array, list_entry(Scope::kExact, false));
     } else {
       ++intake_.line;

@@ -29,8 +29,7 @@ class Maltrail : public LineFormat {
     if (const size_t colon = trail.find(':'); slash == std::string_view::npos && trail.find('.') < colon) {
       trail = trail.substr(0, colon);
     }
-    constexpr Forms kForms{.address = true, .stars = true};
-    intake_.field(trail, kForms, intake_.scope_or(Scope::kSuffix));
+    intake_.field(trail, kNameForms, intake_.scope_or(Scope::kSuffix));
   }
 
  private:

@@ -7,8 +7,6 @@
 namespace cenote {
 namespace {
 
-constexpr Forms kForms{.address = true, .stars = true};
-
 bool blocks(std::string_view zone_type) noexcept {
   constexpr std::array<std::string_view, 5> kTypes{"static", "deny", "refuse", "redirect", "inform_deny"};
   return zone_type.starts_with("always_")
@@ -60,7 +58,7 @@ class Unbound : public LineFormat {
       return;
     }
     last_zone_ = name;
-    intake_.field(name, kForms, intake_.scope_or(Scope::kSuffix));
+    intake_.field(name, kNameForms, intake_.scope_or(Scope::kSuffix));
   }
 
   // The answer that belongs to the zone before it says nothing new; alone it stands for one name.
@@ -69,7 +67,7 @@ class Unbound : public LineFormat {
     if (name.empty()) {
       intake_.reject(line, Reason::kUnsupportedRule);
     } else if (name.substr(0, name.size() - (name.ends_with('.') ? 1 : 0)) != last_zone_) {
-      intake_.field(name, kForms, intake_.scope_or(Scope::kExact));
+      intake_.field(name, kNameForms, intake_.scope_or(Scope::kExact));
     }
   }
 

@@ -93,6 +93,10 @@ std::string escape_html(std::string_view text) {
   return safe;
 }
 
+bool is_one_of(std::string_view word, std::span<const std::string_view> words) noexcept {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 bool is_valid_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
     const auto [code, length] = decode_utf8(text);
@@ -102,6 +106,16 @@ bool is_valid_utf8(std::string_view text) noexcept {
     text.remove_prefix(length);
   }
   return true;
+}
+
+std::string_view first_bytes(std::string_view text, size_t most) noexcept {
+  if (text.size() <= most) {
+    return text;
+  }
+  while (most > 0 && (static_cast<uint8_t>(text[most]) & 0xC0) == 0x80) {
+    --most;
+  }
+  return text.substr(0, most);
 }
 
 std::string_view trim(std::string_view text) noexcept {

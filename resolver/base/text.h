@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +19,11 @@ std::string printable(std::string_view text, size_t most = 512);
 // The characters & < > " ' as references: safe in HTML text and in quoted attributes.
 std::string escape_html(std::string_view text);
 
+bool is_one_of(std::string_view word, std::span<const std::string_view> words) noexcept;
+
 bool is_valid_utf8(std::string_view text) noexcept;
+// At most `most` bytes from the front, cut between characters (RFC 3629): valid UTF-8 stays valid.
+std::string_view first_bytes(std::string_view text, size_t most) noexcept;
 
 // The code point at the front of `text` and its length; kBadCodePoint and 1 for a bad sequence. REQUIRES: not
 // empty.

@@ -1,22 +1,13 @@
 #include "resolver/dns/answer.h"
 
+#include "resolver/base/text.h"
+
 namespace cenote {
 namespace {
 
 constexpr size_t kOptionHeader = 4;
 constexpr size_t kPlainOpt = 11;       // root name, type, class, ttl, rdlength
 constexpr size_t kPaddingBlock = 468;  // RFC 8467 section 4.1
-
-// Whole UTF-8 characters only: RFC 8914 section 2 wants valid UTF-8.
-std::string_view cut(std::string_view text, size_t most) noexcept {
-  if (text.size() <= most) {
-    return text;
-  }
-  while (most > 0 && (static_cast<uint8_t>(text[most]) & 0xC0) == 0x80) {
-    --most;
-  }
-  return text.substr(0, most);
-}
 
 void write_option(ByteWriter& writer, uint16_t code, Bytes data) noexcept {
   writer.u16(code);
@@ -57,7 +48,7 @@ void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode
   }
   // Text that does not fit is cut; the code stays as long as its six bytes fit: the text goes first.
   if (error != nullptr && writer.room() >= kOptionHeader + 2) {
-    const std::string_view text = cut(error->text, writer.room() - kOptionHeader - 2);
+    const std::string_view text = first_bytes(error->text, writer.room() - kOptionHeader - 2);
     writer.u16(edns_option::kExtendedError);
     writer.u16(static_cast<uint16_t>(2 + text.size()));
     writer.u16(static_cast<uint16_t>(error->code));

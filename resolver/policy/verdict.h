@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "ioc/indicator.h"
+#include "resolver/base/text.h"
 
 namespace cenote {
 
@@ -29,12 +30,9 @@ class ShortText {
  public:
   ShortText() = default;
   ShortText(std::string_view text) noexcept {  // NOLINT(google-explicit-constructor): a text is a text
-    size_t size = text.size() <= N ? text.size() : N;
-    while (size < text.size() && size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) {
-      --size;
-    }
-    std::copy_n(text.begin(), size, bytes_.begin());
-    size_ = static_cast<uint8_t>(size);
+    const std::string_view taken = first_bytes(text, N);
+    std::copy(taken.begin(), taken.end(), bytes_.begin());
+    size_ = static_cast<uint8_t>(taken.size());
   }
   [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
   operator std::string_view() const noexcept {

@@ -1,5 +1,6 @@
 #include "resolver/query/blocked_answer.h"
 
+#include "resolver/base/text.h"
 #include "resolver/dns/answer.h"
 #include "resolver/dns/records.h"
 
@@ -81,13 +82,10 @@ size_t BlockedAnswer::write(MutableBytes out, size_t limit, const QueryMessage& 
   size_t size = 0;
   for (const std::string_view part : {verdict.category.view(), std::string_view(" blocked, incident "),
                                       id.view(), std::string_view(contact_)}) {
-    size_t take = std::min(part.size(), text.size() - size);
-    // The contact may be in any script: a cut falls between characters (RFC 8914 section 2: UTF-8).
-    while (take < part.size() && take > 0 && (static_cast<uint8_t>(part[take]) & 0xC0) == 0x80) {
-      --take;
-    }
-    size = static_cast<size_t>(std::copy_n(part.begin(), take, text.begin() + static_cast<ptrdiff_t>(size)) -
-                               text.begin());
+    // The contact may be in any script (RFC 8914 section 2: UTF-8).
+    const std::string_view taken = first_bytes(part, text.size() - size);
+    std::copy(taken.begin(), taken.end(), text.begin() + static_cast<ptrdiff_t>(size));
+    size += taken.size();
   }
   AnswerWriter answer(out, limit, query, packet);
   answer.extended_error(Ede::kBlocked, {text.data(), size});

@@ -5,7 +5,7 @@
 #include "resolver/base/address.h"
 #include "resolver/base/clock.h"
 
-namespace cenote {
+namespace cenote::text_test {
 
 TEST_CASE("no text from outside moves a cursor or forges a line", "[base][text]") {
   const auto [raw, shown] = GENERATE(table<std::string, std::string>({
@@ -169,6 +169,24 @@ TEST_CASE("a prefix holds its block and nothing else", "[base][address]") {
   CHECK(block->to_text() == prefix);
 }
 
+TEST_CASE("a text is cut between its characters", "[base][text]") {
+  CHECK(first_bytes("abc", 3) == "abc");
+  CHECK(first_bytes("abc", 2) == "ab");
+  CHECK(first_bytes("abc", 0).empty());
+  CHECK(first_bytes("", 5).empty());
+  CHECK(first_bytes("a\u00e9", 2) == "a");
+  CHECK(first_bytes("a\u00e9", 3) == "a\u00e9");
+  const std::string_view text = "\u7aef\u672b\U0001f512 ok";
+  for (size_t most = 0; most <= text.size(); ++most) {
+    const std::string_view taken = first_bytes(text, most);
+    CAPTURE(most);
+    CHECK(is_valid_utf8(taken));
+    CHECK(taken.size() <= most);
+    CHECK(taken.size() + 4 > most);
+    CHECK(text.starts_with(taken));
+  }
+}
+
 TEST_CASE("what is no prefix is refused", "[base][address]") {
   for (const char* text :
        {"10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "2001:db8::1/64", "::/129", "/8", ""}) {
@@ -203,4 +221,4 @@ TEST_CASE("special blocks are not global", "[base][address]") {  // RFC 6890
   }
 }
 
-}  // namespace cenote
+}  // namespace cenote::text_test
