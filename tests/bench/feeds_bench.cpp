@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "ioc/parse.h"
+#include "tests/support/read_file.h"
 
 namespace {
 
@@ -19,8 +18,7 @@ struct Counter : cenote::FeedSink {
 };
 
 void measure(const std::string& format, const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string body((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const std::string body = cenote::test::read_file(path);
   cenote::ParseOptions options;
   options.format = format;
   double best = 1e9;

@@ -9,8 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <string>
 #include <unordered_set>
@@ -32,6 +30,7 @@
 #include "ioc/parse.h"
 #include "ioc/snapshot_builder.h"
 #include "tests/bench/ioc_engine.h"
+#include "tests/support/read_file.h"
 
 namespace cenote {
 namespace {
@@ -284,8 +283,7 @@ std::vector<std::string> generated(size_t count) {
 
 // One name a line; .gz is read through the feeds' own inflater, so no other tool is needed.
 std::vector<std::string> read_list(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  const std::string body{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::string body = test::read_file(file);
   struct Sink final : FeedSink {
     std::vector<std::string> names;
     void accept(const Indicator& indicator, uint64_t) override {

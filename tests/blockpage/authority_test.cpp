@@ -9,7 +9,7 @@
 #include "tests/blockpage/certificate_checks.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace cenote;
+namespace cenote::authority_test {
 using std::chrono::hours;
 
 namespace {
@@ -247,3 +247,5 @@ TEST_CASE("what is wrong with the CA is said with the file's name", "[blockpage]
     CHECK_THAT(error_of(settings), Catch::Contains(folder / "ca.pem/below"));
   }
 }
+
+}  // namespace cenote::authority_test

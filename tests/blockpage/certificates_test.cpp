@@ -7,7 +7,7 @@
 #include "tests/blockpage/certificate_checks.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace cenote;
+namespace cenote::certificates_test {
 using std::chrono::hours;
 
 namespace {
@@ -210,3 +210,5 @@ TEST_CASE_METHOD(Fixture, "the number of certificates that are kept is bounded",
   }
   CHECK(certificates->size() == kCapacity);
 }
+
+}  // namespace cenote::certificates_test

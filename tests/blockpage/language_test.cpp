@@ -7,7 +7,7 @@
 
 #include "blockpage/assets.h"
 
-using namespace cenote;
+namespace cenote::language_test {
 using nlohmann::json;
 
 namespace {
@@ -132,3 +132,5 @@ TEST_CASE("every letter that an incident number can have has a word", "[blockpag
     }
   }
 }
+
+}  // namespace cenote::language_test

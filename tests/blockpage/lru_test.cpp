@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+namespace cenote::lru_test {
 using cenote::Lru;
 
 TEST_CASE("a full LRU forgets what was not used for longest", "[blockpage][lru]") {
@@ -31,3 +32,5 @@ TEST_CASE("an LRU never grows beyond its capacity", "[blockpage][lru]") {
   CHECK(lru.size() == 0);
   CHECK(lru.find(1) == nullptr);
 }
+
+}  // namespace cenote::lru_test

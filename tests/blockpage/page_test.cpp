@@ -10,7 +10,7 @@
 #include "resolver/base/text.h"
 #include "tests/blockpage/page_fixture.h"
 
-using namespace cenote;
+namespace cenote::page_test {
 using Catch::Contains;
 
 namespace {
@@ -259,3 +259,5 @@ TEST_CASE("a language that is not there is refused, with those that are", "[bloc
   settings.languages.clear();
   CHECK_FALSE(Page::load(settings));
 }
+
+}  // namespace cenote::page_test

@@ -5,7 +5,7 @@
 
 #include "tests/blockpage/page_fixture.h"
 
-using namespace cenote;
+namespace cenote::site_test {
 using Catch::Contains;
 
 namespace {
@@ -200,3 +200,5 @@ TEST_CASE_METHOD(Fixture, "a CORS preflight is refused without any permission", 
 TEST_CASE_METHOD(Fixture, "what a beacon posts is read only so far", "[blockpage][site]") {
   CHECK(site.body_limit(request({}, "POST")) == 64 * 1024);
 }
+
+}  // namespace cenote::site_test

@@ -2,8 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::wanted_test {
 namespace {
 
 const std::vector<std::string> kTags{"ja", "en", "pt-br"};
@@ -127,3 +126,5 @@ TEST_CASE("only a person's form gets a page for another method than GET", "[bloc
   CHECK(what_is_wanted(request({{"accept", kChromiumPage}, {"access-control-request-method", "PUT"}},
                                "OPTIONS")) == Wanted::kNothing);
 }
+
+}  // namespace cenote::wanted_test

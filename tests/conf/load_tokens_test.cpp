@@ -5,8 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::load_tokens_test {
 namespace {
 
 const std::string kDigest(64, 'a');
@@ -60,3 +59,5 @@ TEST_CASE("a tokens file that everybody may write is not believed", "[conf][load
   CHECK_THAT(loaded.problems[0].text, Catch::Contains("everybody may write"));
   std::filesystem::remove_all(pattern);
 }
+
+}  // namespace cenote::load_tokens_test

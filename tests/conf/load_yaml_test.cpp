@@ -8,9 +8,9 @@
 
 #include "conf/embedded.h"
 #include "resolver/dns/types.h"
+#include "tests/support/read_file.h"
 
-using namespace cenote;
-
+namespace cenote::load_yaml_test {
 namespace {
 
 LoadedSettings read(const std::string& yaml) {
@@ -31,11 +31,6 @@ SocketAddress socket_of(const std::string& text) {
 
 std::filesystem::path source(const std::string& path) {
   return std::filesystem::path(CENOTE_SOURCE_DIR) / path;
-}
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 class TemporaryFolder {
@@ -69,7 +64,7 @@ TEST_CASE("an empty file means the defaults", "[conf][load_yaml]") {
 }
 
 TEST_CASE("the shipped configuration spells out every key with its default", "[conf][load_yaml]") {
-  const auto loaded = read_settings(text_of(source("conf/cenote.yaml")), "cenote.yaml", ".");
+  const auto loaded = read_settings(test::read_file(source("conf/cenote.yaml")), "cenote.yaml", ".");
   CHECK(problems_of(loaded).empty());
   CHECK(loaded.settings == Settings{});
   const std::set<std::string> unset(loaded.unset.begin(), loaded.unset.end());
@@ -81,7 +76,7 @@ TEST_CASE("the shipped configuration spells out every key with its default", "[c
 
 TEST_CASE("what the shipped configuration shows as a comment is right too", "[conf][load_yaml]") {
   std::string text;
-  std::istringstream lines(text_of(source("conf/cenote.yaml")));
+  std::istringstream lines(test::read_file(source("conf/cenote.yaml")));
   for (std::string line; std::getline(lines, line);) {
     // "#  - name: x" is an example, "# Words" an explanation. What an example replaces goes.
     if (line.starts_with("#  ")) {
@@ -117,7 +112,7 @@ TEST_CASE("what the shipped configuration shows as a comment is right too", "[co
 }
 
 TEST_CASE("docs/configuration.md knows every key", "[conf][load_yaml]") {
-  const std::string manual = text_of(source("docs/configuration.md"));
+  const std::string manual = test::read_file(source("docs/configuration.md"));
   // The least of each list, so that all the keys of its items are asked for.
   auto keys = read("feeds: [{}]\nexceptions: [{}]\nupstream: [{}]\nclients: {groups: [{}]}\n").unset;
   CHECK(keys.size() > 50);
@@ -135,7 +130,7 @@ TEST_CASE("every example loads without a problem", "[conf][load_yaml]") {
   for (const auto& entry : std::filesystem::directory_iterator(source("conf/examples"))) {
     CAPTURE(entry.path());
     const auto loaded =
-        read_settings(text_of(entry.path()), entry.path().filename(), entry.path().parent_path());
+        read_settings(test::read_file(entry.path()), entry.path().filename(), entry.path().parent_path());
     CHECK(problems_of(loaded).empty());
     CHECK_FALSE(loaded.settings.ioc.feeds.empty());
     ++examples;
@@ -157,13 +152,13 @@ TEST_CASE("the embedded configuration keeps all its files below its folder", "[c
   REQUIRE(settings.ioc.feeds.size() == 1);
   CHECK(settings.ioc.feeds[0].source == "file:feeds/sample.txt");
   CHECK(settings.ioc.base_dir == home);
-  CHECK(text_of(home + "/feeds/sample.txt") == text_of(source("conf/feeds/sample.txt")));
+  CHECK(test::read_file(home + "/feeds/sample.txt") == test::read_file(source("conf/feeds/sample.txt")));
   CHECK((std::filesystem::status(home).permissions() & std::filesystem::perms::all) ==
         std::filesystem::perms::owner_all);
 
   std::ofstream(home + "/feeds/sample.txt") << "mine.test\n";
   REQUIRE(embedded_settings(home));
-  CHECK(text_of(home + "/feeds/sample.txt") == "mine.test\n");
+  CHECK(test::read_file(home + "/feeds/sample.txt") == "mine.test\n");
 }
 
 TEST_CASE("the embedded configuration says where it cannot write", "[conf][embedded]") {
@@ -469,3 +464,5 @@ TEST_CASE("a configuration that cannot be read is one clear line that names it",
   folder.write("empty.yaml", "");
   CHECK(load_settings((folder.path() / "empty.yaml").string()).problems.empty());
 }
+
+}  // namespace cenote::load_yaml_test

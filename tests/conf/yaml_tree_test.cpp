@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::yaml_tree_test {
 
 TEST_CASE("a mapping keeps its order, its texts and where they stand", "[conf][yaml_tree]") {
   const auto document = parse_yaml("a: 1\nlist:\n  - x\n  - {deep: 'two words'}\nempty:\n");
@@ -105,3 +105,5 @@ TEST_CASE("depth, size and count are bounded", "[conf][yaml_tree]") {
     CHECK(document.problems.size() == 100);
   }
 }
+
+}  // namespace cenote::yaml_tree_test

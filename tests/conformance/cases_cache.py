@@ -165,13 +165,19 @@ def _(c):
     equal(c.ask("below." + name).rcode, wire.NOERROR, "rcode")
 
 
-@case("RFC 8767 section 4", "a stale answer helps out while the upstream is silent, with a short TTL")
-def _(c):
-    silent = []
-    name = c.script("www", lambda q, tcp: [] if silent else [wire.reply(q.raw, [wire.a(q.qname, ttl=1)])])
+def stale(c, then):
+    """Asks for a name whose answer is out of date at the return; from then on the upstream answers with `then`."""
+    is_old = []
+    name = c.script("www", lambda q, tcp: then(q) if is_old else [wire.reply(q.raw, [wire.a(q.qname, ttl=1)])])
     c.ask(name)
     time.sleep(2.2)
-    silent.append(True)
+    is_old.append(True)
+    return name
+
+
+@case("RFC 8767 section 4", "a stale answer helps out while the upstream is silent, with a short TTL")
+def _(c):
+    name = stale(c, lambda q: [])
     answer = c.ask(name)
     equal(answer.addresses(), ["192.0.2.1"], "addresses")
     check(answer.answers[0].ttl <= 30, "TTL")
@@ -179,11 +185,7 @@ def _(c):
 
 @case("RFC 8767 section 5", "a stale answer comes before a client gives up, after about 1.8 seconds")
 def _(c):
-    silent = []
-    name = c.script("www", lambda q, tcp: [] if silent else [wire.reply(q.raw, [wire.a(q.qname, ttl=1)])])
-    c.ask(name)
-    time.sleep(2.2)
-    silent.append(True)
+    name = stale(c, lambda q: [])
     before = time.monotonic()
     c.ask(name)
     took = time.monotonic() - before
@@ -192,21 +194,13 @@ def _(c):
 
 @case("RFC 8914 section 4.4", "a stale answer says that it is one")
 def _(c):
-    silent = []
-    name = c.script("www", lambda q, tcp: [] if silent else [wire.reply(q.raw, [wire.a(q.qname, ttl=1)])])
-    c.ask(name)
-    time.sleep(2.2)
-    silent.append(True)
+    name = stale(c, lambda q: [])
     equal(c.ask(name).ede, 3, "extended error")
 
 
 @case("RFC 8767 section 5", "a stale answer helps out when the upstream fails")
 def _(c):
-    failing = []
-    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, rcode=wire.SERVFAIL)] if failing else [wire.reply(q.raw, [wire.a(q.qname, ttl=1)])])
-    c.ask(name)
-    time.sleep(2.2)
-    failing.append(True)
+    name = stale(c, lambda q: [wire.reply(q.raw, rcode=wire.SERVFAIL)])
     equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
 
 

@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::address_index_test {
 namespace {
 
 struct Order {
@@ -124,4 +124,4 @@ TEST_CASE("random blocks behave like a plain map", "[ioc][address_index]") {
   }
 }
 
-}  // namespace cenote
+}  // namespace cenote::address_index_test

@@ -10,8 +10,7 @@
 #include "resolver/net/digest.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace cenote;
-
+namespace cenote::audit_log_test {
 namespace {
 
 AuditEntry entry(std::string what, uint64_t generation) {
@@ -116,3 +115,5 @@ TEST_CASE("half a line, which nobody was told of, is cut off at the start", "[io
   REQUIRE(verified);
   CHECK(verified->lines == 2);
 }
+
+}  // namespace cenote::audit_log_test

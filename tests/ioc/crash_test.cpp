@@ -15,7 +15,7 @@
 #include "tests/ioc/push_story.h"
 #include "tests/support/temporary_folder.h"
 
-namespace cenote {
+namespace cenote::crash_test {
 namespace {
 
 using test::PushStory;
@@ -136,4 +136,4 @@ TEST_CASE("whatever instant the process is killed, all that it acknowledged is i
   WARN(kills << " kills, " << next << " steps");
 }
 
-}  // namespace cenote
+}  // namespace cenote::crash_test

@@ -6,8 +6,7 @@
 
 #include "ioc/feed_report.h"
 
-using namespace cenote;
-
+namespace cenote::export_test {
 namespace {
 
 struct Entry {
@@ -213,3 +212,5 @@ TEST_CASE("an unknown format is told with those that there are", "[ioc][export]"
   REQUIRE_FALSE(text);
   CHECK_THAT(text.error().message, Catch::Contains("xml") && Catch::Contains("rpz, plain"));
 }
+
+}  // namespace cenote::export_test

@@ -2,8 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::feed_delta_test {
 namespace {
 
 FeedRun run_of(const std::vector<std::string>& marks) {
@@ -51,3 +50,5 @@ TEST_CASE("all differences are counted, and the first named", "[ioc][delta]") {
   CHECK(delta.added == 1000);
   CHECK(delta.first_added.size() == kDeltaNames);
 }
+
+}  // namespace cenote::feed_delta_test

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::feed_report_test {
 
 TEST_CASE("A report lists each entry once, sorted, and counts the rest") {
   FeedReport report(1);
@@ -34,3 +34,5 @@ TEST_CASE("Held and allowed entries are no blocks") {
   CHECK(report.holds()[1].text == "S github.io");
   CHECK(report.holds()[1].reason == "private_suffix");
 }
+
+}  // namespace cenote::feed_report_test

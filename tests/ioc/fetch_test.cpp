@@ -12,8 +12,7 @@
 
 #include "tests/support/sockets.h"
 
-using namespace cenote;
-
+namespace cenote::fetch_test {
 namespace {
 
 std::string answer(const std::string& status, const std::string& headers, const std::string& body) {
@@ -288,3 +287,5 @@ TEST_CASE("a TAXII server cannot keep us for ever", "[ioc][fetch][taxii]") {
     CHECK_FALSE(collection(server));
   }
 }
+
+}  // namespace cenote::fetch_test

@@ -6,8 +6,7 @@
 
 #include "tests/support/temporary_folder.h"
 
-using namespace cenote;
-
+namespace cenote::guards_test {
 namespace {
 
 Indicator entry(std::string_view name, Scope scope, bool from_url = false) {
@@ -119,3 +118,5 @@ TEST_CASE("a guard file may hold anything and is read as far as it makes sense",
   REQUIRE(file->blocks.size() == 1);
   CHECK(file->blocks[0].to_text() == "2001:db8::/32");
 }
+
+}  // namespace cenote::guards_test

@@ -3,27 +3,15 @@
 #include <future>
 
 #include <catch2/catch.hpp>
-#include <zlib.h>
 
 #include "ioc/updater.h"
+#include "tests/support/gzip.h"
 #include "tests/support/temporary_folder.h"
 
-namespace cenote {
+namespace cenote::hostile_feeds_test {
 namespace {
 
-std::string gzip(const std::string& text) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(compressBound(text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
+using test::gzip;
 
 class Target {
  public:
@@ -157,4 +145,4 @@ TEST_CASE("what a feed writes about an entry stays text", "[ioc][hostile]") {
   CHECK(target.lists("evil.example"));
 }
 
-}  // namespace cenote
+}  // namespace cenote::hostile_feeds_test

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::indicator_test {
 
 TEST_CASE("Actions and scopes read back from their own words") {
   for (const Action action : {Action::kPass, Action::kMonitor, Action::kNodata, Action::kNxdomain,
@@ -16,3 +16,5 @@ TEST_CASE("Actions and scopes read back from their own words") {
   CHECK_FALSE(parse_action("Sinkhole").has_value());
   CHECK_FALSE(parse_scope("").has_value());
 }
+
+}  // namespace cenote::indicator_test

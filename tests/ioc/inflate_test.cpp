@@ -1,27 +1,14 @@
 #include <catch2/catch.hpp>
-#include <zlib.h>
 #include <zstd.h>
 
 #include "tests/support/feed_outcome.h"
+#include "tests/support/gzip.h"
 
-using namespace cenote;
+namespace cenote::inflate_test {
+using cenote::test::gzip;
 using cenote::test::read_feed;
 
 namespace {
-
-std::string gzip(std::string_view text) {
-  z_stream stream{};
-  deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
 
 std::string zstd(std::string_view text) {
   std::string out(ZSTD_compressBound(text.size()), '\0');
@@ -65,3 +52,5 @@ TEST_CASE("A decompression bomb is refused by its ratio and by its size") {
   CHECK(read_feed(small, gzip("evil.example\n")) == "E evil.example");
   CHECK(read_feed(small, gzip("evil.example\nbad.example\n")) == "refused: decompression bomb");
 }
+
+}  // namespace cenote::inflate_test

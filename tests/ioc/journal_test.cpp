@@ -6,7 +6,7 @@
 
 #include "tests/support/temporary_folder.h"
 
-namespace cenote {
+namespace cenote::journal_test {
 namespace {
 
 std::vector<std::string> some_records() {
@@ -98,4 +98,4 @@ TEST_CASE("a wrong bit anywhere is noticed, and told from a torn end when good r
   }
 }
 
-}  // namespace cenote
+}  // namespace cenote::journal_test

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::name_index_test {
 namespace {
 
 Name name(std::string_view text) {
@@ -238,4 +238,4 @@ TEST_CASE("random names behave like a plain map", "[ioc][name_index]") {
   REQUIRE_FALSE(cursor.next());
 }
 
-}  // namespace cenote
+}  // namespace cenote::name_index_test

@@ -2,8 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::normalise_test {
 namespace {
 
 // The canonical text, or the reason why there is none.
@@ -218,3 +217,5 @@ TEST_CASE("No feed may block at or below an own zone, nor above it with a wide s
   CHECK_FALSE(check("notcorp.example.com", Scope::kSuffix));
   CHECK_FALSE(check("corp.example.com.evil.example", Scope::kSuffix));
 }
+
+}  // namespace cenote::normalise_test

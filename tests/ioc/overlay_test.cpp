@@ -5,7 +5,7 @@
 #include "ioc/overlaid_snapshot.h"
 #include "tests/ioc/feed_model.h"
 
-namespace cenote {
+namespace cenote::overlay_test {
 namespace {
 
 using namespace test;
@@ -216,4 +216,4 @@ TEST_CASE("a result that is too short keeps the most specific, of both layers", 
   CHECK(hits[1].depth == 2);
 }
 
-}  // namespace cenote
+}  // namespace cenote::overlay_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/feed_outcome.h"
 
-using namespace cenote;
+namespace cenote::parse_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A feed reads the same however its bytes are cut") {
@@ -118,3 +118,5 @@ TEST_CASE("Every format takes nothing from nothing") {
     CHECK(outcome == (is_json ? "refused: json_syntax" : ""));
   }
 }
+
+}  // namespace cenote::parse_test

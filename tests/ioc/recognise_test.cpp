@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::recognise_test {
 
 TEST_CASE("Each format is known by its own marks") {
   struct Row {
@@ -55,3 +55,5 @@ TEST_CASE("A cut last line does not change what a feed is") {
   head.resize(kRecogniseBytes);
   CHECK(recognise_format(head + "evil") == "ip");
 }
+
+}  // namespace cenote::recognise_test

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::record_table_test {
 namespace {
 
 struct Built {
@@ -123,4 +123,4 @@ TEST_CASE("times and texts of 64 bits and of none stand side by side", "[ioc][re
   CHECK(built.table->record(listed[1]).valid_until == 0);
 }
 
-}  // namespace cenote
+}  // namespace cenote::record_table_test

@@ -7,7 +7,7 @@
 
 #include "tests/ioc/feed_model.h"
 
-namespace cenote {
+namespace cenote::snapshot_test {
 namespace {
 
 using namespace test;
@@ -202,4 +202,4 @@ TEST_CASE("a snapshot file is mapped back, and refused with the reason when it i
   CHECK_THAT(CompiledSnapshot::open(path).error().message, Catch::Contains("No such file"));
 }
 
-}  // namespace cenote
+}  // namespace cenote::snapshot_test

@@ -7,7 +7,7 @@
 #include "ioc/small_change.h"
 #include "tests/support/temporary_folder.h"
 
-namespace cenote {
+namespace cenote::store_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -286,4 +286,4 @@ TEST_CASE("what no generation needs is deleted, and nothing that one needs", "[i
   CHECK(count("", "journal-") <= 2);
 }
 
-}  // namespace cenote
+}  // namespace cenote::store_test

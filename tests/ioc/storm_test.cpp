@@ -9,7 +9,7 @@
 #include "ioc/updater.h"
 #include "tests/support/temporary_folder.h"
 
-namespace cenote {
+namespace cenote::storm_test {
 namespace {
 
 // A thread that asks without pause, as a worker would: its own reference, replaced between two questions.
@@ -131,4 +131,4 @@ TEST_CASE("look-ups go on and miss nothing while pushes, patches, folds and roll
   }
 }
 
-}  // namespace cenote
+}  // namespace cenote::storm_test

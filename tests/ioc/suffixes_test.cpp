@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::suffixes_test {
 using Kind = PublicSuffixes::Kind;
 
 TEST_CASE("A list from a file is read with both of its sections") {
@@ -64,3 +64,5 @@ TEST_CASE("A list that the filter cannot read makes no filter") {
   CHECK_FALSE(SuffixFilter::from_text("// only words\n"));
   CHECK_FALSE(SuffixFilter::from_text("com\nbad..rule\n"));
 }
+
+}  // namespace cenote::suffixes_test

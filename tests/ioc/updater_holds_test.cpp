@@ -7,7 +7,7 @@
 #include "ioc/updater.h"
 #include "tests/support/temporary_folder.h"
 
-namespace cenote {
+namespace cenote::updater_holds_test {
 namespace {
 
 FeedSettings push_feed(const std::string& name, Scope scope = Scope::kExact) {
@@ -364,4 +364,4 @@ TEST_CASE("every change is in the record, with who made it and why", "[ioc][hold
   CHECK(AuditLog::verify(folder / "state/audit.jsonl"));
 }
 
-}  // namespace cenote
+}  // namespace cenote::updater_holds_test

@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 #include <unistd.h>
 
-namespace cenote {
+namespace cenote::updater_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -494,4 +494,4 @@ TEST_CASE("a stopped updater answers every job with an error", "[ioc][updater]")
   CHECK(result.error == "stopping");
 }
 
-}  // namespace cenote
+}  // namespace cenote::updater_test

@@ -13,7 +13,7 @@
 #include "tests/support/cenote_process.h"
 #include "tests/support/test_certificate.h"
 
-using namespace cenote;
+namespace cenote::encrypted_test {
 using namespace cenote::test;
 
 namespace {
@@ -229,3 +229,5 @@ TEST_CASE("the greeting names what listens and nothing else", "[system]") {
   CHECK(site.cenote.output().find("DNS on TLS") != std::string::npos);
   CHECK(site.cenote.output().find("/dns-query") != std::string::npos);
 }
+
+}  // namespace cenote::encrypted_test

@@ -9,7 +9,7 @@
 
 #include "tests/support/cenote_process.h"
 
-using namespace cenote;
+namespace cenote::serve_test {
 using namespace cenote::test;
 using nlohmann::json;
 
@@ -359,3 +359,5 @@ TEST_CASE("a storm of pushes under load loses no query", "[system][threads]") {
   site.cenote.signal(SIGTERM);
   CHECK(site.cenote.wait_for_exit() == 0);
 }
+
+}  // namespace cenote::serve_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/cenote_process.h"
 
-using namespace cenote;
+namespace cenote::start_test {
 using namespace cenote::test;
 
 TEST_CASE("every problem of a broken configuration is named with its place, and nothing starts", "[system]") {
@@ -66,3 +66,5 @@ TEST_CASE("help and version are there for whoever looks", "[system]") {
   CHECK(run_cenote({"--version"}).out.find("0.1.0") != std::string::npos);
   CHECK(run_cenote({}).exit_code == 2);
 }
+
+}  // namespace cenote::start_test

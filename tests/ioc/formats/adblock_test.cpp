@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::adblock_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A rule about a whole host blocks it with everything below") {
@@ -55,3 +56,5 @@ TEST_CASE("A rule that needs more than a host is refused, never widened") {
     CHECK(read_feed("adblock", row.rule) == row.outcome);
   }
 }
+
+}  // namespace cenote::adblock_test

@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::bind_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A zone that is served here blocks its name with everything below") {
@@ -27,3 +28,5 @@ TEST_CASE("A zone that others answer for is no block, and nothing is included") 
   CHECK(read_feed("bind", "zone \"ok.example\" { masters { type master; }; };") == "! unsupported_rule");
   CHECK(read_feed("bind", "} } zone \"evil.example\" { type master; };").ends_with("S evil.example"));
 }
+
+}  // namespace cenote::bind_test

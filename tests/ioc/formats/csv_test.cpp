@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::csv_test {
 using cenote::test::read_feed;
 
 TEST_CASE("The indicator's column is found by the header") {
@@ -113,3 +114,5 @@ TEST_CASE("a simple row means the same as one that needs the whole parser", "[fo
           read_feed("csv", "domain,note\n" + row + ",\"z\"\"z\"\n"));
   }
 }
+
+}  // namespace cenote::csv_test

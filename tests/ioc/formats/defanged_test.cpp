@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::defanged_test {
 using cenote::test::read_feed;
 
 TEST_CASE("Of free text only what was made harmless is an indicator") {
@@ -20,3 +21,5 @@ TEST_CASE("File names and mail addresses are no hosts, however they are written"
   CHECK(read_feed("defanged", "someone@evil[.]example.com\n") == "! not_network");
   CHECK(read_feed("defanged", "In(ter)ception [1] (see above) evil.example.com\n") == "");
 }
+
+}  // namespace cenote::defanged_test

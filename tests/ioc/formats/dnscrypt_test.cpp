@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::dnscrypt_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A bare name means everything below, an equals sign only the name") {
@@ -15,3 +16,5 @@ TEST_CASE("Patterns and schedules are refused") {
         "! unsupported_pattern, ! unsupported_pattern, ! unsupported_pattern");
   CHECK(read_feed("dnscrypt", "evil.example @work\n") == "! unsupported_modifier");
 }
+
+}  // namespace cenote::dnscrypt_test

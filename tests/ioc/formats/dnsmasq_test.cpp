@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::dnsmasq_test {
 using cenote::test::read_feed;
 
 TEST_CASE("address, server and local without a server block a name with everything below") {
@@ -23,3 +24,5 @@ TEST_CASE("Nothing of dnsmasq's other statements is obeyed") {
   CHECK(read_feed("dnsmasq", "address=evil.example\naddress=/evil.example\ncache-size=0\n") ==
         "! unsupported_rule, ! unsupported_rule, ! unsupported_rule");
 }
+
+}  // namespace cenote::dnsmasq_test

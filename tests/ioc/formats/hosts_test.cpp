@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::hosts_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A hosts line gives every name behind a sink address") {
@@ -25,3 +26,5 @@ TEST_CASE("Boilerplate and names alone are refused, addresses are no indicators"
   CHECK(read_feed("hosts", "0.0.0.0 *.evil.example\n") == "! unsupported_pattern");
   CHECK(read_feed("hosts", "0.0.0.0 http://evil.example/\n") == "! bad_url");
 }
+
+}  // namespace cenote::hosts_test

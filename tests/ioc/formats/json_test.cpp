@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::json_test {
 using cenote::test::read_feed;
 
 TEST_CASE("deny means everything below, allow takes nothing away but shows") {
@@ -41,3 +42,5 @@ TEST_CASE("Sixty-four levels are deep enough") {
   CHECK(read_feed("json", nested(66)) == "refused: json_depth");
   CHECK(read_feed("json", nested(100'000)) == "refused: json_depth");
 }
+
+}  // namespace cenote::json_test

@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::maltrail_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A trail's name means everything below, a port says nothing") {
@@ -21,3 +22,5 @@ TEST_CASE("A trail with a path is no host") {
   CHECK(read_feed("maltrail", "evil[0-9]+\\.example\n") == "! unsupported_pattern");
   CHECK(read_feed("maltrail", "duckdns.org\n") == "? S duckdns.org private_suffix");
 }
+
+}  // namespace cenote::maltrail_test

@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::misp_test {
 using cenote::test::read_feed;
 
 namespace {
@@ -53,3 +54,5 @@ TEST_CASE("Attributes are found alone, in objects, and in lists of events") {
         "E evil.example, E evil.example");
   CHECK(read_feed("misp", "[" + event(one) + "]") == "E evil.example");
 }
+
+}  // namespace cenote::misp_test

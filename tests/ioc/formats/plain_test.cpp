@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::plain_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A plain list takes names, addresses and the hosts of URLs, each exactly") {
@@ -51,3 +52,5 @@ TEST_CASE("A URL list gives hosts, with or without a scheme") {
   CHECK(read_feed("url", "http://\nhttp://evil.example:port/\n") == "! bad_url, ! bad_url");
   CHECK(read_feed("url", "http://evil.example/\n", {{"scope", "suffix"}}) == "S evil.example");
 }
+
+}  // namespace cenote::plain_test

@@ -1,8 +1,6 @@
 // What the importer makes of lists as they are published, file by file. The literals were counted by another
 // implementation of the same rules; where ours differs the reason stands beside the number.
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include <catch2/catch.hpp>
 
@@ -10,10 +8,12 @@
 #include "ioc/recognise.h"
 #include "ioc/suffixes.h"
 #include "tests/support/feeds_folder.h"
+#include "tests/support/read_file.h"
 
-using namespace cenote;
-
+namespace cenote::real_feeds_test {
 namespace {
+
+using test::read_file;
 
 struct RealFeed {
   const char* format;
@@ -128,11 +128,6 @@ constexpr RealFeed kFeeds[] = {
     {"plain", "history/urlhaus-online-2022-03-02.domains.txt", 1069, 5189, 0, 0},
 };
 
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 // A report of the file, fed in pieces as a download would.
 FeedReport report_of(const std::string& body, const ParseOptions& options) {
   FeedReport report;
@@ -232,3 +227,5 @@ TEST_CASE("auto knows every real feed by its first kilobytes") {
     CHECK(recognise_format(head) == feed.format);
   }
 }
+
+}  // namespace cenote::real_feeds_test

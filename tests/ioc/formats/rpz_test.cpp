@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::rpz_test {
 using cenote::test::read_feed;
 
 namespace {
@@ -120,3 +121,5 @@ TEST_CASE("a blank in front repeats the owner, whoever read it", "[formats][rpz]
   CHECK(read_feed("rpz", "one.example A 192.0.2.1\ntwo.example CNAME .\n TXT x\n\tCNAME .\n") ==
         "E one.example, E two.example, E two.example, E two.example");
 }
+
+}  // namespace cenote::rpz_test

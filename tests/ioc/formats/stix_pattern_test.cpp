@@ -4,8 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::stix_pattern_test {
 namespace {
 
 // The values of the terms, or the reason.
@@ -99,3 +98,5 @@ TEST_CASE("Length and depth of a pattern are bounded") {
   CHECK(terms(std::string(200'000, '(')) == "! pattern_depth");
   CHECK(terms("[domain-name:value = '" + std::string(kMaxPatternBytes, 'a') + "']") == "! pattern_too_long");
 }
+
+}  // namespace cenote::stix_pattern_test

@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::stix_test {
 using cenote::test::read_feed;
 
 namespace {
@@ -76,3 +77,5 @@ TEST_CASE("A broken bundle is refused whole") {
   CHECK(read_feed("stix", bundle(indicator(kEvil)).substr(0, 60)) == "refused: json_syntax");
   CHECK(read_feed("stix", "7") == "refused: stix");
 }
+
+}  // namespace cenote::stix_test

@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::unbound_test {
 using cenote::test::read_feed;
 
 TEST_CASE("A local-zone of a blocking type blocks the name with everything below") {
@@ -26,3 +27,5 @@ TEST_CASE("unbound's other statements are refused") {
   CHECK(read_feed("unbound", "include: /etc/passwd\nforward-addr: 10.0.0.1\n") ==
         "! include_refused, ! unsupported_rule");
 }
+
+}  // namespace cenote::unbound_test

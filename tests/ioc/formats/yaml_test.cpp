@@ -2,6 +2,7 @@
 
 #include "tests/support/feed_outcome.h"
 
+namespace cenote::yaml_test {
 using cenote::test::read_feed;
 
 TEST_CASE("Texts below a network key are indicators") {
@@ -27,3 +28,5 @@ TEST_CASE("Broken, bottomless and exploding documents are refused") {
   }
   CHECK(read_feed("yaml", bomb) == "refused: yaml");
 }
+
+}  // namespace cenote::yaml_test

@@ -4,8 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::base64_test {
 namespace {
 
 std::optional<std::string> decoded(std::string_view text) {
@@ -34,3 +33,5 @@ TEST_CASE("what is no base64url is refused", "[base]") {
   std::array<uint8_t, 2> small{};
   CHECK_FALSE(decode_base64url("Zm9v", small));
 }
+
+}  // namespace cenote::base64_test

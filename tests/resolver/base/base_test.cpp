@@ -7,7 +7,7 @@
 #include "resolver/base/result.h"
 #include "resolver/base/slab.h"
 
-namespace cenote {
+namespace cenote::base_test {
 
 TEST_CASE("a reader that went too far stays failed and gives nothing", "[base][bytes]") {
   const std::vector<uint8_t> bytes{1, 2, 3};
@@ -140,4 +140,4 @@ TEST_CASE("a result is a value or an error in its context", "[base][result]") {
   CHECK_FALSE(Result<void>(fail("no")));
 }
 
-}  // namespace cenote
+}  // namespace cenote::base_test

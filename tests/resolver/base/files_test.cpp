@@ -6,7 +6,7 @@
 
 #include "tests/support/temporary_folder.h"
 
-using namespace cenote;
+namespace cenote::files_test {
 
 TEST_CASE("a secret is made once, for its owner alone, and is the same ever after", "[base]") {
   const TemporaryFolder folder;
@@ -32,3 +32,5 @@ TEST_CASE("a secret of another size is not taken for ours", "[base]") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find("secret") != std::string::npos);
 }
+
+}  // namespace cenote::files_test

@@ -7,7 +7,7 @@
 
 #include "tests/support/dns_text.h"
 
-namespace cenote {
+namespace cenote::answer_cache_test {
 namespace {
 
 using test::query;
@@ -277,4 +277,4 @@ TEST_CASE("random operations do what a plain map would do", "[cache]") {
   CHECK((cache->counters().evicted.value() > 0) == small);
 }
 
-}  // namespace cenote
+}  // namespace cenote::answer_cache_test

@@ -10,8 +10,7 @@
 
 #include "resolver/net/digest.h"
 
-using namespace cenote;
-
+namespace cenote::command_line_test {
 namespace {
 
 // Answers what a test laid out, in order, and remembers what it was asked.
@@ -462,3 +461,5 @@ TEST_CASE("a new token is shown once, and its hash goes to the server's file", "
              Catch::Contains("  - name: soc\n    sha256: ") && Catch::Contains("    scopes: [\"read\"]\n"));
   CHECK_THAT(text.out, !Catch::Contains(token));
 }
+
+}  // namespace cenote::command_line_test

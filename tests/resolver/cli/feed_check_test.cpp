@@ -9,8 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-using namespace cenote;
-
+namespace cenote::feed_check_test {
 namespace {
 
 struct Checked {
@@ -65,3 +64,5 @@ TEST_CASE("a wrong option is usage, an unusable file is a refusal", "[cli][feed_
   CHECK(check_feed(output, {.file = "/nonexistent/list"}) == 1);
   CHECK_THAT(err.str(), Catch::Contains("/nonexistent/list"));
 }
+
+}  // namespace cenote::feed_check_test

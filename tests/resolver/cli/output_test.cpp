@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::output_test {
 
 TEST_CASE("columns line up, also with wide characters", "[cli][output]") {
   std::ostringstream out;
@@ -42,3 +42,5 @@ TEST_CASE("progress is a bar on a terminal and a line at each quarter elsewhere"
   CHECK(err.str() == "\rsending: [" + std::string(20, '#') + std::string(20, ' ') + "]  50 %");
   CHECK(out.str().empty());
 }
+
+}  // namespace cenote::output_test

@@ -10,8 +10,7 @@
 #include "resolver/net/digest.h"
 #include "tests/resolver/control/fake_backend.h"
 
-using namespace cenote;
-
+namespace cenote::api_test {
 namespace {
 
 const WallTime kNoon = WallTime(seconds{1'795'348'800});  // 2026-11-22T12:00:00Z
@@ -580,3 +579,5 @@ TEST_CASE("the OpenAPI file lists the routes of the code, no more and no fewer",
   }
   CHECK(documented == coded);
 }
+
+}  // namespace cenote::api_test

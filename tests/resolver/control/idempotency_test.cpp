@@ -4,8 +4,7 @@
 
 #include "tests/resolver/control/fake_backend.h"
 
-using namespace cenote;
-
+namespace cenote::idempotency_test {
 namespace {
 
 using Outcome = Idempotency::Outcome;
@@ -50,3 +49,5 @@ TEST_CASE("an answer is forgotten after a day", "[control][idempotency]") {
   CHECK(memory.begin("k", "g", responder(), start + std::chrono::hours{23}) == Outcome::kMismatch);
   CHECK(memory.begin("k", "g", responder(), start + std::chrono::hours{25}) == Outcome::kFirst);
 }
+
+}  // namespace cenote::idempotency_test

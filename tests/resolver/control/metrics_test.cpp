@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::metrics_test {
 
 TEST_CASE("values of one name stand together under one help text", "[control][metrics]") {
   MetricsPage page;
@@ -24,3 +24,5 @@ TEST_CASE("a label's value cannot break the line", "[control][metrics]") {
   page.gauge("cenote_feed_entries", "Entries.", 1, {{"feed", "a\"\n\\b"}});
   CHECK_THAT(page.text(), Catch::Contains(R"({feed="a\"\n\\b"} 1)"));
 }
+
+}  // namespace cenote::metrics_test

@@ -4,7 +4,7 @@
 
 #include "resolver/net/digest.h"
 
-using namespace cenote;
+namespace cenote::tokens_test {
 
 TEST_CASE("SHA-256 gives the digests of FIPS 180-4", "[net][digest]") {
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -46,3 +46,5 @@ TEST_CASE("scopes grant what they say", "[control][tokens]") {
   CHECK_FALSE(is_scope("push:"));
   CHECK_FALSE(is_scope("write"));
 }
+
+}  // namespace cenote::tokens_test

@@ -4,8 +4,7 @@
 
 #include "tests/support/fake_snapshot.h"
 
-using namespace cenote;
-
+namespace cenote::traffic_test {
 namespace {
 
 Policy policy_with(const std::vector<std::string>& names) {
@@ -56,3 +55,5 @@ TEST_CASE("a change that nobody would notice names nothing", "[control][traffic]
   traffic.add({hit("old.example", "10.0.0.1")});
   CHECK(traffic.compare(policy_with({}), policy_with({"new.example"}), wall_now()).empty());
 }
+
+}  // namespace cenote::traffic_test

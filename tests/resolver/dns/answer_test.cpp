@@ -4,7 +4,7 @@
 
 #include "tests/support/dns_text.h"
 
-namespace cenote {
+namespace cenote::answer_test {
 namespace {
 
 using test::Message;
@@ -176,4 +176,4 @@ TEST_CASE("an OPT is added to a finished message where it fits, with the error",
         finished.size());
 }
 
-}  // namespace cenote
+}  // namespace cenote::answer_test

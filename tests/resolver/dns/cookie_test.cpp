@@ -5,8 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::cookie_test {
 namespace {
 
 std::vector<uint8_t> bytes_of(std::string_view hex) {
@@ -82,3 +81,5 @@ TEST_CASE("RFC 9018 section 4.3: a cookie is good for an hour, five minutes ahea
   }
   CHECK_FALSE(maker.is_good(Bytes(cookie).first(8), client, kThen));
 }
+
+}  // namespace cenote::cookie_test

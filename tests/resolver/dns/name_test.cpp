@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::name_test {
 namespace {
 
 Name name(std::string_view text) {
@@ -248,4 +248,4 @@ TEST_CASE("a long chain of pointers is refused before it costs anything", "[dns]
   CHECK_FALSE(Name::read(many, read));
 }
 
-}  // namespace cenote
+}  // namespace cenote::name_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/dns_text.h"
 
-namespace cenote {
+namespace cenote::query_message_test {
 namespace {
 
 using test::query;
@@ -174,4 +174,4 @@ TEST_CASE("a query may end anywhere without reading beyond it", "[dns][query_mes
   CHECK(parse(whole) == QueryStatus::kOk);
 }
 
-}  // namespace cenote
+}  // namespace cenote::query_message_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/dns_text.h"
 
-namespace cenote {
+namespace cenote::records_test {
 namespace {
 
 using test::query;
@@ -123,4 +123,4 @@ TEST_CASE("types and rcodes have texts", "[dns][types]") {
   CHECK(rcode_text(200) == "RCODE");
 }
 
-}  // namespace cenote
+}  // namespace cenote::records_test

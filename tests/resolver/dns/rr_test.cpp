@@ -4,7 +4,7 @@
 
 #include "resolver/dns/types.h"
 
-using namespace cenote;
+namespace cenote::rr_test {
 
 TEST_CASE("A zone line gives its owner, type and alias") {
   ZoneRecordReader reader(*Name::from_text("zone.test"));
@@ -35,3 +35,5 @@ TEST_CASE("What is no record is refused, and the next line is read") {
   CHECK_FALSE(reader.read(std::string(300, 'a') + " A 192.0.2.1", record));
   CHECK(reader.read("ok.example A 192.0.2.1", record));
 }
+
+}  // namespace cenote::rr_test

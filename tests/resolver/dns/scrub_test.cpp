@@ -4,7 +4,7 @@
 
 #include "tests/support/dns_text.h"
 
-namespace cenote {
+namespace cenote::scrub_test {
 namespace {
 
 using test::Message;
@@ -354,4 +354,4 @@ TEST_CASE("the first extended error of an OPT is read", "[dns][scrub]") {  // RF
   CHECK_FALSE(read_extended_error(reply_to("a.test", rrtype::kA).wire(), code, text));
 }
 
-}  // namespace cenote
+}  // namespace cenote::scrub_test

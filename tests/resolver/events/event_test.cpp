@@ -10,7 +10,7 @@
 #include "resolver/events/event_ring.h"
 #include "resolver/events/history.h"
 
-namespace cenote {
+namespace cenote::event_test {
 namespace {
 
 Name name(std::string_view text) {
@@ -197,4 +197,4 @@ TEST_CASE("an address hit names the address", "[events][json]") {
   CHECK(json["matched"] == "203.0.113.9");
 }
 
-}  // namespace cenote
+}  // namespace cenote::event_test

@@ -2,8 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
-
+namespace cenote::recent_names_test {
 namespace {
 
 IpAddress client(uint8_t number) {
@@ -43,3 +42,5 @@ TEST_CASE("memory is bounded: a newer name takes an older one's place", "[events
   }
   CHECK(recent.all().size() == 4);
 }
+
+}  // namespace cenote::recent_names_test

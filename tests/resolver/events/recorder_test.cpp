@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-namespace cenote {
+namespace cenote::recorder_test {
 namespace {
 
 // A file that goes with its test.
@@ -153,4 +153,4 @@ TEST_CASE("without a file there is still the history", "[events][recorder]") {
   CHECK(recorder.unwritten() == 0);
 }
 
-}  // namespace cenote
+}  // namespace cenote::recorder_test

@@ -7,7 +7,7 @@
 #include "tests/support/cenote_process.h"
 #include "tests/support/served_pipeline.h"
 
-using namespace cenote;
+namespace cenote::doh_service_test {
 using namespace cenote::test;
 
 namespace {
@@ -141,3 +141,5 @@ TEST_CASE("a media type may carry parameters and any letter case", "[listen][doh
       query("www.example.com", rrtype::kA));
   CHECK(answer.status == 200);
 }
+
+}  // namespace cenote::doh_service_test

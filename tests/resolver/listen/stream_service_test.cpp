@@ -7,7 +7,7 @@
 
 #include "tests/support/served_pipeline.h"
 
-using namespace cenote;
+namespace cenote::stream_service_test {
 using namespace cenote::test;
 
 namespace {
@@ -127,3 +127,5 @@ TEST_CASE("after stop nobody is let in and idle connections end", "[listen][stre
   CHECK(is_closed(client, milliseconds{3000}));
   CHECK(served.becomes([&] { return connect_tcp(address).get() < 0; }));
 }
+
+}  // namespace cenote::stream_service_test

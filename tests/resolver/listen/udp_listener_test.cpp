@@ -6,7 +6,7 @@
 
 #include "tests/support/served_pipeline.h"
 
-using namespace cenote;
+namespace cenote::udp_listener_test {
 using namespace cenote::test;
 
 namespace {
@@ -60,3 +60,5 @@ TEST_CASE("what has arrived is served after the stop", "[listen][udp]") {
   });
   CHECK(served.becomes([&] { return served.listener->counters().sent.value() == 1; }));
 }
+
+}  // namespace cenote::udp_listener_test

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::chunked_body_test {
 namespace {
 
 using State = ChunkedBody::State;
@@ -61,4 +61,5 @@ TEST_CASE("a body beyond its limit is refused before it comes", "[net][chunked_b
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::chunked_body_test

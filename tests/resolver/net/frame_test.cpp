@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::frame_test {
 namespace {
 
 std::vector<uint8_t> framed(const std::vector<std::string>& messages) {
@@ -96,4 +96,5 @@ TEST_CASE("a message that lies whole in its input is not copied", "[net][frame]"
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::frame_test

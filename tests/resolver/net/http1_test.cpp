@@ -5,7 +5,7 @@
 
 #include "tests/resolver/net/fake_site.h"
 
-namespace cenote {
+namespace cenote::http1_test {
 namespace {
 
 // One connection whose requests are answered with their own description.
@@ -334,4 +334,5 @@ TEST_CASE("going away ends an idle connection now and a busy one after its respo
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::http1_test

@@ -5,8 +5,7 @@
 #include "resolver/net/http2.h"
 #include "tests/resolver/net/fake_site.h"
 
-using namespace cenote;
-
+namespace cenote::http2_client_test {
 namespace {
 
 // Our own server's side, in memory.
@@ -105,3 +104,5 @@ TEST_CASE("what is no HTTP/2 breaks the connection and nothing else", "[net][htt
   client.take_output(out);
   CHECK_FALSE(client.is_usable());
 }
+
+}  // namespace cenote::http2_client_test

@@ -5,7 +5,7 @@
 
 #include "tests/resolver/net/fake_site.h"
 
-namespace cenote {
+namespace cenote::http2_test {
 namespace {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -444,4 +444,5 @@ TEST_CASE("output is taken in the pieces that are asked for", "[net][http2]") {
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::http2_test

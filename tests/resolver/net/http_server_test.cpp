@@ -13,7 +13,7 @@
 #include "tests/resolver/net/fake_site.h"
 #include "tests/support/test_certificate.h"
 
-namespace cenote {
+namespace cenote::http_server_test {
 namespace {
 
 const SocketAddress kAnyPort = *SocketAddress::from_text("127.0.0.1:0");
@@ -513,4 +513,5 @@ TEST_CASE_METHOD(TlsFixture, "one client has a limited number of handshakes", "[
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::http_server_test

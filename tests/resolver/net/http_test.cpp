@@ -4,7 +4,7 @@
 
 #include "resolver/net/http_protocol.h"
 
-namespace cenote {
+namespace cenote::http_test {
 namespace {
 
 TEST_CASE("percent escapes are decoded, and what is none stays", "[net][http]") {
@@ -112,4 +112,5 @@ TEST_CASE("a header value cannot end its line", "[net][http]") {
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::http_test

@@ -7,7 +7,7 @@
 #include "resolver/net/tls.h"
 #include "tests/support/temporary_folder.h"
 
-using namespace cenote;
+namespace cenote::self_signed_test {
 
 TEST_CASE("a self-signed pair is made once, its key for the owner alone, and serves TLS", "[net][tls]") {
   const TemporaryFolder folder;
@@ -42,3 +42,5 @@ TEST_CASE("a broken key file is not overwritten", "[net][tls]") {
   CHECK_FALSE(self_signed_pair(folder.path(), {}, wall_now()));
   CHECK(folder.read("dns.key") == "no key");
 }
+
+}  // namespace cenote::self_signed_test

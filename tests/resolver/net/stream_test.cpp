@@ -11,7 +11,7 @@
 
 #include "resolver/net/loop.h"
 
-namespace cenote {
+namespace cenote::stream_test {
 namespace {
 
 const SocketAddress kAnyPort = *SocketAddress::from_text("127.0.0.1:0");
@@ -256,4 +256,5 @@ TEST_CASE("a Unix socket is for its group only, replaces a dead one and is remov
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::stream_test

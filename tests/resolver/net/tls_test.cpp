@@ -4,7 +4,7 @@
 
 #include "tests/support/test_certificate.h"
 
-namespace cenote {
+namespace cenote::tls_test {
 namespace {
 
 using test::CertificateFiles;
@@ -284,4 +284,5 @@ TEST_CASE("files that cannot be used are named", "[net][tls]") {
 }
 
 }  // namespace
-}  // namespace cenote
+
+}  // namespace cenote::tls_test

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::tls_tickets_test {
 
 TEST_CASE("a ticket key seals for an hour, opens for two more, and is then forgotten", "[net][tls]") {
   TicketKeys keys;
@@ -25,3 +25,5 @@ TEST_CASE("a key name that was never ours opens nothing", "[net][tls]") {
   const std::array<uint8_t, 16> other{};
   CHECK_FALSE(keys.to_open(other, MonoTime{}));
 }
+
+}  // namespace cenote::tls_tickets_test

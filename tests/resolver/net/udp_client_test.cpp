@@ -8,7 +8,7 @@
 
 #include "tests/support/sockets.h"
 
-using namespace cenote;
+namespace cenote::udp_client_test {
 using test::Descriptor;
 
 namespace {
@@ -103,3 +103,5 @@ TEST_CASE_METHOD(Fixture, "a host where nothing listens is reported", "[net][udp
   run();
   CHECK(heard.unreachable == 1);
 }
+
+}  // namespace cenote::udp_client_test

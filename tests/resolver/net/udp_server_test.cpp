@@ -7,7 +7,7 @@
 
 #include "tests/support/sockets.h"
 
-using namespace cenote;
+namespace cenote::udp_server_test {
 using test::Descriptor;
 using test::Wire;
 
@@ -118,3 +118,5 @@ TEST_CASE_METHOD(Fixture, "an address that is taken is named", "[net][udp]") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find(address.to_text()) != std::string::npos);
 }
+
+}  // namespace cenote::udp_server_test

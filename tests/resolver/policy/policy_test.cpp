@@ -5,7 +5,7 @@
 #include "tests/support/dns_text.h"
 #include "tests/support/fake_snapshot.h"
 
-namespace cenote {
+namespace cenote::policy_test {
 namespace {
 
 using test::FakeSnapshot;
@@ -361,4 +361,4 @@ TEST_CASE("a short text is cut on a whole character", "[policy][verdict]") {
   CHECK(ShortText<2>("").view().empty());
 }
 
-}  // namespace cenote
+}  // namespace cenote::policy_test

@@ -5,7 +5,7 @@
 #include "resolver/base/text.h"
 #include "tests/support/dns_text.h"
 
-namespace cenote {
+namespace cenote::blocked_answer_test {
 namespace {
 
 using test::Message;
@@ -284,4 +284,4 @@ TEST_CASE("without a mailbox the SOA names a neutral one", "[query][blocked_answ
   CHECK(read.authorities[0].find(" hostmaster.cenote.invalid. ") != std::string::npos);
 }
 
-}  // namespace cenote
+}  // namespace cenote::blocked_answer_test

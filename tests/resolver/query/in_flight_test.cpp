@@ -4,7 +4,7 @@
 
 #include "tests/support/dns_text.h"
 
-namespace cenote {
+namespace cenote::in_flight_test {
 namespace {
 
 struct Asked {
@@ -84,4 +84,4 @@ TEST_CASE("all together are bounded", "[query][in_flight]") {
   CHECK(joined == 20'000);
 }
 
-}  // namespace cenote
+}  // namespace cenote::in_flight_test

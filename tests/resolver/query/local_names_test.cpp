@@ -4,7 +4,7 @@
 
 #include "resolver/dns/types.h"
 
-using namespace cenote;
+namespace cenote::local_names_test {
 using Kind = LocalNames::Kind;
 
 namespace {
@@ -69,3 +69,5 @@ TEST_CASE("the site's own records come first, in any letter case", "[query][name
   CHECK(kind_of(names, "other.home.arpa") == Kind::kEmptyZone);
   CHECK(kind_of(names, "below.printer.home.arpa") == Kind::kEmptyZone);
 }
+
+}  // namespace cenote::local_names_test

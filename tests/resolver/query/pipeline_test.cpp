@@ -8,7 +8,7 @@
 #include "tests/support/served_pipeline.h"
 #include "tests/support/shifted_clock.h"
 
-using namespace cenote;
+namespace cenote::pipeline_test {
 using namespace cenote::test;
 
 namespace {
@@ -238,3 +238,5 @@ TEST_CASE_METHOD(Fixture,
   CHECK(chaos("authors.bind").rcode == 5);
   CHECK(served.upstream.queries() == 0);
 }
+
+}  // namespace cenote::pipeline_test

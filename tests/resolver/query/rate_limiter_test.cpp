@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace cenote;
+namespace cenote::rate_limiter_test {
 using Verdict = RateLimiter::Verdict;
 
 namespace {
@@ -63,3 +63,5 @@ TEST_CASE("a flood from a hundred thousand addresses takes no memory and lets a 
   }
   CHECK(judge(limiter, kClient, 5, kStart + seconds{2}).answered == 5);
 }
+
+}  // namespace cenote::rate_limiter_test

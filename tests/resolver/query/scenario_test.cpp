@@ -17,7 +17,7 @@
 #include "tests/support/shifted_clock.h"
 #include "tests/support/sockets.h"
 
-namespace cenote {
+namespace cenote::scenario_test {
 namespace {
 
 using test::Message;
@@ -386,4 +386,4 @@ TEST_CASE("every scenario plays as written", "[query][pipeline][scenario]") {
   CHECK(count >= 15);
 }
 
-}  // namespace cenote
+}  // namespace cenote::scenario_test

@@ -9,7 +9,7 @@
 #include "tests/support/sockets.h"
 #include "tests/support/test_certificate.h"
 
-namespace cenote {
+namespace cenote::encrypted_transport_test {
 namespace {
 
 using test::ScriptedUpstream;
@@ -207,4 +207,4 @@ TEST_CASE_METHOD(Fixture, "RFC 7828 section 3.3: an idle connection stays as lon
         dot.asked[0].end());
 }
 
-}  // namespace cenote
+}  // namespace cenote::encrypted_transport_test

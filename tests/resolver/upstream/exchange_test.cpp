@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::exchange_test {
 namespace {
 
 using Kind = Exchange::Action::Kind;
@@ -164,4 +164,4 @@ TEST_CASE("an unreachable report of a server that is not being asked is ignored"
   CHECK(walk.unreachable(0).kind() == Kind::kWait);
 }
 
-}  // namespace cenote
+}  // namespace cenote::exchange_test

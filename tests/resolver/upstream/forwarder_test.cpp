@@ -8,7 +8,7 @@
 #include "tests/support/dns_text.h"
 #include "tests/support/sockets.h"
 
-namespace cenote {
+namespace cenote::forwarder_test {
 namespace {
 
 using test::Reply;
@@ -225,4 +225,4 @@ TEST_CASE("each question gets its own answer among many", "[upstream][forwarder]
   CHECK(names.size() == 500);
 }
 
-}  // namespace cenote
+}  // namespace cenote::forwarder_test

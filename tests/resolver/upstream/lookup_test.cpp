@@ -4,8 +4,7 @@
 
 #include "tests/support/sockets.h"
 
-using namespace cenote;
-
+namespace cenote::lookup_test {
 namespace {
 
 UpstreamSettings served_by(const SocketAddress& server) {
@@ -30,3 +29,5 @@ TEST_CASE("nobody to ask, or nothing to ask for, is no address", "[upstream][loo
   CHECK(look_up(served_by(upstream.address()), "").empty());
   CHECK(look_up(served_by(upstream.address()), "a..b").empty());
 }
+
+}  // namespace cenote::lookup_test

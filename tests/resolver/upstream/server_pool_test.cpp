@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace cenote {
+namespace cenote::server_pool_test {
 namespace {
 
 constexpr MonoTime kStart{seconds{1000}};
@@ -139,4 +139,4 @@ TEST_CASE("patience follows the measured round trips, within bounds",
   CHECK(patience() == milliseconds{1500});
 }
 
-}  // namespace cenote
+}  // namespace cenote::server_pool_test

@@ -5,7 +5,7 @@
 #include "tests/support/dns_text.h"
 #include "tests/support/sockets.h"
 
-namespace cenote {
+namespace cenote::stream_transport_test {
 namespace {
 
 using test::ScriptedUpstream;
@@ -126,4 +126,4 @@ TEST_CASE_METHOD(Fixture, "where nothing listens the question is told so", "[ups
   CHECK(heard.unreachable == 1);
 }
 
-}  // namespace cenote
+}  // namespace cenote::stream_transport_test

@@ -4,8 +4,7 @@
 
 #include "tests/support/temporary_folder.h"
 
-using namespace cenote;
-
+namespace cenote::system_resolvers_test {
 namespace {
 
 std::vector<std::string> texts(const std::vector<SocketAddress>& addresses) {
@@ -49,3 +48,5 @@ TEST_CASE("the machine's resolvers stand in only where nobody serves the root zo
   CHECK(with_system_resolvers(filled, {}, path.c_str()) == filled);
   CHECK(with_system_resolvers(settings, {}, "/nonexistent/resolv.conf") == settings);
 }
+
+}  // namespace cenote::system_resolvers_test

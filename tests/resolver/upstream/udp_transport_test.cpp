@@ -6,7 +6,7 @@
 #include "tests/support/shifted_clock.h"
 #include "tests/support/sockets.h"
 
-namespace cenote {
+namespace cenote::udp_transport_test {
 namespace {
 
 using test::Reply;
@@ -92,4 +92,4 @@ TEST_CASE_METHOD(Fixture, "an upstream where nothing listens is told at once", "
   CHECK(heard.unreachable == 1);
 }
 
-}  // namespace cenote
+}  // namespace cenote::udp_transport_test
