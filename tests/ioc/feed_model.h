@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -56,6 +57,7 @@ struct Entry {
   bool allow;
   Origin origin = Origin::kList;
   auto operator<=>(const Entry&) const = default;
+  [[nodiscard]] bool is_block() const { return what.find('/') != std::string::npos; }
 };
 using FeedModel = std::map<Entry, std::string>;
 using Model = std::map<std::string, FeedModel>;
@@ -65,8 +67,7 @@ inline FeedRun run_of(const std::string& feed_name, const FeedModel& entries, st
   std::vector<std::pair<Entry, std::string>> shuffled(entries.begin(), entries.end());
   std::shuffle(shuffled.begin(), shuffled.end(), random);
   for (const auto& [entry, reason] : shuffled) {
-    const bool is_block = entry.what.find('/') != std::string::npos;
-    Indicator indicator = is_block ? listed_block(entry.what) : listed(entry.what, entry.scope);
+    Indicator indicator = entry.is_block() ? listed_block(entry.what) : listed(entry.what, entry.scope);
     indicator.scope = entry.scope;
     indicator.allow = entry.allow;
     indicator.origin = entry.origin;
@@ -103,19 +104,26 @@ Said said_by(const Snapshot& snapshot, const Asked& asked) {
   return said;
 }
 
+// What a text means: read once, for the model is asked about it again and again.
+template <typename Meaning>
+const Meaning& known(const std::string& text) {
+  static std::unordered_map<std::string, Meaning> all;
+  const auto found = all.find(text);
+  return found != all.end() ? found->second
+                            : all.emplace(text, Meaning::from_text(text).value()).first->second;
+}
+
 inline Said expected(const Model& model, const Name& asked) {
   Said said;
-  for (const auto& [feed_name, entries] : model) {
-    for (const auto& [entry, reason] : entries) {
-      if (entry.what.find('/') != std::string::npos) {
-        continue;
-      }
-      const Name own = name(entry.what);
-      const bool covers = entry.scope == Scope::kExact   ? asked == own
-                          : entry.scope == Scope::kBelow ? asked.is_at_or_below(own) && !(asked == own)
-                                                         : asked.is_at_or_below(own);
-      if (covers) {
-        said.emplace(feed_name, own.label_count(), static_cast<int>(entry.scope), entry.allow, reason);
+  for (size_t depth = 0; depth <= asked.label_count(); ++depth) {
+    const std::string own = asked.suffix(depth).to_text();
+    const Scope other = depth == asked.label_count() ? Scope::kBelow : Scope::kExact;
+    for (const auto& [feed_name, entries] : model) {
+      for (auto at = entries.lower_bound(Entry{own, Scope{}, false});
+           at != entries.end() && at->first.what == own; ++at) {
+        if (at->first.scope != other) {
+          said.emplace(feed_name, depth, static_cast<int>(at->first.scope), at->first.allow, at->second);
+        }
       }
     }
   }
@@ -126,12 +134,9 @@ inline Said expected(const Model& model, const IpAddress& asked) {
   Said said;
   for (const auto& [feed_name, entries] : model) {
     for (const auto& [entry, reason] : entries) {
-      if (entry.what.find('/') == std::string::npos) {
-        continue;
-      }
-      const Prefix prefix = Prefix::from_text(entry.what).value();
-      if (prefix.contains(asked)) {
-        said.emplace(feed_name, prefix.length, static_cast<int>(Scope::kSuffix), entry.allow, reason);
+      if (entry.is_block() && known<Prefix>(entry.what).contains(asked)) {
+        said.emplace(feed_name, known<Prefix>(entry.what).length, static_cast<int>(Scope::kSuffix),
+                     entry.allow, reason);
       }
     }
   }
@@ -191,8 +196,8 @@ inline void check_below(const Model& model, const Snapshot& snapshot, Worlds& wo
     bool below = false;
     for (const auto& [feed_name, entries] : model) {
       for (const auto& [entry, reason] : entries) {
-        below = below || (entry.what.find('/') == std::string::npos && !(name(entry.what) == asked) &&
-                          name(entry.what).is_at_or_below(asked));
+        below = below || (!entry.is_block() && !(known<Name>(entry.what) == asked) &&
+                          known<Name>(entry.what).is_at_or_below(asked));
       }
     }
     if (snapshot.has_entry_below(asked) != below) {
@@ -226,7 +231,7 @@ inline void check_same(const Model& model, const Snapshot& snapshot, Worlds& wor
   std::set<std::string> blocks;
   for (const auto& [feed_name, entries] : model) {
     for (const auto& [entry, reason] : entries) {
-      if (entry.what.find('/') == std::string::npos) {
+      if (!entry.is_block()) {
         names.emplace(entry.what, entry.scope);
       } else {
         blocks.insert(entry.what);

@@ -70,7 +70,7 @@ class World {
     FeedModel coming;
     for (size_t i = worlds.below(most + 1); i > 0; --i) {
       Entry entry{some_listed(before), static_cast<Scope>(worlds.below(3)), worlds.below(5) == 0, origin};
-      entry.scope = entry.what.find('/') == std::string::npos ? entry.scope : Scope::kSuffix;
+      entry.scope = entry.is_block() ? Scope::kSuffix : entry.scope;
       coming[entry] = "reason " + std::to_string(worlds.below(20));
     }
     for (const auto& [entry, reason] : coming) {
