@@ -110,6 +110,7 @@ void read_all(const YamlNode& document, ReadContext& context) {
   read_upstream(root, context);
   read_cache(root, context);
   read_names(root, context);
+  read_rebinding(root, context);
   read_feeds(root, context);
   read_guards(root, context);
   read_exceptions(root, context);

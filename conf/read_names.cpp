@@ -94,6 +94,21 @@ void read_names(MapReader& root, ReadContext& context) {
   map.finish();
 }
 
+void read_rebinding(MapReader& root, ReadContext& context) {
+  using Guard = RebindingSettings::Guard;
+  RebindingSettings& rebinding = context.settings.rebinding;
+  MapReader map = root.section("rebinding");
+  const ValueKind<Guard> guard{"auto, on or off", [](std::string_view text) -> std::optional<Guard> {
+                                 return text == "auto"                     ? std::optional(Guard::kAuto)
+                                        : text == "on" || text == "true"   ? std::optional(Guard::kOn)
+                                        : text == "off" || text == "false" ? std::optional(Guard::kOff)
+                                                                           : std::nullopt;
+                               }};
+  map.value("guard", rebinding.guard, guard);
+  map.list("allow", rebinding.allow, domain_name());
+  map.finish();
+}
+
 void read_limits(MapReader& root, ReadContext& context) {
   constexpr int kMost = 1'000'000;
   AdmissionSettings& limits = context.settings.admission;

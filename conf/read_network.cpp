@@ -82,10 +82,6 @@ ValueKind<UpstreamServer> upstream_server() {
       parse_server};
 }
 
-ValueKind<Name> domain_name() {
-  return {R"(a domain name, or "." for all)", Name::from_text};
-}
-
 ValueKind<std::optional<IpAddress>> sinkhole_address(bool is_v4) {
   return {fmt::format("an IPv{} address of the block page, or none", is_v4 ? 4 : 6),
           [=](std::string_view text) -> std::optional<std::optional<IpAddress>> {

@@ -77,6 +77,10 @@ bool is_loopback(const IpAddress& address) {
   return kLoopback4.contains(address) || kLoopback6.contains(address);
 }
 
+ValueKind<Name> domain_name() {
+  return {R"(a domain name, or "." for all)", Name::from_text};
+}
+
 ValueKind<std::string> category_name() {
   return {"a category: 1 to 30 of a-z 0-9 -, beginning with a letter or digit",
           [](std::string_view text) -> std::optional<std::string> {

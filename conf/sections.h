@@ -42,6 +42,7 @@ void read_listen(MapReader& root, ReadContext& context);  // listen, tls
 void read_clients(MapReader& root, ReadContext& context);
 void read_upstream(MapReader& root, ReadContext& context);
 void read_names(MapReader& root, ReadContext& context);
+void read_rebinding(MapReader& root, ReadContext& context);
 void read_limits(MapReader& root, ReadContext& context);
 void read_sinkhole(MapReader& root, ReadContext& context);
 void read_feeds(MapReader& root, ReadContext& context);
@@ -52,6 +53,7 @@ void read_exceptions(MapReader& root, ReadContext& context);  // exceptions, pro
 void check_addresses(ReadContext& context);
 
 bool is_loopback(const IpAddress& address);
+ValueKind<Name> domain_name();
 ValueKind<std::string> category_name();
 
 }  // namespace cenote

@@ -27,6 +27,7 @@ struct Settings {
   CacheSettings cache;
   NamesSettings names;
   AdmissionSettings admission;
+  RebindingSettings rebinding;
   IocSettings ioc;
   BlockpageSettings blockpage;
   ControlSettings control;

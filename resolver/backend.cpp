@@ -93,7 +93,7 @@ struct NamedCounter {
   const char* help;
   const Counter PipelineCounters::*counter;
 };
-constexpr std::array<NamedCounter, 12> kPipelineCounters{{
+constexpr std::array<NamedCounter, 13> kPipelineCounters{{
     {"cenote_ignored_total", "Datagrams and messages that were no query: not answered.",
      &PipelineCounters::ignored},
     {"cenote_malformed_total", "Queries answered with FORMERR.", &PipelineCounters::malformed},
@@ -106,6 +106,8 @@ constexpr std::array<NamedCounter, 12> kPipelineCounters{{
     {"cenote_prefetched_total", "Hot answers asked for again before their end.",
      &PipelineCounters::prefetched},
     {"cenote_local_answers_total", "Answers with names of our own.", &PipelineCounters::local},
+    {"cenote_rebinding_withheld_total", "Answers from outside that led to inner addresses: withheld.",
+     &PipelineCounters::withheld},
     {"cenote_rate_limited_total", "Queries over a client's rate, dropped or told to come by TCP.",
      &PipelineCounters::rate_limited},
     {"cenote_coalesced_total", "Queries that waited for an answer somebody had asked for already.",

@@ -110,6 +110,7 @@ WorkerSettings Daemon::worker_settings(const Settings& settings) const {
           settings.cache,
           settings.names,
           settings.admission,
+          settings.rebinding,
           settings.blockpage.contact_mail,
           settings.cache.bytes / count_workers(settings_),
           incident_key_,

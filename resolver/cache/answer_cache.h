@@ -50,8 +50,14 @@ class AnswerCache {
     // Asked often, and close to its end: worth to be asked for again before it goes. True once in its life.
     bool take_refresh(MonoTime now) noexcept;
 
-    // The snapshot generation whose policy this answer last passed; set by the pipeline.
-    uint64_t passed_generation = 0;
+    [[nodiscard]] uint16_t partition() const noexcept { return partition_; }
+
+    // What the pipeline has found out about this answer; it is the pipeline's to write.
+    struct Findings {
+      uint64_t passed_generation = 0;  // the snapshot whose policy it last passed
+      enum class Inside : uint8_t { kUnknown, kNo, kYes } leads_inside = Inside::kUnknown;
+    };
+    Findings findings;
 
    private:
     friend class AnswerCache;

@@ -19,7 +19,7 @@ Worker::Worker(const WorkerSettings& settings, EventRing& events,
       blocked_answer_(settings.policy, settings.contact),
       pipeline_(loop_, {policy_, cache_, events, blocked_answer_, settings.incident_key,
                         std::move(on_indirect_block), &recent_, settings.names, settings.admission,
-                        settings.cookie_secret}) {}
+                        settings.rebinding, settings.cookie_secret}) {}
 
 Worker::~Worker() {
   join();
@@ -126,7 +126,7 @@ void Worker::reload(const WorkerSettings& settings) {
       replace_upstream(settings.upstream);
     }
     reload_certificates(settings.listen.tls);
-    pipeline_.reload(settings.names, settings.admission);
+    pipeline_.reload(settings.names, settings.admission, settings.rebinding);
     settings_ = settings;
   });
 }

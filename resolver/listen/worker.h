@@ -22,6 +22,7 @@ struct WorkerSettings {
   CacheSettings cache;
   NamesSettings names;
   AdmissionSettings admission;
+  RebindingSettings rebinding;
   std::string contact;       // for people, in the extended error
   uint64_t cache_bytes = 0;  // this worker's share
   uint64_t incident_key = 0;

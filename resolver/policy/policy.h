@@ -66,6 +66,9 @@ class Policy {
     bool touched = false;
     return snapshot_ ? judge_address(address, MatchKind::kAddress, asker, touched) : Verdict{};
   }
+  // The sinkhole's: what we made ourselves is not judged again (RPZ section 6.1).
+  [[nodiscard]] bool is_own_address(const IpAddress& address) const noexcept;
+
   struct Inspection {
     Verdict verdict;
     // No entry covers anything in the answer, whoever asks and whatever time it is: it need not be inspected
@@ -89,12 +92,10 @@ class Policy {
   size_t consider(std::span<Consideration> all, const Asker& asker) const noexcept;
   [[nodiscard]] Action effective_action(const Record& record, uint16_t group) const noexcept;
   void fill(Verdict& verdict, const Consideration& winner) const noexcept;
-  [[nodiscard]] bool is_own_address(const IpAddress& address) const noexcept;
 
   PolicySettings settings_;
   Clients clients_;
-  std::vector<IpAddress>
-      own_addresses_;  // the sinkhole's: what we made ourselves is not judged again (RPZ section 6.1)
+  std::vector<IpAddress> own_addresses_;
   std::shared_ptr<const Snapshot> snapshot_;
   int exceptions_feed_ = -1;                    // FeedId of the exceptions in this snapshot, -1: none
   std::vector<std::vector<Action>> overrides_;  // [group][category of the snapshot], kPass: the feed's own

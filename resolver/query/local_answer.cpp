@@ -9,6 +9,7 @@ constexpr uint32_t kSpecialTtl = 10'800;  // RFC 6303 section 3
 constexpr uint32_t kNoRecordTtl = 300;    // of a type that the site's own name does not have
 constexpr std::array<uint8_t, 9> kAnyHinfo{7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
 constexpr uint32_t kAnyTtl = 3600;
+constexpr uint32_t kWithheldTtl = 30;  // an exception is felt soon
 constexpr std::array<uint8_t, 4> kLoopback4{127, 0, 0, 1};
 constexpr std::array<uint8_t, 16> kLoopback6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 
@@ -70,6 +71,14 @@ size_t write_local_answer(MutableBytes out, size_t limit, const QueryMessage& qu
 size_t write_any_answer(MutableBytes out, size_t limit, const QueryMessage& query, Bytes packet) noexcept {
   AnswerWriter answer(out, limit, query, packet);
   answer.answer(query.name, rrtype::kHinfo, kAnyTtl, kAnyHinfo);
+  return answer.finish(Rcode::kNoError);
+}
+
+size_t write_withheld_answer(MutableBytes out, size_t limit, const QueryMessage& query,
+                             Bytes packet) noexcept {
+  AnswerWriter answer(out, limit, query, packet);
+  write_soa(answer, query.name, kWithheldTtl);
+  answer.extended_error(Ede::kBlocked, "an inner address in an answer from outside");
   return answer.finish(Rcode::kNoError);
 }
 

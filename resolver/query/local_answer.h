@@ -15,6 +15,11 @@ size_t write_local_answer(MutableBytes out, size_t limit, const QueryMessage& qu
 // RFC 8482 section 4.2: what ANY gets instead of everything.
 size_t write_any_answer(MutableBytes out, size_t limit, const QueryMessage& query, Bytes packet) noexcept;
 
+// What stands in for an upstream's answer that leads to inner addresses: no data, and why. The name exists,
+// and REFUSED would send the client on to its next server.
+size_t write_withheld_answer(MutableBytes out, size_t limit, const QueryMessage& query,
+                             Bytes packet) noexcept;
+
 // version.bind, id.server and their like, class CHAOS (RFC 4892); REFUSED where the configuration says
 // nothing.
 size_t write_identity(MutableBytes out, size_t limit, const QueryMessage& query, Bytes packet,

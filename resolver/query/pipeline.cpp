@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "resolver/base/log.h"
 #include "resolver/dns/records.h"
 #include "resolver/query/local_answer.h"
 
@@ -17,14 +18,23 @@ Pipeline::Pipeline(Loop& loop, Parts parts)
       parts_(std::move(parts)),
       local_names_(std::make_unique<LocalNames>(parts_.names)),
       rate_limiter_(parts_.admission),
+      rebinding_guard_(parts_.rebinding),
       cookies_(parts_.cookie_secret),
       overdue_timer_(loop, [this] { on_overdue(); }) {}
 
-void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admission) {
+void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admission,
+                      const RebindingSettings& rebinding) {
   parts_.names = names;
   parts_.admission = admission;
   local_names_ = std::make_unique<LocalNames>(names);
   rate_limiter_ = RateLimiter(admission);
+  rebinding_guard_ = RebindingGuard(rebinding);
+  rebinding_guard_.connect(forwarder_->pool());
+}
+
+void Pipeline::connect(Forwarder& forwarder) noexcept {
+  forwarder_ = &forwarder;
+  rebinding_guard_.connect(forwarder.pool());
 }
 
 size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept {
@@ -223,28 +233,45 @@ size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, Mono
     counters_.stale.add();
   }
   const size_t size = entry.copy(scratch_, now);
-  return answer_with(query, Bytes(scratch_).first(size), stale ? &error : nullptr, entry.passed_generation);
+  return answer_with(
+      query, {Bytes(scratch_).first(size), entry.partition(), entry.findings, stale ? &error : nullptr});
 }
 
-// The last stages for what upstream said: inspect, then answer. `passed_generation` remembers for which
-// snapshot nothing in it was listed. Whoever allows a name means the site behind it, so an exception for the
-// question covers its answer.
-size_t Pipeline::answer_with(Query& query, Bytes upstream, const ExtendedError* error,
-                             uint64_t& passed_generation) noexcept {
+// The last stages for what upstream said: inspect, then answer. Its findings remember for which snapshot
+// nothing in it was listed. Whoever allows a name means the site behind it, so an exception for the question
+// covers its answer.
+size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
+  uint64_t& passed_generation = said.findings.passed_generation;
   const bool has_passed = passed_generation == parts_.policy.generation() && passed_generation != 0;
   if (!has_passed && !query.verdict.excepted) {
-    const Policy::Inspection inspection = parts_.policy.inspect(upstream, query.asker);
+    const Policy::Inspection inspection = parts_.policy.inspect(said.message, query.asker);
     if (inspection.untouched) {
       passed_generation = parts_.policy.generation();
     } else if (inspection.verdict.is_recorded()) {
       query.verdict = inspection.verdict;
       if (query.verdict.blocks()) {
-        return block(query, upstream);
+        return block(query, said.message);
       }
       record(query);
     }
   }
-  return copy_answer(query, upstream, error);
+  if (rebinding_guard_.covers(said.zone) &&
+      rebinding_guard_.withholds(query.message.name, said.message, parts_.policy, said.findings)) {
+    return withhold(query);
+  }
+  return copy_answer(query, said.message, said.error);
+}
+
+// A name from outside that leads to inner addresses.
+size_t Pipeline::withhold(Query& query) noexcept {
+  constexpr seconds kBetweenLines{10};  // the counter has the rest
+  counters_.withheld.add();
+  if (const MonoTime now = loop_.now(); now - withholding_told_ >= kBetweenLines) {
+    withholding_told_ = now;
+    log::warn("rebinding: {} has an address of an inner network and is withheld; rebinding.allow excepts it",
+              query.message.name.to_text());
+  }
+  return write_withheld_answer(query.buffer, query.limit(), query.message, query.packet);
 }
 
 size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept {

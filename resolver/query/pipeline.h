@@ -18,6 +18,7 @@
 #include "resolver/query/local_names.h"
 #include "resolver/query/query.h"
 #include "resolver/query/rate_limiter.h"
+#include "resolver/query/rebinding_guard.h"
 #include "resolver/upstream/forwarder.h"
 
 namespace cenote {
@@ -30,6 +31,7 @@ struct PipelineCounters {
   Counter refused_clients;
   Counter rate_limited;            // over the rate: dropped or told to come by TCP
   Counter local;                   // answered with names of our own
+  Counter withheld;                // led from outside to inner addresses
   std::array<Counter, 8> actions;  // hits by Action
   Counter cached;
   Counter stale;
@@ -55,15 +57,17 @@ class Pipeline final : ResolutionEvents {
     RecentNames* recent = nullptr;  // what had to be asked upstream; may be null
     NamesSettings names{};
     AdmissionSettings admission{};
+    RebindingSettings rebinding{};
     SipKey cookie_secret{};
   };
   Pipeline(Loop& loop, Parts parts);
 
   // From the next query on.
-  void reload(const NamesSettings& names, const AdmissionSettings& admission);
+  void reload(const NamesSettings& names, const AdmissionSettings& admission,
+              const RebindingSettings& rebinding = {});
 
   // The upstream side reports to the pipeline, so it is made after it.
-  void connect(Forwarder& forwarder) noexcept { forwarder_ = &forwarder; }
+  void connect(Forwarder& forwarder) noexcept;
   [[nodiscard]] ResolutionEvents& resolution_events() noexcept { return *this; }
 
   // `buffer` begins with the message's `size` bytes and has room for the answer (512 at least, for a stream
@@ -100,11 +104,18 @@ class Pipeline final : ResolutionEvents {
 
   template <typename Answer>
   void answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer);
+  // What upstream said, now or some time ago.
+  struct Said {
+    Bytes message;
+    uint16_t zone;
+    AnswerCache::Entry::Findings& findings;
+    const ExtendedError* error = nullptr;
+  };
   size_t answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
-                       uint64_t& passed_generation) noexcept;
+                       AnswerCache::Entry::Findings& findings) noexcept;
   size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
-  size_t answer_with(Query& query, Bytes upstream, const ExtendedError* error,
-                     uint64_t& passed_generation) noexcept;
+  size_t answer_with(Query& query, const Said& said) noexcept;
+  size_t withhold(Query& query) noexcept;
   size_t copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept;
   size_t answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept;
   size_t block(Query& query, Bytes chain) noexcept;
@@ -120,6 +131,8 @@ class Pipeline final : ResolutionEvents {
   InFlight in_flight_;
   std::unique_ptr<LocalNames> local_names_;
   RateLimiter rate_limiter_;
+  RebindingGuard rebinding_guard_;
+  MonoTime withholding_told_ = MonoTime{} - seconds{60};  // in the log
   CookieMaker cookies_;
   // Questions that a stale answer could serve, and when it will; all wait equally long, so the first is due
   // first.

@@ -97,22 +97,21 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
     counters_.upstream_failures.add();
     parts_.cache.insert_failure(group.key, loop_.now());
   }
-  uint64_t uncached_generation = 0;
+  AnswerCache::Entry::Findings uncached;
   counters_.forwarded.add(group.waiters.size());
   answer_each(group.waiters, [&](Query& query) {
-    return answer_waiter(query, group.key, good, resolution,
-                         entry != nullptr ? entry->passed_generation : uncached_generation);
+    return answer_waiter(query, group.key, good, resolution, entry != nullptr ? entry->findings : uncached);
   });
 }
 
 size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
-                               uint64_t& passed_generation) noexcept {
+                               AnswerCache::Entry::Findings& findings) noexcept {
   // What was pushed while the query waited acts on it, too.
   query.verdict = parts_.policy.decide(query.message.name, query.asker);
   if (query.verdict.blocks()) {
     return block(query, {});
   }
-  return good ? answer_with(query, resolution.response.message, nullptr, passed_generation)
+  return good ? answer_with(query, {resolution.response.message, key.partition, findings})
               : answer_failure(query, key, resolution);
 }
 

@@ -19,6 +19,20 @@ struct NamesSettings {
   bool operator==(const NamesSettings&) const = default;
 };
 
+// Which upstream answers may hold addresses of inner networks: a page from outside whose name leads inside
+// speaks with inner servers in the browser of whoever visits it (DNS rebinding).
+struct RebindingSettings {
+  enum class Guard : uint8_t {
+    kAuto,  // on where servers on the internet serve the root zone: inner ones may know inner names
+    kOn,    // for the root zone, whoever serves it
+    kOff,
+  };
+  Guard guard = Guard::kAuto;
+  std::vector<Name> allow = {};  // names that may lead inside, with everything below
+
+  bool operator==(const RebindingSettings&) const = default;
+};
+
 struct AdmissionSettings {
   // Answers a second over UDP to one client (an IPv6 one is its /64); 0: no limit. A client that shows a good
   // cookie, or comes by a stream, has not forged its address and is not limited.

@@ -190,6 +190,7 @@ names:
   hosts: hosts
   version: "9"
   identity: node
+rebinding: {guard: on, allow: [plex.example]}
 limits: {rate: 100, slip: 0, client_waiting: 9, domain_waiting: 8, exempt: [192.0.2.0/24],
          cookie_secret: 000102030405060708090a0b0c0d0e0f}
 feeds:
@@ -259,6 +260,7 @@ events: {file: e.jsonl}
   CHECK(s.admission ==
         AdmissionSettings{
             100, 0, 9, 8, {*Prefix::from_text("192.0.2.0/24")}, "000102030405060708090a0b0c0d0e0f"});
+  CHECK(s.rebinding == RebindingSettings{RebindingSettings::Guard::kOn, {*Name::from_text("plex.example")}});
   REQUIRE(s.ioc.feeds.size() == 1);
   const FeedSettings& feed = s.ioc.feeds[0];
   CHECK(feed.source == "https://feeds.example.net/x.csv");
@@ -330,6 +332,8 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"cache: {size: 1KiB}", "cache.size: expected"},
       {"names:\n  records: [a b c]", "cenote.yaml:2:13: names.records: expected a record such as"},
       {"names: {records: [a.test. CH TXT x]}", "names.records: expected"},
+      {"rebinding: {guard: maybe}", "rebinding.guard: expected auto, on or off, not 'maybe'"},
+      {"rebinding: {allow: [a..b]}", "rebinding.allow: expected a domain name"},
       {"limits: {cookie_secret: 0011}", "limits.cookie_secret: expected 32 hexadecimal digits"},
       {"upstream: [{servers: 'tls://192.0.2.1#pin-sha256=AAAA'}]", "upstream[0].servers: expected"},
       {"upstream: [{servers: 'udp://192.0.2.1#a.example'}]", "upstream[0].servers: expected"},

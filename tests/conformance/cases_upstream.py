@@ -285,7 +285,7 @@ def _(c):
 
 @case("RFC 1035 section 3.2.1", "every record of a large set comes through, over TCP")
 def _(c):
-    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, f"10.{i // 250}.{i % 250}.1") for i in range(1000)])] if tcp else
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, f"198.18.{i // 250}.{i % 250}") for i in range(1000)])] if tcp else
                     [wire.reply(q.raw, flags=wire.QR | wire.RD | wire.TC)])
     equal(len(c.stream(wire.query(name))[0].answers), 1000, "records")
 

@@ -92,6 +92,9 @@ tls: {{certificate: {certificate}, key: {key}}}
 upstream:
   - zone: "."
     servers: ["udp://127.0.0.1:{self.upstream_port}"]
+  - zone: inner.example
+    servers: ["udp://127.0.0.1:{self.upstream_port}"]
+rebinding: {{guard: on, allow: [allowed.example]}}
 feeds:
   - {{name: list, source: "file:list.txt", scope: suffix, category: malware, action: nxdomain}}
 blockpage: {{http: [], https: []}}
@@ -135,6 +138,19 @@ server:
   ede: yes
   ede-serve-expired: yes
   edns-tcp-keepalive: yes
+  private-address: 0.0.0.0/8
+  private-address: 10.0.0.0/8
+  private-address: 100.64.0.0/10
+  private-address: 127.0.0.0/8
+  private-address: 169.254.0.0/16
+  private-address: 172.16.0.0/12
+  private-address: 192.168.0.0/16
+  private-address: ::ffff:0:0/96
+  private-address: ::1
+  private-address: fd00::/8
+  private-address: fe80::/10
+  private-domain: allowed.example
+  private-domain: inner.example
   incoming-num-tcp: 100
 forward-zone:
   name: "."
@@ -156,7 +172,7 @@ net.listen('127.0.0.1', {self.port}, {{ kind = 'dns' }})
 net.listen('127.0.0.1', {self.tls}, {{ kind = 'tls' }})
 net.listen('127.0.0.1', {self.https}, {{ kind = 'doh2' }})
 net.tls("{certificate}", "{key}")
-modules = {{ 'policy', 'hints > iterate', 'serve_stale < cache' }}
+modules = {{ 'policy', 'hints > iterate', 'serve_stale < cache', 'rebinding < iterate' }}
 cache.size = 20 * MB
 cache.min_ttl(0)
 trust_anchors.remove('.')

@@ -178,9 +178,9 @@ TEST_CASE("with serve_stale 0 an old answer is never given", "[cache]") {
 
 TEST_CASE("an answer replaces the one before, and its policy mark", "[cache]") {
   Cache cache;
-  cache->insert(key("a.test"), address("a.test", 60), kStart)->passed_generation = 7;
+  cache->insert(key("a.test"), address("a.test", 60), kStart)->findings.passed_generation = 7;
   auto* entry = cache->insert(key("a.test"), address("a.test", 60, "192.0.2.9"), kStart + seconds{1});
-  CHECK(entry->passed_generation == 0);
+  CHECK(entry->findings.passed_generation == 0);
   CHECK(answers(*entry, kStart + seconds{1}) == Answers{"a.test. 60 IN A 192.0.2.9"});
   CHECK(cache->counters().entries.value() == 1);
 }

@@ -239,4 +239,29 @@ TEST_CASE_METHOD(Fixture,
   CHECK(served.upstream.queries() == 0);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "an answer that leads inside is withheld, fresh and cached, until a reload allows it",
+                 "[query][rebinding]") {
+  served.upstream.set([](const Wire& asked, bool) {
+    return std::vector<Wire>{Reply(asked).answer("www.example.com. 60 IN A 10.0.0.1").wire()};
+  });
+  CHECK(client.answer("www.example.com").answers.size() == 1);  // auto: the upstream is an inner server
+  using Guard = RebindingSettings::Guard;
+  served.on_loop([&] { served.pipeline().reload({}, {}, {Guard::kOn, {}}); });
+  for (const char* name : {"www.example.com", "www.example.com"}) {
+    const Message withheld = client.answer(name);
+    CHECK(withheld.rcode == 0);
+    CHECK(withheld.answers.empty());
+    REQUIRE(withheld.authorities.size() == 1);
+    CHECK_THAT(withheld.authorities[0], Catch::StartsWith("www.example.com. 30 IN SOA"));
+    CHECK(withheld.ede == 15);
+  }
+  CHECK(served.pipeline().counters().withheld.value() == 2);
+  CHECK(served.upstream.queries() == 1);
+  served.on_loop([&] { served.pipeline().reload({}, {}, {Guard::kOn, {*Name::from_text("example.com")}}); });
+  CHECK(client.answer("www.example.com").answers.size() == 1);
+  served.on_loop([&] { served.pipeline().reload({}, {}, {Guard::kOff, {}}); });
+  CHECK(client.answer("www.example.com").answers.size() == 1);
+}
+
 }  // namespace cenote::pipeline_test

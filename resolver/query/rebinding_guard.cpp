@@ -1,0 +1,91 @@
+#include "resolver/query/rebinding_guard.h"
+
+#include <algorithm>
+#include <array>
+
+#include "resolver/dns/records.h"
+
+namespace cenote {
+namespace {
+
+// The address that NAT64 translates to (RFC 6052 section 2.2, the well-known prefix): behind a translator
+// 64:ff9b::10.0.0.1 is 10.0.0.1, which RFC 6052 section 3.1 forbids and a translator may do all the same.
+std::optional<IpAddress> translated(const IpAddress& address) noexcept {
+  static const Prefix kNat64 = *Prefix::from_text("64:ff9b::/96");
+  return kNat64.contains(address) ? IpAddress::from_bytes(address.bytes().subspan(12)) : std::nullopt;
+}
+
+// An upstream that is a Cenote, too, leads to our block page: that is no attack. One that is on the client's
+// own machine is no page for others.
+bool is_block_page(const IpAddress& address, const Policy& policy) noexcept {
+  static const std::array<Prefix, 2> kLoopback{*Prefix::from_text("127.0.0.0/8"), *Prefix::from_text("::1")};
+  return policy.is_own_address(address) &&
+         std::none_of(kLoopback.begin(), kLoopback.end(),
+                      [&](const Prefix& block) { return block.contains(address); });
+}
+
+}  // namespace
+
+bool is_inner(const IpAddress& address) noexcept {
+  // Fewer than is_global() leaves out: what leads to nobody (documentation, multicast) attacks nobody.
+  static const auto kInner = [] {
+    std::array<Prefix, 12> blocks;
+    size_t i = 0;
+    for (const char* text :
+         {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+          "192.168.0.0/16", "::/128", "::1/128", "fc00::/7", "fe80::/10", "fec0::/10"}) {
+      blocks[i++] = *Prefix::from_text(text);
+    }
+    return blocks;
+  }();
+  const IpAddress meant = translated(address).value_or(address);
+  return std::any_of(kInner.begin(), kInner.end(),
+                     [&](const Prefix& block) { return block.contains(meant); });
+}
+
+bool leads_inside(Bytes message, const Policy& policy) noexcept {
+  bool found = false;
+  const auto look_at = [&](Bytes bytes) {
+    const auto address = IpAddress::from_bytes(bytes);
+    found |= address && is_inner(*address) && !is_block_page(*address, policy);
+  };
+  RecordReader reader(message);
+  RecordView record;
+  while (!found && reader.next(record) && record.section == Section::kAnswer) {
+    if (record.type == rrtype::kA || record.type == rrtype::kAaaa) {
+      look_at(message.subspan(record.rdata_offset, record.rdata_size));
+    } else if (record.type == rrtype::kHttps || record.type == rrtype::kSvcb) {
+      read_service_binding(
+          message, record, [](const Name&) {}, look_at);
+    }
+  }
+  return found;
+}
+
+void RebindingGuard::connect(const ServerPool& pool) {
+  using Guard = RebindingSettings::Guard;
+  covered_zone_ = kNoZone;
+  for (uint16_t zone = 0; zone < pool.zone_count(); ++zone) {
+    const std::vector<uint16_t>& servers = pool.servers_of(zone);
+    const bool is_outside = std::all_of(servers.begin(), servers.end(), [&](uint16_t server) {
+      return !is_inner(pool.server(server).address.address());
+    });
+    if (pool.zone_name(zone).is_root() &&
+        (settings_.guard == Guard::kOn || (settings_.guard == Guard::kAuto && is_outside))) {
+      covered_zone_ = zone;
+    }
+  }
+}
+
+bool RebindingGuard::withholds(const Name& name, Bytes answer, const Policy& policy,
+                               AnswerCache::Entry::Findings& findings) const noexcept {
+  using Inside = AnswerCache::Entry::Findings::Inside;
+  if (findings.leads_inside == Inside::kUnknown) {
+    findings.leads_inside = leads_inside(answer, policy) ? Inside::kYes : Inside::kNo;
+  }
+  return findings.leads_inside == Inside::kYes &&
+         std::none_of(settings_.allow.begin(), settings_.allow.end(),
+                      [&](const Name& allowed) { return name.is_at_or_below(allowed); });
+}
+
+}  // namespace cenote
