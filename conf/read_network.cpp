@@ -192,6 +192,20 @@ void read_authority(MapReader& item, UpstreamZone& zone, ReadContext& context) {
   }
 }
 
+// In clear, whoever stands between can set AD (RFC 6840 section 5.8 wants a secure channel).
+void check_trust(const MapReader& item, const UpstreamZone& zone, ReadContext& context) {
+  for (const UpstreamServer& server : zone.servers) {
+    const bool is_clear =
+        server.scheme == UpstreamServer::Scheme::kUdp || server.scheme == UpstreamServer::Scheme::kTcp;
+    if (zone.trust_ad && is_clear && is_global(server.address.address())) {
+      context.findings.warning(item.at("trust_ad"),
+                               fmt::format("{}: the way to {} is neither encrypted nor inside: anybody on it "
+                                           "can set AD",
+                                           item.path_of("trust_ad"), server.address.to_text()));
+    }
+  }
+}
+
 // A client that is told "127.0.0.1" reaches itself, not the block page.
 void check_sinkhole(ReadContext& context, TextPosition at) {
   const auto& listeners = context.settings.listen.dns;
@@ -279,6 +293,8 @@ void read_upstream(MapReader& root, ReadContext& context) {
     const bool has_zone = item.value("zone", zone.zone, domain_name());
     item.list("servers", zone.servers, upstream_server());
     read_authority(item, zone, context);
+    item.value("trust_ad", zone.trust_ad, yes_or_no());
+    check_trust(item, zone, context);
     if (zone.servers.empty()) {
       context.findings.error(item.at("servers"), fmt::format("{}: no server", item.path_of("servers")));
     }

@@ -280,6 +280,10 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   const uint16_t rcode = upstream[3] & flag::kRcode;
   // With room for the OPT: an answer that forgets it makes stubs distrust the server.
   const bool fits = upstream.size() + opt_bytes(query.message) <= query.limit();
+  // AD is there only where the zone's servers are trusted; it goes to whoever asks for it (RFC 6840 section
+  // 5.8), and not with what is stale or left out.
+  const bool wants_ad = query.message.dnssec_ok() || (query.message.flags & flag::kAd) != 0;
+  const uint16_t ad = fits && wants_ad && error == nullptr ? upstream[3] & flag::kAd : 0;
   // The question stays as the client wrote it; everything behind it comes from upstream.
   if (fits) {
     std::memcpy(out.data() + behind, upstream.data() + behind, upstream.size() - behind);
@@ -288,7 +292,7 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   }
   ByteWriter header(out);
   header.u16(query.message.id);
-  header.u16(static_cast<uint16_t>(flag::kQr | flag::kRa | (fits ? 0 : flag::kTc) | rcode |
+  header.u16(static_cast<uint16_t>(flag::kQr | flag::kRa | (fits ? 0 : flag::kTc) | rcode | ad |
                                    (query.message.flags & (flag::kRd | flag::kCd))));
   header.u16(1);
   header.bytes(fits ? upstream.subspan(6, 4) : Bytes(kNoRecords));
@@ -338,7 +342,7 @@ void Pipeline::count_answer(Bytes answer) noexcept {
 }
 
 std::optional<CacheKey> Pipeline::key_of(const QueryMessage& message) const noexcept {
-  const auto zone = forwarder_->zone_of(message.name);
+  const auto zone = forwarder_->zone_of(message.name, message.type);
   if (!zone) {
     return std::nullopt;
   }

@@ -12,7 +12,7 @@ struct Judged {
   Resolution resolution;
 };
 
-Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream) {
+Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream, bool trusts_ad) {
   Judged judged;
   const RecordReader reader(message);
   if ((reader.flags() & flag::kTc) != 0 && !over_stream) {
@@ -24,6 +24,9 @@ Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream) 
     return judged;
   }
   resolution.answered = true;
+  if (trusts_ad && (reader.flags() & flag::kAd) != 0) {
+    resolution.response.message[3] |= flag::kAd;
+  }
   std::string_view text;
   resolution.has_error = read_extended_error(message, resolution.error, text);
   resolution.error_text = printable(text, 120);
@@ -105,6 +108,7 @@ void Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_
   active.exchange = Exchange(pool_.candidates(zone, now), now);
   active.question = question;
   active.cookie = cookie;
+  active.trusts_ad = pool_.trusts_ad(zone);
   const Handle handle = active_.insert(std::move(active));
   const Exchange::Action first = active_.find(handle)->exchange.start(now);
   if (first.kind == Exchange::Action::Kind::kFail) {
@@ -158,7 +162,7 @@ void Forwarder::on_response(const Attempt& attempt, Bytes message) {
     return;
   }
   const MonoTime now = loop_.now();
-  Judged judged = judge(message, active->question, attempt.over_stream);
+  Judged judged = judge(message, active->question, attempt.over_stream, active->trusts_ad);
   if (judged.kind == ReplyKind::kBad) {
     pool_.on_bad(attempt.server, now);
   } else {

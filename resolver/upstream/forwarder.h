@@ -47,6 +47,9 @@ class Forwarder final : TransportEvents {
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept {
     return pool_.zone_of(name);
   }
+  [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name, uint16_t type) const noexcept {
+    return pool_.zone_of(name, type);
+  }
   // `cookie` comes back with the result, never inside this call.
   void resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie);
   [[nodiscard]] const ServerPool& pool() const noexcept { return pool_; }
@@ -59,6 +62,7 @@ class Forwarder final : TransportEvents {
     uint64_t cookie = 0;
     unsigned timer = 0;  // counts the waits: an older deadline means nothing
     uint16_t current = 0;
+    bool trusts_ad = false;
     std::vector<uint16_t> asked;
     Resolution bad;  // the last answer that was no good: passed on when nothing better comes
   };

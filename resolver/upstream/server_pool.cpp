@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "resolver/dns/types.h"
+
 namespace cenote {
 namespace {
 
@@ -25,6 +27,7 @@ ServerPool::ServerPool(const UpstreamSettings& settings) {
   for (const UpstreamZone& zone : settings.zones) {
     Zone& made = zones_.emplace_back();
     made.name = zone.zone;
+    made.trusts_ad = zone.trust_ad;
     for (const UpstreamServer& server : zone.servers) {
       made.servers.push_back(static_cast<uint16_t>(servers_.size()));
       servers_.emplace_back().settings = server;
@@ -41,6 +44,15 @@ std::optional<uint16_t> ServerPool::zone_of(const Name& name) const noexcept {
     }
   }
   return std::nullopt;
+}
+
+std::optional<uint16_t> ServerPool::zone_of(const Name& name, uint16_t type) const noexcept {
+  const auto zone = zone_of(name);
+  if (type != rrtype::kDs || !zone || name.is_root() || !(zones_[*zone].name == name)) {
+    return zone;
+  }
+  const auto around = zone_of(name.suffix(name.label_count() - 1));
+  return around ? around : zone;
 }
 
 std::vector<Exchange::Candidate> ServerPool::candidates(uint16_t zone, MonoTime now) {

@@ -26,6 +26,9 @@ class ServerPool {
 
   // The zone that serves `name`: the longest one around it. nullopt: no upstream is configured for it.
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept;
+  // The same for a question: a DS record stands at the parent's side of the cut (RFC 4035 section 3.1.4.1),
+  // so a zone's own is asked of the servers of the zone around it.
+  [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name, uint16_t type) const noexcept;
   // The zone's servers in the order to try them: as configured, those that are down last. One whose pause is
   // over stands in its place once: that question finds out whether it is back, the others do not wait for it.
   [[nodiscard]] std::vector<Exchange::Candidate> candidates(uint16_t zone, MonoTime now);
@@ -45,6 +48,7 @@ class ServerPool {
     return zones_[zone].servers;
   }
   [[nodiscard]] const Name& zone_name(uint16_t zone) const noexcept { return zones_[zone].name; }
+  [[nodiscard]] bool trusts_ad(uint16_t zone) const noexcept { return zones_[zone].trusts_ad; }
   [[nodiscard]] const Health& health(uint16_t index) const noexcept { return servers_[index].health; }
 
  private:
@@ -61,6 +65,7 @@ class ServerPool {
   struct Zone {
     Name name;
     std::vector<uint16_t> servers;
+    bool trusts_ad = false;
   };
   static void declare_down(Server& server, MonoTime now) noexcept;
   static void declare_up(Server& server) noexcept;

@@ -31,6 +31,7 @@ struct UpstreamServer {
 struct UpstreamZone {
   Name zone;  // with everything below; the longest zone that holds the question wins
   std::vector<UpstreamServer> servers;
+  bool trust_ad = false;  // they validate, and nobody stands between: their AD may be passed on
 
   bool operator==(const UpstreamZone&) const = default;
 };

@@ -179,7 +179,7 @@ clients:
   groups: [{name: lab, from: [192.0.2.128/25, "2001:db8::/64"], actions: {c2: monitor, c-x: allow}}]
 upstream:
   - {zone: ".", servers: ["udp://198.51.100.1", "tls://198.51.100.2#dns.example.net", "tcp://[2001:db8::53]:5353"]}
-  - {zone: Corp.Example, servers: "https://198.51.100.3/q#doh.example.net", ca: corp.crt}
+  - {zone: Corp.Example, servers: "https://198.51.100.3/q#doh.example.net", ca: corp.crt, trust_ad: true}
   - zone: pinned.example
     servers: "tls://198.51.100.4#pin-sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=&a.example"
 cache: {size: 1GiB, max_ttl: 1h30m, max_negative_ttl: 0, serve_stale: 0, nxdomain_cut: false}
@@ -243,6 +243,8 @@ events: {file: e.jsonl}
                                                                     "/q",
                                                                     {},
                                                                     "/etc/cenote/corp.crt"}});
+  CHECK(s.upstream.zones[1].trust_ad);
+  CHECK_FALSE(s.upstream.zones[0].trust_ad);
   REQUIRE(s.upstream.zones[2].servers.size() == 1);
   CHECK(s.upstream.zones[2].servers[0].tls_name == "a.example");
   CHECK(s.upstream.zones[2].servers[0].tls_pins ==
@@ -431,6 +433,8 @@ TEST_CASE("what is odd but possible is a warning and keeps nothing from starting
   const auto row = GENERATE(values<Row>({
       {"clients: {allow: []}", "warning: clients.allow: nobody will be answered"},
       {"control: {http: ['192.0.2.1:8053']}", "warning: control.http: tokens cross the network in clear"},
+      {"upstream: [{servers: [tls://9.9.9.9, udp://9.9.9.9], trust_ad: yes}]",
+       "warning: upstream[0].trust_ad: the way to 9.9.9.9:53 is neither encrypted nor inside"},
       {"listen: {dns: ['192.0.2.1:53']}", "leads other machines to themselves"},
   }));
   const auto loaded = read(row.yaml);

@@ -1,11 +1,14 @@
-"""What stands between a client and what an upstream says: inner addresses."""
+"""What stands between a client and what an upstream says: inner addresses, and whose word DNSSEC is."""
+import time
+
 import wire
 from harness import case, check, equal
+from upstream import Wait
 
 
-def scripted(c, name, *records, **more):
-    """A name outside of the case's own zone, answered with these."""
-    c.upstream.on(name, lambda q, tcp: [wire.reply(q.raw, [make(q.qname) for make in records], **more)])
+def scripted(c, name, *records, of=None, **more):
+    """A name outside of the case's own zone, answered with these by the inner zones' upstream (or another)."""
+    (of or c.inner).on(name, lambda q, tcp: [wire.reply(q.raw, [make(q.qname) for make in records], **more)])
     return name
 
 
@@ -70,7 +73,7 @@ def _(c):
 
 @case("RFC 1918 section 5", "a name that is excepted may lead inside")
 def _(c):
-    name = scripted(c, f"c{c.number}.allowed.example", lambda n: wire.a(n, "127.0.0.2"))
+    name = scripted(c, f"c{c.number}.allowed.example", lambda n: wire.a(n, "127.0.0.2"), of=c.upstream)
     equal(c.ask(name).addresses(), ["127.0.0.2"], "addresses")
 
 
@@ -78,3 +81,120 @@ def _(c):
 def _(c):
     name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.txt(q.qname, b"10.0.0.1")])])
     check(c.ask(name, wire.TXT).answers, "it was withheld")
+
+
+AUTHENTIC = wire.QR | wire.RD | wire.RA | wire.AD
+
+
+def trusted(c, **more):
+    return scripted(c, f"c{c.number}.trusted.example", wire.a, flags=AUTHENTIC, **more)
+
+
+@case("RFC 6840 section 5.8", "AD of a trusted upstream comes to a client that sets AD or DO", only="cenote")
+def _(c):
+    name = trusted(c)
+    for _ in range(2):  # and from the cache
+        check(c.ask(name, flags=wire.RD | wire.AD).has(wire.AD), "AD is lost with AD")
+        check(c.ask(name, do=True).has(wire.AD), "AD is lost with DO")
+
+
+@case("RFC 6840 section 5.8", "AD of a trusted upstream does not come to a client that sets neither", only="cenote")
+def _(c):
+    name = trusted(c)
+    for _ in range(2):
+        check(not c.ask(name).has(wire.AD), "AD is set")
+
+
+@case("RFC 6840 section 5.7", "without DO the question upstream has AD, so that the upstream tells", only="cenote")
+def _(c):
+    name = trusted(c)
+    c.ask(name, flags=wire.RD | wire.AD)
+    check(all(q.has(wire.AD) for q in c.inner.asked(name)), "AD was not asked for")
+
+
+@case("RFC 4035 section 3.2.3", "a trusted upstream that says nothing of AD is not said to have said it", only="cenote")
+def _(c):
+    name = scripted(c, f"c{c.number}.trusted.example", wire.a)
+    check(not c.ask(name, do=True).has(wire.AD), "AD came from nowhere")
+
+
+@case("RFC 6840 section 5.8", "AD of an untrusted upstream is passed on with DO no more than without")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname)], flags=AUTHENTIC)])
+    for _ in range(2):
+        check(not c.ask(name, do=True).has(wire.AD), "AD is set")
+
+
+@case("RFC 4035 section 3.2.3", "a blocked answer of a trusted upstream's zone has no AD", only="cenote")
+def _(c):
+    name = f"c{c.number}.trusted.example"
+    c.inner.on(name, lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, "cdn.blocked.example"), wire.a("cdn.blocked.example")], flags=AUTHENTIC)])
+    answer = c.ask(name, do=True)
+    equal((answer.ede, answer.has(wire.AD)), (15, False), "extended error and AD")
+
+
+@case("RFC 4035 section 3.1.4.1", "the DS of a zone is asked at the parent's side of the cut")
+def _(c):
+    rdata = b"\x12\x34\x0d\x02" + b"h" * 32
+    c.upstream.on("inner.example", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, wire.DS, rdata)])])
+    equal([r.rtype for r in c.ask("inner.example", wire.DS).answers], [wire.DS], "types")
+    equal([q for q in c.inner.asked("inner.example") if q.qtype == wire.DS], [], "questions to the zone's own servers")
+
+
+@case("RFC 4035 section 3.1.4.1", "any other type of the zone, and the DS of what is below, is asked of its own servers")
+def _(c):
+    name = f"c{c.number}.inner.example"
+    c.ask(name, wire.DS)
+    c.ask("inner.example", wire.SOA)
+    check(c.inner.asked(name) and not c.upstream.asked(name), "the DS of a name below was asked elsewhere")
+    check(not [q for q in c.upstream.asked("inner.example") if q.qtype == wire.SOA], "the SOA was asked elsewhere")
+
+
+def unchecked(c, checked, plain):
+    """Answers `plain` to a question with CD and `checked` to one without."""
+    return c.script("www", lambda q, tcp: (plain if q.has(wire.CD) else checked)(q))
+
+
+def bogus(q):
+    return [wire.reply(q.raw, additional=[wire.opt(options=wire.option(15, b"\0\6"))], rcode=wire.SERVFAIL)]
+
+
+@case("RFC 4035 section 3.2.2", "data that was fetched with CD is not given to whoever wants it checked", only="cenote")
+def _(c):
+    name = unchecked(c, bogus, lambda q: [wire.reply(q.raw, [wire.a(q.qname)])])
+    equal(c.ask(name, flags=wire.RD | wire.CD).addresses(), ["192.0.2.1"], "with CD")
+    answer = c.ask(name)
+    equal((answer.rcode, answer.ede), (wire.SERVFAIL, 6), "without CD")
+    equal(c.ask(name, flags=wire.RD | wire.CD).addresses(), ["192.0.2.1"], "with CD again")
+
+
+@case("RFC 4035 section 3.2.2", "a name that does not exist with CD may exist without", only="cenote")
+def _(c):
+    name = unchecked(c, lambda q: [wire.reply(q.raw, [wire.a(q.qname)])], lambda q: [wire.reply(q.raw, authority=[wire.soa(c.zone)], rcode=wire.NXDOMAIN)])
+    equal(c.ask(name, flags=wire.RD | wire.CD).rcode, wire.NXDOMAIN, "rcode with CD")
+    equal(c.ask(name).rcode, wire.NOERROR, "rcode without CD")
+    equal(c.ask(f"below.{name}").rcode, wire.NOERROR, "rcode of what is below")  # RFC 8020
+
+
+@case("RFC 4035 section 3.2.2", "questions with CD and without that wait at once get each their own answer", only="cenote")
+def _(c):
+    name = c.script("www", lambda q, tcp: [Wait(0.2), wire.reply(q.raw, [wire.a(q.qname, "198.51.100.1" if q.has(wire.CD) else "192.0.2.1")])])
+    found = {}
+    c.together(*[lambda f=f: found.update({f: c.ask(name, flags=wire.RD | f).addresses()}) for f in (0, wire.CD)])
+    equal(found, {0: ["192.0.2.1"], wire.CD: ["198.51.100.1"]}, "addresses")
+
+
+@case("RFC 8767 section 5", "what was fetched with CD does not help out for a question without, be it ever so stale", only="cenote")
+def _(c):
+    name = unchecked(c, bogus, lambda q: [wire.reply(q.raw, [wire.a(q.qname, ttl=1)])])
+    c.ask(name, flags=wire.RD | wire.CD)
+    time.sleep(1.2)
+    equal(c.ask(name).rcode, wire.SERVFAIL, "rcode")
+
+
+@case("RFC 4035 section 5.5", "a bogus answer stays SERVFAIL, whatever it holds is not made a blocked one", only="cenote")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, "cdn.blocked.example"), wire.a("cdn.blocked.example")],
+                                                      additional=[wire.opt(options=wire.option(15, b"\0\6"))], rcode=wire.SERVFAIL)])
+    answer = c.ask(name)
+    equal((answer.rcode, answer.ede, answer.answers), (wire.SERVFAIL, 6, []), "rcode, extended error, answers")

@@ -24,11 +24,11 @@ from upstream import Upstream  # noqa: E402
 AT_ONCE = 8  # most cases wait, few compute
 
 
-def run_case(server, upstream, number):
+def run_case(server, upstreams, number):
     standard, title, only, function = CASES[number]
     started = time.monotonic()
     try:
-        function(Context(server, upstream, number))
+        function(Context(server, *upstreams, number))
         result, why = "pass", ""
     except Skipped as reason:
         result, why = "skip", str(reason)
@@ -40,8 +40,8 @@ def run_case(server, upstream, number):
 
 
 def run(kind, only):
-    upstream = Upstream()
-    server = SERVERS[kind](upstream.port)
+    upstreams = Upstream(), Upstream()  # of everything, and of the inner zones
+    server = SERVERS[kind](*(upstream.port for upstream in upstreams))
     chosen = [i for i, (standard, title, whose, _) in enumerate(CASES)
               if whose in (None, kind) and (not only or only.lower() in f"{standard} {title}".lower())]
     results = {}
@@ -56,7 +56,7 @@ def run(kind, only):
                     if not left:
                         return
                     number = left.pop()
-                results[number] = run_case(server, upstream, number)
+                results[number] = run_case(server, upstreams, number)
         workers = [threading.Thread(target=work) for _ in range(AT_ONCE)]
         for worker in workers:
             worker.start()
@@ -65,17 +65,17 @@ def run(kind, only):
         # What failed may only have been short of time on a busy machine: it is asked once more, alone.
         for number in chosen:
             if results[number]["result"] == "fail" and server.is_alive():
-                results[number] = run_again(server, upstream, number)
+                results[number] = run_again(server, upstreams, number)
         alive = server.is_alive()
     finally:
         server.stop()
     return server.title, [results[i] for i in chosen], alive
 
 
-def run_again(server, upstream, number):
+def run_again(server, upstreams, number):
     standard, title, only, function = CASES[number]
     CASES.append((standard, title, only, function))  # under a number, and so names, of its own
-    return run_case(server, upstream, len(CASES) - 1)
+    return run_case(server, upstreams, len(CASES) - 1)
 
 
 def table(files):

@@ -27,12 +27,13 @@ class Server:
     """A process, its ports and its folder. `tls` and `https` are None where the server was not given them."""
     title = ""
 
-    def __init__(self, upstream_port):
+    def __init__(self, upstream_port, inner_port):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="conformance-"))
         self.port = free_port()
         self.tls = free_port()
         self.https = free_port()
         self.upstream_port = upstream_port
+        self.inner_port = inner_port
         self.process = None
 
     def start(self):
@@ -93,7 +94,10 @@ upstream:
   - zone: "."
     servers: ["udp://127.0.0.1:{self.upstream_port}"]
   - zone: inner.example
-    servers: ["udp://127.0.0.1:{self.upstream_port}"]
+    servers: ["udp://127.0.0.1:{self.inner_port}"]
+  - zone: trusted.example
+    servers: ["udp://127.0.0.1:{self.inner_port}"]
+    trust_ad: true
 rebinding: {{guard: on, allow: [allowed.example]}}
 feeds:
   - {{name: list, source: "file:list.txt", scope: suffix, category: malware, action: nxdomain}}
@@ -155,6 +159,9 @@ server:
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@{self.upstream_port}
+forward-zone:
+  name: "inner.example"
+  forward-addr: 127.0.0.1@{self.inner_port}
 remote-control:
   control-enable: no
 {f"server:{chr(10)}  interface: 127.0.0.1@{self.https}{chr(10)}  https-port: {self.https}" if self.https else ""}
@@ -176,6 +183,7 @@ modules = {{ 'policy', 'hints > iterate', 'serve_stale < cache', 'rebinding < it
 cache.size = 20 * MB
 cache.min_ttl(0)
 trust_anchors.remove('.')
+policy.add(policy.suffix(policy.STUB({{'127.0.0.1@{self.inner_port}'}}), policy.todnames({{'inner.example'}})))
 -- Not for all names: that would go before its own rules for special ones.
 policy.add(policy.suffix(policy.STUB({{'127.0.0.1@{self.upstream_port}'}}), policy.todnames({{
   'example', 'com', '63.100.in-addr.arpa', '128.100.in-addr.arpa', '15.172.in-addr.arpa', '32.172.in-addr.arpa', '8.in-addr.arpa' }})))

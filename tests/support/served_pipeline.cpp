@@ -5,7 +5,7 @@
 
 namespace cenote::test {
 
-ServedPipeline::ServedPipeline(ScriptedUpstream::Script script)
+ServedPipeline::ServedPipeline(ScriptedUpstream::Script script, bool trust_ad)
     : upstream(std::move(script)),
       policy_(PolicySettings{}),
       cache_(CacheSettings{}, 1 << 20),
@@ -16,6 +16,7 @@ ServedPipeline::ServedPipeline(ScriptedUpstream::Script script)
   server.address = upstream.address();
   UpstreamZone root;
   root.servers.push_back(server);
+  root.trust_ad = trust_ad;
   auto forwarder = Forwarder::make(loop_, {{root}}, random_, pipeline_.resolution_events());
   if (!forwarder) {
     throw std::runtime_error(forwarder.error().message);

@@ -13,7 +13,7 @@ namespace cenote::test {
 
 class ServedPipeline {
  public:
-  explicit ServedPipeline(ScriptedUpstream::Script script = {});
+  explicit ServedPipeline(ScriptedUpstream::Script script = {}, bool trust_ad = false);
   ~ServedPipeline();
   ServedPipeline(const ServedPipeline&) = delete;
   ServedPipeline& operator=(const ServedPipeline&) = delete;

@@ -67,6 +67,23 @@ struct Fixture {
   Client client{served};
 };
 
+struct TrustingFixture {
+  ServedPipeline served{
+      [](const Wire& asked, bool) {
+        return std::vector<Wire>{
+            Reply(asked).answer("www.example.com. 60 IN A 192.0.2.1").authenticated().wire()};
+      },
+      true};
+  Client client{served};
+
+  // The client's own AD bit; Reply and QueryOptions know only DO.
+  Message ask_with_ad() {
+    Wire asked = query("www.example.com", rrtype::kA);
+    asked[3] |= flag::kAd;
+    return read(client.ask(asked));
+  }
+};
+
 // A query with one EDNS option more.
 Wire with_option(uint16_t code, const Wire& data, std::string_view name = "www.example.com") {
   Wire made = query(name, rrtype::kA);
@@ -237,6 +254,30 @@ TEST_CASE_METHOD(Fixture,
   CHECK(chaos("id.server").answers == std::vector<std::string>{"id.server. 0 CH TXT \"node-1\""});
   CHECK(chaos("authors.bind").rcode == 5);
   CHECK(served.upstream.queries() == 0);
+}
+
+TEST_CASE_METHOD(TrustingFixture, "RFC 6840 section 5.8: a trusted AD goes to whoever asks with DO or AD",
+                 "[query][dnssec]") {
+  for (int i = 0; i < 2; ++i) {  // fresh, then cached
+    CHECK_FALSE(client.answer("www.example.com").ad);
+    CHECK(ask_with_ad().ad);
+    CHECK(client.answer("www.example.com", rrtype::kA, {.dnssec_ok = true}).ad);
+  }
+  CHECK(served.upstream.queries() == 2);
+  client.pass(seconds{61});
+  served.upstream.set(silence);
+  const Message stale = ask_with_ad();
+  CHECK(stale.ede == 3);
+  CHECK_FALSE(stale.ad);
+}
+
+TEST_CASE_METHOD(Fixture, "RFC 6840 section 5.8: the AD of an upstream that nobody vouches for is dropped",
+                 "[query][dnssec]") {
+  served.upstream.set([](const Wire& asked, bool) {
+    return std::vector<Wire>{
+        Reply(asked).answer("www.example.com. 60 IN A 192.0.2.1").authenticated().wire()};
+  });
+  CHECK_FALSE(client.answer("www.example.com", rrtype::kA, {.dnssec_ok = true}).ad);
 }
 
 TEST_CASE_METHOD(Fixture,

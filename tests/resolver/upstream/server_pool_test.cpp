@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "resolver/dns/types.h"
+
 namespace cenote::server_pool_test {
 namespace {
 
@@ -42,6 +44,25 @@ TEST_CASE("the longest zone around a name serves it", "[upstream][server_pool]")
   CHECK(zone("x.lab.corp.test") == "lab.corp.test");
   CHECK(zone("badcorp.test") == ".");
   CHECK(pool.candidates(*pool.zone_of(name("lab.corp.test")), kStart).front().server == 2);
+}
+
+TEST_CASE("RFC 4035 section 3.1.4.1: the DS of a zone is asked of the zone around it",
+          "[upstream][server_pool]") {
+  const ServerPool pool(
+      {{{Name(), {server(1)}}, {name("corp.test"), {server(2)}}, {name("lab.corp.test"), {server(3)}}}});
+  const auto zone = [&](std::string_view asked, uint16_t type) {
+    return pool.zone_name(*pool.zone_of(name(asked), type)).to_text();
+  };
+  CHECK(zone("corp.test", rrtype::kDs) == ".");
+  CHECK(zone("lab.corp.test", rrtype::kDs) == "corp.test");
+  CHECK(zone("a.corp.test", rrtype::kDs) == "corp.test");
+  CHECK(zone("corp.test", rrtype::kSoa) == "corp.test");
+  CHECK(zone("test", rrtype::kDs) == ".");
+  CHECK(zone(".", rrtype::kDs) == ".");
+  // Nobody else is there to ask.
+  const ServerPool alone({{{name("corp.test"), {server(1)}}}});
+  CHECK(alone.zone_of(name("corp.test"), rrtype::kDs) == uint16_t{0});
+  CHECK_FALSE(alone.zone_of(name("test"), rrtype::kDs));
 }
 
 TEST_CASE("a name that no zone holds has no server", "[upstream][server_pool]") {
