@@ -46,6 +46,9 @@ void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode
     writer.u16(2);
     writer.u16(reply.keepalive);
   }
+  if (!reply.nsid.empty()) {
+    write_option(writer, edns_option::kNsid, as_bytes(reply.nsid));
+  }
   // Text that does not fit is cut; the code stays as long as its six bytes fit: the text goes first.
   if (error != nullptr && writer.room() >= kOptionHeader + 2) {
     const std::string_view text = first_bytes(error->text, writer.room() - kOptionHeader - 2);
@@ -65,7 +68,8 @@ void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode
 size_t opt_bytes(const QueryMessage& query) noexcept {
   return query.has_edns
              ? kPlainOpt + (query.reply.has_cookie ? kOptionHeader + query.reply.cookie.size() : 0) +
-                   (query.reply.keepalive != 0 ? kOptionHeader + 2 : 0)
+                   (query.reply.keepalive != 0 ? kOptionHeader + 2 : 0) +
+                   (query.reply.nsid.empty() ? 0 : kOptionHeader + query.reply.nsid.size())
              : 0;
 }
 

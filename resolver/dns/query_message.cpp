@@ -21,6 +21,9 @@ bool read_option(uint16_t code, Bytes data, Edns& edns) noexcept {
         edns.cookie_size = static_cast<uint8_t>(data.size());
       }
       return true;
+    case edns_option::kNsid:
+      edns.asks_nsid = true;  // whatever it holds (RFC 5001 section 2.1)
+      return true;
     case edns_option::kTcpKeepalive:
       edns.keeps_open = true;
       return true;

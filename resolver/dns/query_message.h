@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <string_view>
 
 #include "resolver/dns/name.h"
 #include "resolver/dns/types.h"
@@ -15,6 +16,7 @@ struct Edns {
   bool dnssec_ok = false;
   bool pads = false;        // RFC 7830
   bool keeps_open = false;  // edns-tcp-keepalive, RFC 7828
+  bool asks_nsid = false;   // RFC 5001
   uint8_t cookie_size = 0;  // 0: none; 8: the client's part alone; else with a server's part behind it
   std::array<uint8_t, 40> cookie;
 };
@@ -25,6 +27,8 @@ struct ReplyOptions {
   bool has_cookie = false;
   uint16_t keepalive = 0;  // how long the connection may stay idle, in 100 ms; 0: not said
   std::array<uint8_t, 24> cookie;
+  // Who answers (RFC 5001); empty: not said. Borrowed from the settings: not across a wait.
+  std::string_view nsid;
 };
 
 struct QueryMessage {

@@ -18,7 +18,7 @@ constexpr uint16_t kClassIn = 1;
 constexpr uint16_t kClassChaos = 3;
 
 namespace edns_option {  // IANA "DNS EDNS0 Option Codes"
-constexpr uint16_t kCookie = 10, kTcpKeepalive = 11, kPadding = 12, kExtendedError = 15;
+constexpr uint16_t kNsid = 3, kCookie = 10, kTcpKeepalive = 11, kPadding = 12, kExtendedError = 15;
 }  // namespace edns_option
 
 enum class Rcode : uint8_t {

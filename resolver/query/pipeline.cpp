@@ -115,6 +115,12 @@ void Pipeline::choose_options(Query& query) noexcept {
   }
   reply.pads = edns.pads && query.is_encrypted();  // RFC 7830 section 4; in clear it would only cost
   reply.keepalive = edns.keeps_open ? query.path.keepalive : uint16_t{0};
+  choose_nsid(query);
+}
+
+// Again for a query that has waited: the settings may be others by now.
+void Pipeline::choose_nsid(Query& query) const noexcept {
+  query.message.reply.nsid = query.message.edns.asks_nsid ? parts_.names.identity : std::string_view();
 }
 
 int64_t Pipeline::unix_time(MonoTime now) noexcept {

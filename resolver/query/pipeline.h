@@ -98,6 +98,7 @@ class Pipeline final : ResolutionEvents {
   void wait_for(uint64_t cookie, MonoTime now);
   void on_overdue();
   void choose_options(Query& query) noexcept;
+  void choose_nsid(Query& query) const noexcept;
   [[nodiscard]] int64_t unix_time(MonoTime now) noexcept;
   [[nodiscard]] bool is_exempt(const IpAddress& client) const noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;

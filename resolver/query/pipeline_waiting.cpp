@@ -75,6 +75,7 @@ void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) 
     std::copy(waiter.packet.begin(), waiter.packet.end(), reply_.begin());
     Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
                 waiter.message, waiter.asker, waiter.verdict};
+    choose_nsid(query);
     if (parts_.recent != nullptr) {
       parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
     }

@@ -14,7 +14,7 @@ struct NamesSettings {
   bool canaries = true;  // names by which browsers ask whether they may go around this resolver
   std::vector<LocalRecord> records = {};  // the site's own
   std::string version = {};               // version.bind, CHAOS; empty: refused
-  std::string identity = {};              // id.server, CHAOS; empty: refused
+  std::string identity = {};              // id.server, CHAOS, and NSID; empty: refused, and not said
 
   bool operator==(const NamesSettings&) const = default;
 };

@@ -64,12 +64,50 @@ for qname in ("mask.icloud.com", "mask-h2.icloud.com"):
         equal(c.ask(qname).rcode, wire.NXDOMAIN, "rcode")
 
 
-for qname in ("version.bind", "id.server", "hostname.bind", "version.server"):
+for qname in ("version.bind", "version.server"):
     @case("RFC 4892 section 2", f"{qname} tells nothing that was not configured, and is asked of nobody")
     def _(c, qname=qname):
         answer = c.ask(qname, wire.TXT, qclass=wire.CH)
         check(answer.rcode != wire.NOERROR or not answer.answers or not answer.answers[0].rdata[1:], f"{answer.answers}")
         equal(c.upstream.asked(qname), [], "questions upstream")
+
+
+for qname in ("id.server", "hostname.bind"):
+    @case("RFC 4892 section 2", f"{qname} tells which server it is")
+    def _(c, qname=qname):
+        answer = c.ask(qname, wire.TXT, qclass=wire.CH)
+        equal([r.rdata for r in answer.answers], [b"\6node-1"], "text")
+        equal(c.upstream.asked(qname), [], "questions upstream")
+
+
+@case("RFC 5001 section 2.2", "NSID tells which server it is, to whoever asks for it")
+def _(c):
+    for _ in range(2):  # and from the cache
+        equal(c.ask(c.name(), options=wire.option(3)).option(3), b"node-1", "NSID")
+
+
+@case("RFC 5001 section 2.2", "NSID is not told to whoever does not ask for it")
+def _(c):
+    equal(c.ask(c.name()).option(3), None, "NSID")
+
+
+@case("RFC 5001 section 2.1", "NSID is not passed on upstream, nor the upstream's to the client")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname)], additional=[wire.opt(options=wire.option(3, b"upstream"))])])
+    equal(c.ask(name, options=wire.option(3)).option(3), b"node-1", "NSID")
+    check(all(q.option(3) is None for q in c.upstream.asked(name)), "NSID was asked upstream")
+
+
+@case("RFC 5001 section 2.1", "what an NSID option of a query holds is no matter")
+def _(c):
+    equal(c.ask(c.name(), options=wire.option(3, b"payload")).option(3), b"node-1", "NSID")
+
+
+@case("RFC 5001 section 2.2", "an error tells NSID, too", only="cenote")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, rcode=wire.SERVFAIL)])
+    for qname in (name, "www.blocked.example", "localhost"):
+        equal(c.ask(qname, options=wire.option(3)).option(3), b"node-1", f"NSID of {qname}")
 
 
 @case("RFC 7873 section 5.2.3", "a client's cookie comes back with the server's", only="cenote")

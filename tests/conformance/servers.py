@@ -98,6 +98,7 @@ upstream:
   - zone: trusted.example
     servers: ["udp://127.0.0.1:{self.inner_port}"]
     trust_ad: true
+names: {{identity: node-1}}
 rebinding: {{guard: on, allow: [allowed.example]}}
 feeds:
   - {{name: list, source: "file:list.txt", scope: suffix, category: malware, action: nxdomain}}
@@ -136,7 +137,8 @@ server:
   module-config: "iterator"
   num-threads: 1
   hide-version: yes
-  hide-identity: yes
+  identity: node-1
+  nsid: ascii_node-1
   serve-expired: yes
   serve-expired-client-timeout: 1800
   ede: yes
@@ -179,7 +181,8 @@ net.listen('127.0.0.1', {self.port}, {{ kind = 'dns' }})
 net.listen('127.0.0.1', {self.tls}, {{ kind = 'tls' }})
 net.listen('127.0.0.1', {self.https}, {{ kind = 'doh2' }})
 net.tls("{certificate}", "{key}")
-modules = {{ 'policy', 'hints > iterate', 'serve_stale < cache', 'rebinding < iterate' }}
+modules = {{ 'nsid', 'policy', 'hints > iterate', 'serve_stale < cache', 'rebinding < iterate' }}
+nsid.name('node-1')
 cache.size = 20 * MB
 cache.min_ttl(0)
 trust_anchors.remove('.')

@@ -305,4 +305,35 @@ TEST_CASE_METHOD(Fixture,
   CHECK(client.answer("www.example.com").answers.size() == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "RFC 5001 section 2.2: NSID is the configured identity, for whoever asks for it",
+                 "[query][names]") {
+  const auto nsid = [&](const char* name) {
+    return option_of(client.ask(with_option(edns_option::kNsid, {}, name)), edns_option::kNsid);
+  };
+  CHECK_FALSE(nsid("www.example.com"));
+  NamesSettings names;
+  names.identity = "node-1";
+  served.on_loop([&] { served.pipeline().reload(names, {}); });
+  const Wire expected{'n', 'o', 'd', 'e', '-', '1'};
+  CHECK(nsid("www.example.com") == expected);  // from the cache
+  CHECK(nsid("new.example.com") == expected);  // from the upstream
+  CHECK(nsid("localhost") == expected);
+  CHECK_FALSE(option_of(client.ask(query("www.example.com", rrtype::kA)), edns_option::kNsid));
+}
+
+TEST_CASE_METHOD(Fixture, "a query that waits while the configuration changes gets the new NSID",
+                 "[query][names]") {
+  NamesSettings names;
+  names.identity = std::string(100, 'a');
+  served.on_loop([&] { served.pipeline().reload(names, {}); });
+  served.upstream.set([&](const Wire& asked, bool) {
+    served.on_loop([&] {
+      names.identity = "b";
+      served.pipeline().reload(names, {});
+    });
+    return ScriptedUpstream::default_script(asked, false);
+  });
+  CHECK(option_of(client.ask(with_option(edns_option::kNsid, {})), edns_option::kNsid) == Wire{'b'});
+}
+
 }  // namespace cenote::pipeline_test
