@@ -165,6 +165,8 @@ void share(Settings& settings, const std::string& base_dir) {
   share_names(settings);
   settings.blockpage.state_dir = settings.state_dir;
   settings.policy.contact_mail = settings.blockpage.contact_mail;
+  settings.policy.contact_phone = settings.blockpage.contact_phone;
+  settings.policy.organisation = settings.blockpage.organisation;
 }
 
 LoadedSettings read(std::string_view yaml, const std::string& file, const std::string& base_dir,

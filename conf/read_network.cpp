@@ -314,6 +314,7 @@ void read_sinkhole(MapReader& root, ReadContext& context) {
   read_by_category(map, "ipv6", sinkhole.ipv6, sinkhole_address(false), context.findings);
   // At most a minute: a lifted block, or a new one, must be felt soon.
   read_by_category(map, "ttl", sinkhole.ttl, seconds_between(seconds{0}, seconds{60}), context.findings);
+  map.value("structured_errors", sinkhole.structured_errors, yes_or_no());
   map.finish();
   check_sinkhole(context, map.at());
 }

@@ -132,6 +132,11 @@ void AnswerWriter::extended_error(Ede code, std::string_view text) noexcept {
   error_text_ = text;
 }
 
+size_t AnswerWriter::error_room() const noexcept {
+  const size_t taken = writer_.size() + opt_bytes(query_) + kOptionHeader + 2;
+  return taken < out_.size() ? out_.size() - taken : 0;
+}
+
 size_t AnswerWriter::finish(Rcode rcode, uint16_t flags) noexcept {
   const size_t body = writer_.size();
   flags = static_cast<uint16_t>(flags | flag::kQr | flag::kRa | (query_.flags & (flag::kRd | flag::kCd)) |

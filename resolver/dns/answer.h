@@ -24,6 +24,8 @@ class AnswerWriter {
   // The OPT record comes last (so the extended error can be dropped first when space is short); it is written
   // only if the query had one (RFC 6891 section 6.1.1). `text` is borrowed until finish().
   void extended_error(Ede code, std::string_view text) noexcept;
+  // How long that text may be, after what was written so far.
+  [[nodiscard]] size_t error_room() const noexcept;
 
   // Completes the header and the OPT; returns the answer's size. `flags`: AA, AD or so, beside QR, RD, RA, CD
   // and the rcode that are set here.

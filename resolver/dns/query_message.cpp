@@ -24,6 +24,10 @@ bool read_option(uint16_t code, Bytes data, Edns& edns) noexcept {
     case edns_option::kNsid:
       edns.asks_nsid = true;  // whatever it holds (RFC 5001 section 2.1)
       return true;
+    case edns_option::kStructuredError:
+    case edns_option::kExtendedError:  // how the draft's older versions asked for them
+      edns.asks_structured_errors = true;
+      return true;
     case edns_option::kTcpKeepalive:
       edns.keeps_open = true;
       return true;

@@ -14,9 +14,10 @@ struct Edns {
   uint16_t udp_size = kClassicUdpBytes;  // at least 512, as RFC 6891 section 6.2.3 reads smaller values
   uint8_t version = 0;
   bool dnssec_ok = false;
-  bool pads = false;        // RFC 7830
-  bool keeps_open = false;  // edns-tcp-keepalive, RFC 7828
-  bool asks_nsid = false;   // RFC 5001
+  bool pads = false;                    // RFC 7830
+  bool keeps_open = false;              // edns-tcp-keepalive, RFC 7828
+  bool asks_nsid = false;               // RFC 5001
+  bool asks_structured_errors = false;  // draft-ietf-dnsop-structured-dns-error
   uint8_t cookie_size = 0;  // 0: none; 8: the client's part alone; else with a server's part behind it
   std::array<uint8_t, 40> cookie;
 };

@@ -18,7 +18,8 @@ constexpr uint16_t kClassIn = 1;
 constexpr uint16_t kClassChaos = 3;
 
 namespace edns_option {  // IANA "DNS EDNS0 Option Codes"
-constexpr uint16_t kNsid = 3, kCookie = 10, kTcpKeepalive = 11, kPadding = 12, kExtendedError = 15;
+constexpr uint16_t kNsid = 3, kCookie = 10, kTcpKeepalive = 11, kPadding = 12, kExtendedError = 15,
+                   kStructuredError = 26;
 }  // namespace edns_option
 
 enum class Rcode : uint8_t {

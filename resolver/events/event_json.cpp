@@ -20,9 +20,29 @@ void append_escaped(std::string& out, uint32_t code) {
   }
 }
 
+// `name` is the key with its quotes, colon and the comma before it.
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  out += name;
+  append_json_string(out, text);
+}
+
+void append_member(std::string& out, std::string_view name, uint64_t number) {
+  const fmt::format_int digits(number);
+  out += name;
+  out.append(digits.data(), digits.size());
+}
+
+void append_if_any(std::string& out, std::string_view name, std::string_view text) {
+  if (!text.empty()) {
+    append_member(out, name, text);
+  }
+}
+
+}  // namespace
+
 // Feed texts may hold anything: bad UTF-8 becomes U+FFFD, and what is not printable ASCII is escaped, so that
 // no terminal is moved.
-void append_string(std::string& out, std::string_view text) {
+void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
     size_t plain = 0;
@@ -47,26 +67,6 @@ void append_string(std::string& out, std::string_view text) {
   }
   out += '"';
 }
-
-// `name` is the key with its quotes, colon and the comma before it.
-void append_member(std::string& out, std::string_view name, std::string_view text) {
-  out += name;
-  append_string(out, text);
-}
-
-void append_member(std::string& out, std::string_view name, uint64_t number) {
-  const fmt::format_int digits(number);
-  out += name;
-  out.append(digits.data(), digits.size());
-}
-
-void append_if_any(std::string& out, std::string_view name, std::string_view text) {
-  if (!text.empty()) {
-    append_member(out, name, text);
-  }
-}
-
-}  // namespace
 
 // By hand, and not through a document: a flood of hits is written at a tenth of the price.
 void append_json_line(std::string& out, const Event& event) {

@@ -50,6 +50,7 @@ struct SinkholeSettings {
   ByCategory<std::optional<IpAddress>> ipv6{IpAddress::from_text("::1"), {}};
   // Short, so that a lifted block is soon felt; shorter for C2, where each repeat measures a beacon.
   ByCategory<seconds> ttl{seconds{30}, {{"c2", seconds{10}}}};
+  bool structured_errors = true;  // the reason as JSON, for clients that ask for it
 
   bool operator==(const SinkholeSettings&) const = default;
 };
@@ -58,6 +59,9 @@ struct PolicySettings {
   ClientSettings clients;
   SinkholeSettings sinkhole;
   std::string contact_mail;  // RNAME of the SOA in negative answers; empty: a neutral one
+  // What else blocked answers tell to programs that ask for it.
+  std::string contact_phone;
+  std::string organisation;
 
   bool operator==(const PolicySettings&) const = default;
 };

@@ -1,7 +1,5 @@
 #include "resolver/query/blocked_answer.h"
 
-#include "resolver/base/text.h"
-#include "resolver/dns/answer.h"
 #include "resolver/dns/records.h"
 
 namespace cenote {
@@ -9,7 +7,6 @@ namespace {
 
 constexpr uint32_t kNegativeTtl = 30;  // seconds: a lifted block is felt soon
 constexpr uint32_t kLongestTtl = 60;   // whatever is configured
-constexpr size_t kErrorTextBytes = 120;
 
 // RNAME of an SOA: "first.last@example.com" is first\.last.example.com (RFC 1035 section 8).
 Name mailbox_name(std::string_view mail, const Name& otherwise) {
@@ -62,7 +59,7 @@ void write_soa(AnswerWriter& answer, const Name& owner, const Name& mname, const
 
 BlockedAnswer::BlockedAnswer(const PolicySettings& settings, std::string_view contact)
     : sinkhole_(settings.sinkhole),
-      contact_(contact.empty() ? std::string() : ", " + std::string(contact)),
+      reason_(settings, contact),
       mname_(*Name::from_text("cenote.invalid")),
       rname_(mailbox_name(settings.contact_mail, *Name::from_text("hostmaster.cenote.invalid"))) {}
 
@@ -71,26 +68,25 @@ BlockedAnswer::Rules BlockedAnswer::rules_for(std::string_view category) const n
           std::min(static_cast<uint32_t>(sinkhole_.ttl.for_category(category).count()), kLongestTtl)};
 }
 
+// The reason comes last: it takes the room that the records left.
+size_t BlockedAnswer::finish(AnswerWriter& answer, Rcode rcode, const QueryMessage& query,
+                             const Verdict& verdict, IncidentId incident) const noexcept {
+  const bool for_programs = query.edns.asks_structured_errors && sinkhole_.structured_errors;
+  const size_t room = answer.error_room();
+  BlockReason::Buffer buffer;
+  answer.extended_error(Ede::kBlocked, for_programs ? reason_.for_programs(buffer, room, verdict, incident)
+                                                    : reason_.for_people(buffer, room, verdict, incident));
+  return answer.finish(rcode);
+}
+
 size_t BlockedAnswer::write(MutableBytes out, size_t limit, const QueryMessage& query, Bytes packet,
                             const Verdict& verdict, IncidentId incident, Bytes chain) const noexcept {
   if (verdict.action == Action::kDrop) {
     return 0;
   }
-  // "c2 blocked, incident 7K4QW-9XM2D, csirt@example.com"
-  const auto id = incident.to_text();
-  std::array<char, kErrorTextBytes> text;
-  size_t size = 0;
-  for (const std::string_view part : {verdict.category.view(), std::string_view(" blocked, incident "),
-                                      id.view(), std::string_view(contact_)}) {
-    // The contact may be in any script (RFC 8914 section 2: UTF-8).
-    const std::string_view taken = first_bytes(part, text.size() - size);
-    std::copy(taken.begin(), taken.end(), text.begin() + static_cast<ptrdiff_t>(size));
-    size += taken.size();
-  }
   AnswerWriter answer(out, limit, query, packet);
-  answer.extended_error(Ede::kBlocked, {text.data(), size});
   if (verdict.action == Action::kRefuse) {
-    return answer.finish(Rcode::kRefused);
+    return finish(answer, Rcode::kRefused, query, verdict, incident);
   }
   const Name owner = chain.empty() ? query.name : write_chain(answer, chain, query.name, verdict);
   const bool of_service =
@@ -107,7 +103,7 @@ size_t BlockedAnswer::write(MutableBytes out, size_t limit, const QueryMessage& 
     }
   }
   if (has_data) {
-    return answer.finish(Rcode::kNoError);
+    return finish(answer, Rcode::kNoError, query, verdict, incident);
   }
   // The SOA's owner is the entry that matched: always an ancestor of what was asked, or a caching stub
   // ignores it.
@@ -115,7 +111,7 @@ size_t BlockedAnswer::write(MutableBytes out, size_t limit, const QueryMessage& 
   write_soa(answer, of_name ? owner.suffix(verdict.depth) : owner, mname_, rname_, verdict.generation);
   // Where only an address or a service record is bad the name itself exists (RFC 8020).
   const bool denies_name = verdict.action == Action::kNxdomain && !verdict.keeps_children && of_name;
-  return answer.finish(denies_name ? Rcode::kNxDomain : Rcode::kNoError);
+  return finish(answer, denies_name ? Rcode::kNxDomain : Rcode::kNoError, query, verdict, incident);
 }
 
 }  // namespace cenote

@@ -2,9 +2,8 @@
 // every type, the SOA, the extended error with the incident id. Pure: bytes in, bytes out, no allocation.
 #pragma once
 
-#include "resolver/dns/query_message.h"
-#include "resolver/events/event.h"
-#include "resolver/policy/settings.h"
+#include "resolver/dns/answer.h"
+#include "resolver/query/block_reason.h"
 
 namespace cenote {
 
@@ -25,9 +24,11 @@ class BlockedAnswer {
     uint32_t ttl = 30;
   };
   [[nodiscard]] Rules rules_for(std::string_view category) const noexcept;
+  size_t finish(AnswerWriter& answer, Rcode rcode, const QueryMessage& query, const Verdict& verdict,
+                IncidentId incident) const noexcept;
 
   SinkholeSettings sinkhole_;
-  std::string contact_;  // ", " and the contact
+  BlockReason reason_;
   Name mname_;
   Name rname_;
 };

@@ -199,7 +199,7 @@ feeds:
 exceptions:
   - {name: ok.example., exact: yes, reason: why, until: 2027-03-31, client: 192.0.2.7}
 protect: [Own.Example]
-sinkhole: {ipv4: {default: 192.0.2.66, c2: 192.0.2.67}, ipv6: none, ttl: {phishing: 5s}}
+sinkhole: {ipv4: {default: 192.0.2.66, c2: 192.0.2.67}, ipv6: none, ttl: {phishing: 5s}, structured_errors: no}
 blockpage:
   http: ["192.0.2.66:80"]
   https: []
@@ -293,6 +293,9 @@ events: {file: e.jsonl}
   CHECK(s.blockpage.ca_certificate == "/etc/cenote/ca.crt");
   CHECK(s.blockpage.contact_mail == "a@example.com");
   CHECK(s.policy.contact_mail == "a@example.com");
+  CHECK(s.policy.contact_phone == "1");
+  CHECK(s.policy.organisation == "例");
+  CHECK_FALSE(s.policy.sinkhole.structured_errors);
   CHECK(s.blockpage.languages == std::vector<std::string>{"en"});
   CHECK(s.control.socket == "/etc/cenote/c.sock");
   CHECK(s.log.level == "debug");

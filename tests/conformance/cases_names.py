@@ -1,4 +1,6 @@
 """Names that a resolver answers by itself, cookies, and what Cenote alone promises."""
+import json
+
 import wire
 from harness import case, check, equal
 
@@ -166,3 +168,60 @@ def _(c):
     answer = c.ask(name)
     equal((answer.rcode, answer.ede), (wire.NXDOMAIN, 15), "rcode and extended error")
     equal([r.rtype for r in answer.answers], [wire.CNAME], "answers")
+
+
+def reason(answer):
+    """The JSON in an extended error; None: there is other text, or none."""
+    text = (answer.option(15) or b"")[2:]
+    return json.loads(text) if text.startswith(b"{") else None
+
+
+SDE = "draft-ietf-dnsop-structured-dns-error"
+for what, option in (("its option", wire.option(26)), ("an extended error of length 2", wire.option(15, b"\0\0")), ("an empty extended error", wire.option(15))):
+    @case(SDE, f"whoever asks for structured errors with {what} gets the reason of a block as JSON", only="cenote")
+    def _(c, option=option):
+        answer = c.ask("www.blocked.example", options=option)
+        equal((answer.rcode, answer.ede), (wire.NXDOMAIN, 15), "rcode and extended error")
+        found = reason(answer)
+        equal({k: v for k, v in found.items() if k != "j"},
+              {"c": ["mailto:csirt@example.org", "tel:+81312345678"], "s": 1, "o": 'Example "K.K."', "l": "en"}, "members")
+        check(found["j"].startswith("malware blocked, incident "), "justification")
+        check(b" :" not in answer.option(15) and b": " not in answer.option(15), "it is not minified")
+
+
+@case(SDE, "whoever does not ask for structured errors gets words for people", only="cenote")
+def _(c):
+    answer = c.ask("www.blocked.example")
+    check(reason(answer) is None and b"malware blocked, incident " in answer.option(15), f"{answer.option(15)}")
+
+
+@case(SDE, "structured errors come over TLS and HTTPS, where they are believed", only="cenote")
+def _(c):
+    raw = wire.query("www.blocked.example", id=0, options=wire.option(26))
+    for message in (c.stream(raw, tls=True)[0], wire.Message(c.doh(raw)[2])):
+        equal(reason(message)["s"], 1, "sub-error")
+
+
+@case(SDE, "where a datagram has no room JSON is made less or left out, never cut; the code stays", only="cenote")
+def _(c):
+    label = "a" * 63
+    brief = bare = 0
+    for count in range(1, 170, 4):
+        name = f"{label[:count % 64 or 1]}.{label}.{label}.{'b' * (count // 4 + 1)}.blocked.example"
+        if len(wire.name(name)) > 255:
+            continue
+        answer = c.ask(name, size=512, options=wire.option(26) + wire.option(3) + wire.option(10, b"clientck"))
+        equal((answer.rcode, answer.ede, answer.has(wire.TC)), (wire.NXDOMAIN, 15, False), "rcode, extended error, TC")
+        found = reason(answer)
+        bare += found is None
+        brief += found is not None and "j" not in found
+        check(found is None or found["s"] == 1, "sub-error")
+        check(found is not None or len(answer.option(15)) == 2, "there is a part of it")
+    check(brief + bare, "there was room for all of them")
+
+
+@case(SDE, "asking for structured errors is not asked of the upstream, and an ordinary answer has none", only="cenote")
+def _(c):
+    answer = c.ask(c.name(), options=wire.option(26) + wire.option(15, b"\0\0"))
+    equal((answer.rcode, answer.option(15)), (wire.NOERROR, None), "rcode and extended error")
+    check(all(q.option(26) is None and q.option(15) is None for q in c.upstream.asked(c.name())), "it went upstream")

@@ -102,7 +102,7 @@ names: {{identity: node-1}}
 rebinding: {{guard: on, allow: [allowed.example]}}
 feeds:
   - {{name: list, source: "file:list.txt", scope: suffix, category: malware, action: nxdomain}}
-blockpage: {{http: [], https: []}}
+blockpage: {{http: [], https: [], organisation: 'Example "K.K."', contact: {{mail: csirt@example.org, phone: "+81 3-1234-5678"}}}}
 control: {{socket: {self.folder}/control.sock, http: [], tokens: {self.folder}/tokens.yaml}}
 events: {{file: ""}}
 {self.more()}""")
