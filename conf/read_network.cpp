@@ -228,6 +228,7 @@ void read_listen(MapReader& root, ReadContext& context) {
   ListenSettings& listen = context.settings.listen;
   MapReader map = root.section("listen");
   read_listeners(map, "dns", listen.dns, context);
+  map.list("proxies", listen.proxies, prefix());
   read_listeners(map, "dot", listen.dot, context);
   read_listeners(map, "doh", listen.doh, context);
   const ValueKind<unsigned> workers{"auto, or a number from 1 to 256", [](std::string_view text) {

@@ -93,12 +93,15 @@ struct NamedCounter {
   const char* help;
   const Counter PipelineCounters::*counter;
 };
-constexpr std::array<NamedCounter, 13> kPipelineCounters{{
+constexpr std::array<NamedCounter, 14> kPipelineCounters{{
     {"cenote_ignored_total", "Datagrams and messages that were no query: not answered.",
      &PipelineCounters::ignored},
     {"cenote_malformed_total", "Queries answered with FORMERR.", &PipelineCounters::malformed},
     {"cenote_refused_clients_total", "Queries of clients that may not ask.",
      &PipelineCounters::refused_clients},
+    {"cenote_bad_proxies_total",
+     "Datagrams and connections dropped for their PROXY header, or for want of one.",
+     &PipelineCounters::bad_proxies},
     {"cenote_cached_answers_total", "Answers from the cache.", &PipelineCounters::cached},
     {"cenote_stale_answers_total", "Answers from the cache past their time, for upstream failed.",
      &PipelineCounters::stale},

@@ -6,8 +6,17 @@ namespace cenote {
 
 class StreamService::Connection final : public StreamEvents {
  public:
-  Connection(StreamService& service, std::unique_ptr<Stream> stream, MonoTime now)
-      : service_(service), stream_(std::move(stream)), deadline_(now + service.limits_.handshake) {
+  // `opening`: what its first bytes must be.
+  enum class Opening : uint8_t {
+    kMessages,  // anything
+    kNoHeader,  // no PROXY header: its sender is not listed
+    kHeader,    // one: until it is there nobody knows the client
+  };
+  Connection(StreamService& service, std::unique_ptr<Stream> stream, MonoTime now, Opening opening)
+      : service_(service),
+        stream_(std::move(stream)),
+        deadline_(now + service.limits_.handshake),
+        opening_(opening) {
     path_.sink = &service;
     path_.transport = service.tls_ != nullptr ? Transport::kDot : Transport::kTcp;
     path_.peer.client = stream_->peer();
@@ -26,6 +35,10 @@ class StreamService::Connection final : public StreamEvents {
   void on_bytes(Bytes bytes) override {
     if (paused_) {
       keep(bytes);  // read before the pause; the stream stops there
+      return;
+    }
+    if (opening_ != Opening::kMessages) {
+      on_first_bytes(bytes);
       return;
     }
     frames_.feed(bytes);
@@ -60,8 +73,41 @@ class StreamService::Connection final : public StreamEvents {
   [[nodiscard]] bool is_over(MonoTime now) const noexcept { return under_way_ == 0 && now >= deadline_; }
   [[nodiscard]] bool is_idle() const noexcept { return under_way_ == 0; }
   [[nodiscard]] const SocketAddress& client() const noexcept { return path_.client(); }
+  [[nodiscard]] bool is_counted() const noexcept { return opening_ != Opening::kHeader; }
 
  private:
+  // May end with this object gone.
+  void on_first_bytes(Bytes bytes) {
+    if (opening_ == Opening::kNoHeader && !has_proxy_signature(bytes)) {
+      opening_ = Opening::kMessages;
+      on_bytes(bytes);
+      return;
+    }
+    keep(bytes);
+    ProxyHeader header;
+    const ProxyStatus status =
+        opening_ == Opening::kHeader ? parse_proxy_header(kept_, header) : ProxyStatus::kMalformed;
+    if (status == ProxyStatus::kIncomplete) {
+      return;  // The deadline of a first question holds.
+    }
+    if (status == ProxyStatus::kMalformed) {
+      service_.pipeline_.count_bad_proxy();
+      service_.drop(path_.connection);
+      return;
+    }
+    if (!header.is_local) {
+      path_.behind_proxy = header.client;
+    }
+    if (!service_.admit(client().address())) {
+      service_.drop(path_.connection);
+      return;
+    }
+    opening_ = Opening::kMessages;
+    const std::vector<uint8_t> first = std::exchange(kept_, {});
+    frames_.feed(Bytes(first).subspan(header.size));
+    serve_frames();
+  }
+
   // False: the connection has been dropped, and this object with it.
   bool serve_frames() {
     while (!paused_) {
@@ -105,14 +151,15 @@ class StreamService::Connection final : public StreamEvents {
   ReplyPath path_;
   MonoTime deadline_;
   size_t under_way_ = 0;
+  Opening opening_;
   bool paused_ = false;
-  std::vector<uint8_t> kept_;  // at most what one read of the stream gives
+  std::vector<uint8_t> kept_;  // at most what one read of the stream gives, and a header
 };
 
 Result<std::unique_ptr<StreamService>> StreamService::open(Loop& loop, const SocketAddress& address,
                                                            TlsContext* tls, Pipeline& pipeline,
-                                                           StreamLimits limits) {
-  std::unique_ptr<StreamService> service(new StreamService(loop, tls, pipeline, limits));
+                                                           StreamLimits limits, Proxies proxies) {
+  std::unique_ptr<StreamService> service(new StreamService(loop, tls, pipeline, limits, std::move(proxies)));
   auto listener = StreamListener::listen(loop, address, *service, {.reuse_port = true});
   if (!listener) {
     return listener.error();
@@ -122,24 +169,43 @@ Result<std::unique_ptr<StreamService>> StreamService::open(Loop& loop, const Soc
   return service;
 }
 
-StreamService::StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits)
-    : loop_(loop), tls_(tls), pipeline_(pipeline), limits_(limits), sweep_(loop, [this] { close_idle(); }) {}
+StreamService::StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits,
+                             Proxies proxies)
+    : loop_(loop),
+      tls_(tls),
+      pipeline_(pipeline),
+      limits_(limits),
+      proxies_(std::move(proxies)),
+      sweep_(loop, [this] { close_idle(); }) {}
 
 StreamService::~StreamService() = default;
 
+// One more connection of that client; false: it has as many as it may have.
+bool StreamService::admit(const IpAddress& client) {
+  size_t& of_client = by_client_[client.to_text()];
+  if (of_client >= limits_.connections_per_client) {
+    refused_.add();
+    return false;
+  }
+  ++of_client;
+  return true;
+}
+
 void StreamService::on_stream(StreamListener& /*from*/, std::unique_ptr<Stream> stream) {
+  using Opening = Connection::Opening;
   if (connections_.size() >= limits_.connections) {
     refused_.add();
     return;  // Dropping the stream closes it.
   }
-  size_t& of_client = by_client_[stream->peer().address().to_text()];
-  if (of_client >= limits_.connections_per_client) {
-    refused_.add();
+  const IpAddress sender = stream->peer().address();
+  const Opening opening = !proxies_.exist()          ? Opening::kMessages
+                          : proxies_.include(sender) ? Opening::kHeader
+                                                     : Opening::kNoHeader;
+  if (opening != Opening::kHeader && !admit(sender)) {  // A proxy's client is counted when it is known.
     return;
   }
-  ++of_client;
   const Handle handle =
-      connections_.insert(std::make_unique<Connection>(*this, std::move(stream), loop_.now()));
+      connections_.insert(std::make_unique<Connection>(*this, std::move(stream), loop_.now(), opening));
   (*connections_.find(handle))->start(handle);
 }
 
@@ -149,7 +215,7 @@ void StreamService::drop(Handle handle) {
     return;
   }
   const auto client = by_client_.find((*connection)->client().address().to_text());
-  if (client != by_client_.end() && --client->second == 0) {
+  if ((*connection)->is_counted() && client != by_client_.end() && --client->second == 0) {
     by_client_.erase(client);
   }
   connections_.erase(handle);

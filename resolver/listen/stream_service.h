@@ -5,6 +5,7 @@
 
 #include <unordered_map>
 
+#include "resolver/listen/proxies.h"
 #include "resolver/net/frame.h"
 #include "resolver/net/stream.h"
 #include "resolver/query/pipeline.h"
@@ -24,10 +25,10 @@ struct StreamLimits {
 
 class StreamService final : StreamAcceptor, ReplySink {
  public:
-  // `tls`: null for plain TCP; outlives the service.
+  // `tls`: null for plain TCP; outlives the service. `proxies`: for plain TCP only.
   static Result<std::unique_ptr<StreamService>> open(Loop& loop, const SocketAddress& address,
                                                      TlsContext* tls, Pipeline& pipeline,
-                                                     StreamLimits limits = {});
+                                                     StreamLimits limits = {}, Proxies proxies = {});
   ~StreamService();
 
   void stop();  // accepts no more and closes what is idle
@@ -37,9 +38,10 @@ class StreamService final : StreamAcceptor, ReplySink {
 
  private:
   class Connection;
-  StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits);
+  StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits, Proxies proxies);
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
   void reply(const ReplyPath& path, Bytes message) noexcept override;
+  bool admit(const IpAddress& client);
   void drop(Handle handle);
   void resume_soon(Handle handle);
   void close_idle();
@@ -48,6 +50,7 @@ class StreamService final : StreamAcceptor, ReplySink {
   TlsContext* tls_;
   Pipeline& pipeline_;
   StreamLimits limits_;
+  Proxies proxies_;
   std::unique_ptr<StreamListener> listener_;
   Slab<std::unique_ptr<Connection>> connections_;
   std::unordered_map<std::string, size_t> by_client_;

@@ -1,6 +1,7 @@
 // DNS over UDP on one address, for one worker: hands each datagram to the pipeline and sends what it answers.
 #pragma once
 
+#include "resolver/listen/proxies.h"
 #include "resolver/query/pipeline.h"
 
 namespace cenote {
@@ -8,7 +9,7 @@ namespace cenote {
 class UdpListener final : UdpServer::Handler, ReplySink {
  public:
   static Result<std::unique_ptr<UdpListener>> open(Loop& loop, const SocketAddress& address,
-                                                   Pipeline& pipeline);
+                                                   Pipeline& pipeline, Proxies proxies = {});
 
   void start() { server_->start(); }
   // Receives no more, but serves what has arrived: those clients were promised an answer.
@@ -20,11 +21,13 @@ class UdpListener final : UdpServer::Handler, ReplySink {
   [[nodiscard]] const UdpServer::Counters& counters() const noexcept { return server_->counters(); }
 
  private:
-  explicit UdpListener(Pipeline& pipeline) : pipeline_(pipeline) {}
+  UdpListener(Pipeline& pipeline, Proxies proxies) : pipeline_(pipeline), proxies_(std::move(proxies)) {}
   size_t on_datagram(const UdpPeer& peer, MutableBytes buffer, size_t size) noexcept override;
   void reply(const ReplyPath& path, Bytes message) noexcept override;
+  std::optional<size_t> take_header(ReplyPath& path, MutableBytes buffer, size_t size) noexcept;
 
   Pipeline& pipeline_;
+  Proxies proxies_;
   std::unique_ptr<UdpServer> server_;
 };
 

@@ -33,12 +33,12 @@ Result<void> Worker::open() {
   forwarder_ = std::move(*forwarder);
   pipeline_.connect(*forwarder_);
   for (const SocketAddress& address : settings_.listen.dns) {
-    auto udp = UdpListener::open(loop_, address, pipeline_);
+    auto udp = UdpListener::open(loop_, address, pipeline_, Proxies(settings_.listen.proxies));
     if (!udp) {
       return udp.error();
     }
     udp_.push_back(std::move(*udp));
-    auto tcp = StreamService::open(loop_, address, nullptr, pipeline_);
+    auto tcp = StreamService::open(loop_, address, nullptr, pipeline_, {}, Proxies(settings_.listen.proxies));
     if (!tcp) {
       return tcp.error();
     }

@@ -29,6 +29,7 @@ struct PipelineCounters {
   Counter ignored;                  // no query at all, or not even a header: silence
   Counter malformed;
   Counter refused_clients;
+  Counter bad_proxies;             // a PROXY header that is none, or from nobody who may send one
   Counter rate_limited;            // over the rate: dropped or told to come by TCP
   Counter local;                   // answered with names of our own
   Counter withheld;                // led from outside to inner addresses
@@ -74,6 +75,8 @@ class Pipeline final : ResolutionEvents {
   // 65535). Returns the answer's size, or 0: silence, or an answer that follows through `path.sink`.
   size_t on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept;
 
+  // A listener has dropped a datagram or connection whose sender it cannot believe.
+  void count_bad_proxy() noexcept { counters_.bad_proxies.add(); }
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] size_t waiting() const noexcept { return in_flight_.waiting(); }
 

@@ -1,6 +1,8 @@
 // How an answer finds its way back to the client, now or after a wait.
 #pragma once
 
+#include <optional>
+
 #include "resolver/base/slab.h"
 #include "resolver/events/event.h"
 #include "resolver/net/udp_server.h"
@@ -22,11 +24,15 @@ class ReplySink {
 struct ReplyPath {
   ReplySink* sink = nullptr;
   Transport transport = Transport::kUdp;
-  UdpPeer peer;            // UDP: where to; `peer.client` is the client's address on every transport
+  UdpPeer peer;            // UDP: where to; on every transport who has sent it
   Handle connection;       // streams
   uint16_t keepalive = 0;  // TCP, DoT: for how long an idle connection is kept, in 100 ms (RFC 7828)
 
-  [[nodiscard]] const SocketAddress& client() const noexcept { return peer.client; }
+  std::optional<SocketAddress> behind_proxy = {};  // the client for whom a listed proxy has sent it
+
+  [[nodiscard]] const SocketAddress& client() const noexcept {
+    return behind_proxy ? *behind_proxy : peer.client;
+  }
 };
 
 }  // namespace cenote

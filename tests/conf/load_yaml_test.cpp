@@ -172,7 +172,7 @@ TEST_CASE("the embedded configuration says where it cannot write", "[conf][embed
 TEST_CASE("every section reaches its settings", "[conf][load_yaml]") {
   const auto loaded = read(R"(
 state_dir: state
-listen: {dns: "192.0.2.1:53", dot: ["192.0.2.1:853"], doh: ["[2001:db8::1]:443"], workers: 4}
+listen: {dns: "192.0.2.1:53", proxies: 192.0.2.8/30, dot: ["192.0.2.1:853"], doh: ["[2001:db8::1]:443"], workers: 4}
 tls: {certificate: dns.crt, key: /keys/dns.key}
 clients:
   allow: [192.0.2.0/24]
@@ -217,6 +217,7 @@ events: {file: e.jsonl}
   CHECK(s.ioc.state_dir == s.state_dir);
   CHECK(s.blockpage.state_dir == s.state_dir);
   CHECK(s.listen.dns == std::vector{socket_of("192.0.2.1:53")});
+  CHECK(s.listen.proxies == std::vector{*Prefix::from_text("192.0.2.8/30")});
   CHECK(s.listen.dot == std::vector{socket_of("192.0.2.1:853")});
   CHECK(s.listen.doh == std::vector{socket_of("[2001:db8::1]:443")});
   CHECK(s.listen.workers == 4);
@@ -347,6 +348,7 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"cache: {max_ttl: 1500ms}", "cache.max_ttl: expected"},
       {"cache: {max_ttl: -1s}", "cache.max_ttl: expected"},
       {"listen: {dns: [127.0.0.1]}", "cenote.yaml:1:16: listen.dns: expected an address with a port"},
+      {"listen: {proxies: [10.0.0.1/8]}", "listen.proxies: expected an address block"},
       {"listen: {dns: []}", "listen: nothing to listen on"},
       {"listen: {dns: {a: b}}", "listen.dns: expected a list, not a mapping"},
       {"listen:\n  dns:", "listen.dns: expected a list, not nothing; [] is an empty one"},

@@ -15,6 +15,7 @@ import cases_cache  # noqa: E402,F401
 import cases_guards  # noqa: E402,F401
 import cases_messages  # noqa: E402,F401
 import cases_names  # noqa: E402,F401
+import cases_proxies  # noqa: E402,F401
 import cases_streams  # noqa: E402,F401
 import cases_upstream  # noqa: E402,F401
 from harness import CASES, Context, Failed, Skipped  # noqa: E402

@@ -89,6 +89,7 @@ listen:
   dot: ["127.0.0.1:{self.tls}"]
   doh: ["127.0.0.1:{self.https}"]
   workers: 1
+  proxies: ["127.0.0.9"]
 tls: {{certificate: {certificate}, key: {key}}}
 upstream:
   - zone: "."

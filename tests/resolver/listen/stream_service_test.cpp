@@ -13,10 +13,10 @@ using namespace cenote::test;
 namespace {
 
 struct Served : ServedPipeline {
-  explicit Served(StreamLimits limits = {}, ScriptedUpstream::Script script = {})
+  explicit Served(StreamLimits limits = {}, ScriptedUpstream::Script script = {}, Proxies proxies = {})
       : ServedPipeline(std::move(script)) {
     on_loop([&] {
-      auto opened = StreamService::open(loop(), loopback(0), nullptr, pipeline(), limits);
+      auto opened = StreamService::open(loop(), loopback(0), nullptr, pipeline(), limits, std::move(proxies));
       REQUIRE(opened);
       service = std::move(*opened);
     });
@@ -53,7 +53,84 @@ bool is_closed(const Descriptor& client, milliseconds wait) {
   return !read_frame(client.get(), wait);
 }
 
+// The header of a proxy that speaks for 10.0.0.<last> by TCP over IPv4.
+Wire header(uint8_t last, uint8_t command = 0x21) {
+  return {'\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T',  '\n', command, 0x11,
+          0,    12,   10,   0,    0, last, 198,  51,  100, 1,   0x10, 0xE1, 0,       53};
+}
+
+const Proxies kListed({*Prefix::from_text("127.0.0.0/8")});
+const Wire kQuestion = framed(query("www.example.com", rrtype::kA));
+
+bool is_answered(const Descriptor& client) {
+  const auto answer = read_frame(client.get());
+  return answer && read(*answer).answers.size() == 1;
+}
+
 }  // namespace
+
+TEST_CASE("a proxy's connection begins with its header, in whatever pieces", "[listen][stream][proxy]") {
+  Served served({}, {}, kListed);
+  const size_t piece = GENERATE(as<size_t>(), 1, 5, 13, 27, 28, 29, 1000);
+  CAPTURE(piece);
+  Wire all = header(5);
+  all.insert(all.end(), kQuestion.begin(), kQuestion.end());
+  const Descriptor client = served.connect();
+  for (size_t at = 0; at < all.size(); at += piece) {
+    REQUIRE(send_all(client.get(), Bytes(all).subspan(at, std::min(piece, all.size() - at))));
+    served.on_loop([] {});  // which reads what has come before the next piece goes
+  }
+  CHECK(is_answered(client));
+  REQUIRE(send_all(client.get(), kQuestion));
+  CHECK(is_answered(client));
+}
+
+TEST_CASE("connections are counted for a proxy's clients, not for the proxy", "[listen][stream][proxy]") {
+  Served served({.connections_per_client = 2}, {}, kListed);
+  std::vector<Descriptor> clients;
+  const auto open = [&](uint8_t last) {
+    clients.push_back(served.connect());
+    REQUIRE(send_all(clients.back().get(), header(last)));
+    REQUIRE(send_all(clients.back().get(), kQuestion));
+    return is_answered(clients.back());
+  };
+  CHECK(open(5));
+  CHECK(open(5));
+  CHECK_FALSE(open(5));
+  CHECK(open(6));
+  CHECK(served.connections() == 3);
+  clients.erase(clients.begin());
+  REQUIRE(served.becomes([&] { return served.connections() == 2; }));
+  CHECK(open(5));
+}
+
+TEST_CASE("a connection whose opening is not what its sender must send is closed and counted",
+          "[listen][stream][proxy]") {
+  const auto [listed, opening] = GENERATE(table<bool, Wire>({
+      {true, kQuestion},
+      {true, header(5, 0x31)},
+      {true, {'P', 'R', 'O', 'X', 'Y'}},
+      {false, header(5)},
+  }));
+  Served served({}, {}, listed ? kListed : Proxies({*Prefix::from_text("192.0.2.8")}));
+  const Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), opening));
+  CHECK(is_closed(client, milliseconds{3000}));
+  CHECK(served.pipeline().counters().bad_proxies.value() == 1);
+  CHECK(served.connections() == 0);
+}
+
+TEST_CASE("who is no proxy asks as ever, and a proxy that never finishes its header is closed in time",
+          "[listen][stream][proxy]") {
+  Served others({}, {}, Proxies({*Prefix::from_text("192.0.2.8")}));
+  const Descriptor plain = others.connect();
+  REQUIRE(send_all(plain.get(), kQuestion));
+  CHECK(is_answered(plain));
+  Served served({.handshake = seconds{1}}, {}, kListed);
+  const Descriptor slow = served.connect();
+  REQUIRE(send_all(slow.get(), Bytes(header(5)).first(20)));
+  CHECK(is_closed(slow, milliseconds{5000}));
+}
 
 TEST_CASE("questions beyond a connection's bound are not served until others are answered, and none is lost",
           "[listen][stream]") {  // RFC 7766 section 6.2.1.1

@@ -1,0 +1,27 @@
+// Who may say for whom it asks (PROXY protocol): load balancers in front of this server. From them each
+// datagram and each connection must begin with a header, from others none may.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "resolver/net/proxy_header.h"
+
+namespace cenote {
+
+class Proxies {
+ public:
+  Proxies() = default;
+  explicit Proxies(std::vector<Prefix> senders) : senders_(std::move(senders)) {}
+
+  [[nodiscard]] bool exist() const noexcept { return !senders_.empty(); }
+  [[nodiscard]] bool include(const IpAddress& sender) const noexcept {
+    return std::any_of(senders_.begin(), senders_.end(),
+                       [&](const Prefix& block) { return block.contains(sender); });
+  }
+
+ private:
+  std::vector<Prefix> senders_;
+};
+
+}  // namespace cenote
