@@ -133,6 +133,11 @@ std::vector<WaitingQuery> InFlight::release(uint64_t cookie) {
   return std::exchange(group->waiters, {});
 }
 
+void InFlight::outdate() {
+  by_hash_.clear();
+  groups_.for_each([](Handle, Group& group) { group.is_outdated = true; });
+}
+
 InFlight::Group InFlight::take(uint64_t cookie) {
   const Handle handle = to_handle(cookie);
   Group* found = groups_.find(handle);

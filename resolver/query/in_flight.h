@@ -35,8 +35,9 @@ class InFlight {
  public:
   struct Group {
     CacheKey key;
-    uint64_t domain = 0;      // whose questions are counted together
-    bool is_overdue = false;  // its waiters were given something stale; who comes later is, too
+    uint64_t domain = 0;       // whose questions are counted together
+    bool is_outdated = false;  // asked of upstreams that were replaced since
+    bool is_overdue = false;   // its waiters were given something stale; who comes later is, too
     std::vector<WaitingQuery> waiters;
   };
   // Waits with those who asked the same before; `is_first`: nobody did, so the upstream is to be asked with
@@ -50,6 +51,8 @@ class InFlight {
   std::optional<uint64_t> start(const CacheKey& key);
   // The group's waiters, who go; the question stays under way.
   std::vector<WaitingQuery> release(uint64_t cookie);
+  // The upstreams were replaced, and their zones' numbers: nobody joins any more what is under way.
+  void outdate();
   // Takes the group out; empty when it is not known (any more).
   Group take(uint64_t cookie);
   [[nodiscard]] const Group* find(const CacheKey& key);

@@ -33,6 +33,9 @@ void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admis
 }
 
 void Pipeline::connect(Forwarder& forwarder) noexcept {
+  if (forwarder_ != nullptr) {
+    in_flight_.outdate();
+  }
   forwarder_ = &forwarder;
   rebinding_guard_.connect(forwarder.pool());
 }

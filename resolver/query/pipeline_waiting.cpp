@@ -56,7 +56,8 @@ void Pipeline::on_overdue() {
     const uint64_t cookie = overdue_.front().cookie;
     overdue_.pop_front();
     const InFlight::Group* group = in_flight_.find(cookie);
-    AnswerCache::Entry* stale = group != nullptr ? parts_.cache.find_stale(group->key, now) : nullptr;
+    AnswerCache::Entry* stale =
+        group != nullptr && !group->is_outdated ? parts_.cache.find_stale(group->key, now) : nullptr;
     if (stale == nullptr) {
       continue;
     }
@@ -92,10 +93,11 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
   const bool good = resolution.answered && (resolution.response.rcode == Rcode::kNoError ||
                                             resolution.response.rcode == Rcode::kNxDomain);
   AnswerCache::Entry* entry = nullptr;
-  if (good) {
+  counters_.upstream_failures.add(good ? 0 : 1);
+  // What replaced servers say is for those who wait; the cache belongs to their successors.
+  if (!group.is_outdated && good) {
     entry = parts_.cache.insert(group.key, resolution.response, loop_.now());
-  } else {
-    counters_.upstream_failures.add();
+  } else if (!group.is_outdated) {
     parts_.cache.insert_failure(group.key, loop_.now());
   }
   AnswerCache::Entry::Findings uncached;

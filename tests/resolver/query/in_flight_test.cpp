@@ -49,6 +49,23 @@ TEST_CASE("who asks the same waits with the first", "[query][in_flight]") {  // 
   CHECK(in_flight.join(first.key, first.query)->is_first);
 }
 
+TEST_CASE("what replaced upstreams were asked is answered, and joined by nobody", "[query][in_flight]") {
+  InFlight in_flight;
+  const Asked asked("a.test");
+  const auto before = in_flight.join(asked.key, asked.query);
+  in_flight.outdate();
+  CHECK(in_flight.find(asked.key) == nullptr);
+  const auto after = in_flight.join(asked.key, asked.query);
+  CHECK(after->is_first);
+  CHECK_FALSE(in_flight.find(after->cookie)->is_outdated);
+  const auto group = in_flight.take(before->cookie);
+  CHECK(group.is_outdated);
+  CHECK(group.waiters.size() == 1);
+  CHECK(in_flight.find(asked.key) != nullptr);
+  CHECK(in_flight.take(after->cookie).waiters.size() == 1);
+  CHECK(in_flight.waiting() == 0);
+}
+
 TEST_CASE("questions that differ in DO, CD or zone do not share an answer", "[query][in_flight]") {
   InFlight in_flight;
   const Asked asked("a.test");
