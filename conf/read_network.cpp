@@ -192,6 +192,19 @@ void read_authority(MapReader& item, UpstreamZone& zone, ReadContext& context) {
   }
 }
 
+// What the zone's servers are asked with over UDP, against forged replies.
+void read_echoes(MapReader& item, UpstreamZone& zone) {
+  const UpstreamServer defaults;
+  bool mix_case = defaults.mix_case;
+  bool cookies = defaults.cookies;
+  item.value("mix_case", mix_case, yes_or_no());
+  item.value("cookies", cookies, yes_or_no());
+  for (UpstreamServer& server : zone.servers) {
+    server.mix_case = mix_case;
+    server.cookies = cookies;
+  }
+}
+
 // In clear, whoever stands between can set AD (RFC 6840 section 5.8 wants a secure channel).
 void check_trust(const MapReader& item, const UpstreamZone& zone, ReadContext& context) {
   for (const UpstreamServer& server : zone.servers) {
@@ -294,6 +307,7 @@ void read_upstream(MapReader& root, ReadContext& context) {
     const bool has_zone = item.value("zone", zone.zone, domain_name());
     item.list("servers", zone.servers, upstream_server());
     read_authority(item, zone, context);
+    read_echoes(item, zone);
     item.value("trust_ad", zone.trust_ad, yes_or_no());
     check_trust(item, zone, context);
     if (zone.servers.empty()) {

@@ -93,10 +93,11 @@ Result<void> Forwarder::open_transports() {
     }
     Server& made = servers_.emplace_back();
     if (server.scheme == UpstreamServer::Scheme::kUdp) {
-      made.udp = std::make_unique<UdpTransport>(loop_, server.address, random_, events);
+      made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_);
+      made.udp = std::make_unique<UdpTransport>(loop_, server.address, random_, events, made.echo.get());
     }
     made.stream = std::make_unique<StreamTransport>(loop_, server.address, tls->get(), random_, events,
-                                                    endpoint_of(server));
+                                                    endpoint_of(server), made.echo.get());
     tls_.push_back(std::move(*tls));
   }
   return {};
@@ -187,6 +188,13 @@ void Forwarder::on_unreachable(const Attempt& attempt) {
   const MonoTime now = loop_.now();
   pool_.on_unreachable(attempt.server, now);
   act(attempt.exchange, active->exchange.on_unreachable(attempt.server, now));
+}
+
+// As if it were truncated: the same server over TCP.
+void Forwarder::on_doubtful(const Attempt& attempt) {
+  if (Active* active = active_.find(attempt.exchange)) {
+    act(attempt.exchange, active->exchange.on_reply(attempt.server, ReplyKind::kTruncated, loop_.now()));
+  }
 }
 
 void Forwarder::on_time() {

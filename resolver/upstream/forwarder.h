@@ -73,6 +73,7 @@ class Forwarder final : TransportEvents {
     bool operator>(const Deadline& other) const noexcept { return at > other.at; }
   };
   struct Server {
+    std::unique_ptr<Echo> echo;  // of a server that is asked over UDP
     std::unique_ptr<UdpTransport> udp;
     std::unique_ptr<StreamTransport> stream;
   };
@@ -81,6 +82,7 @@ class Forwarder final : TransportEvents {
   Result<void> open_transports();
   void on_response(const Attempt& attempt, Bytes message) override;
   void on_unreachable(const Attempt& attempt) override;
+  void on_doubtful(const Attempt& attempt) override;
   void on_time();
   void act(Handle handle, Exchange::Action action);
   bool send(Handle handle, Active& active, const Exchange::Action& action);

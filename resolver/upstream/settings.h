@@ -22,8 +22,10 @@ struct UpstreamServer {
   std::string tls_name;  // kTls, kHttps: the name that the certificate must carry; empty: the address
   std::string path;      // kHttps: "/dns-query"
   std::vector<std::string>
-      tls_pins;         // base64 SHA-256 of its key; one that fits is enough (RFC 7858 section 4.2)
-  std::string ca_file;  // PEM; empty: the system's authorities
+      tls_pins;           // base64 SHA-256 of its key; one that fits is enough (RFC 7858 section 4.2)
+  std::string ca_file;    // PEM; empty: the system's authorities
+  bool mix_case = false;  // kUdp: questions are written in letters of random case
+  bool cookies = false;   // kUdp: questions carry a DNS cookie
 
   bool operator==(const UpstreamServer&) const = default;
 };

@@ -31,13 +31,14 @@ std::optional<milliseconds> keepalive_of(Bytes message) {
 }  // namespace
 
 StreamTransport::StreamTransport(Loop& loop, const SocketAddress& server, TlsContext* tls, Random& random,
-                                 TransportEvents& events, std::optional<HttpEndpoint> http)
+                                 TransportEvents& events, std::optional<HttpEndpoint> http, Echo* echo)
     : loop_(loop),
       server_(server),
       tls_(tls),
       random_(random),
       events_(events),
       http_(std::move(http)),
+      echo_(echo),
       patience_(kIdle),
       idle_(loop, [this] { drop_connection(); }),
       silence_(loop, [this] { replace_connection(); }) {}
@@ -77,8 +78,12 @@ uint16_t StreamTransport::fresh_id() {
 
 bool StreamTransport::transmit(Waiting& waiting) {
   std::array<uint8_t, kMaxQueryBytes> query;
-  const size_t size = write_query(query, waiting.question, waiting.id,
-                                  {.pads = tls_ != nullptr, .keeps_open = !http_.has_value()});
+  QueryExtras extras{.pads = tls_ != nullptr, .keeps_open = !http_.has_value()};
+  if (echo_ != nullptr) {  // As over UDP, so that the reply shows what this server repeats.
+    extras.letter_case = waiting.letter_case = echo_->draw();
+    extras.cookie = echo_->cookie();
+  }
+  const size_t size = write_query(query, waiting.question, waiting.id, extras);
   const auto key = carrier_->send(Bytes(query).first(size), output_);
   if (!key) {
     return false;
@@ -99,7 +104,7 @@ bool StreamTransport::send(const Attempt& attempt, const UpstreamQuestion& quest
   if (stream_ == nullptr || !stream_->is_open()) {
     connect();
   }
-  Waiting waiting{attempt, question, fresh_id(), 0};
+  Waiting waiting{attempt, question, fresh_id(), 0, {}};
   if (!transmit(waiting)) {
     return false;
   }
@@ -151,6 +156,9 @@ void StreamTransport::on_arrived(const Carrier::Arrived& arrived) {
     return;  // an answer that came too late, or nonsense: the wait of the others goes on
   }
   const Attempt attempt = found->attempt;
+  if (echo_ != nullptr && !arrived.message.empty()) {
+    echo_->learn(arrived.message, found->question.name, found->letter_case);
+  }
   waiting_.erase(found);
   if (arrived.message.empty()) {
     rest();

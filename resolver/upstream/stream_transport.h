@@ -29,9 +29,10 @@ struct HttpEndpoint {
 
 class StreamTransport final : StreamEvents {
  public:
-  // `tls`: null for plain TCP; outlives the transport.
+  // `tls`: null for plain TCP; outlives the transport. So does `echo`, which may be null.
   StreamTransport(Loop& loop, const SocketAddress& server, TlsContext* tls, Random& random,
-                  TransportEvents& events, std::optional<HttpEndpoint> http = std::nullopt);
+                  TransportEvents& events, std::optional<HttpEndpoint> http = std::nullopt,
+                  Echo* echo = nullptr);
   ~StreamTransport();
 
   bool send(const Attempt& attempt, const UpstreamQuestion& question);
@@ -46,6 +47,7 @@ class StreamTransport final : StreamEvents {
     UpstreamQuestion question;
     uint16_t id = 0;
     uint32_t key = 0;  // by which the carrier knows its answer
+    LetterCase letter_case{};
   };
   void on_ready() override;
   void on_bytes(Bytes bytes) override;
@@ -66,6 +68,7 @@ class StreamTransport final : StreamEvents {
   Random& random_;
   TransportEvents& events_;
   std::optional<HttpEndpoint> http_;
+  Echo* echo_;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Carrier> carrier_;
   std::string output_;  // what the carrier wants sent

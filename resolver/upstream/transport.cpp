@@ -29,7 +29,10 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
   writer.u16(0);
   writer.u16(0);
   writer.u16(1);
-  writer.bytes(question.name.wire());
+  const Bytes name = question.name.wire();
+  for (size_t at = 0; at < name.size(); ++at) {
+    writer.u8(in_case(name[at], at, options.letter_case));
+  }
   writer.u16(question.type);
   writer.u16(kClassIn);
   writer.u8(0);
@@ -42,6 +45,11 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
   if (options.keeps_open) {
     writer.u16(edns_option::kTcpKeepalive);
     writer.u16(0);  // RFC 7828 section 3.2.1: a client names no time
+  }
+  if (!options.cookie.empty()) {
+    writer.u16(edns_option::kCookie);
+    writer.u16(static_cast<uint16_t>(options.cookie.size()));
+    writer.bytes(options.cookie);
   }
   if (options.pads) {
     write_padding(writer);

@@ -6,6 +6,7 @@
 #include "resolver/base/slab.h"
 #include "resolver/dns/name.h"
 #include "resolver/dns/types.h"
+#include "resolver/upstream/echo.h"
 
 namespace cenote {
 
@@ -28,6 +29,8 @@ class TransportEvents {
  public:
   virtual void on_response(const Attempt& attempt, Bytes message) = 0;
   virtual void on_unreachable(const Attempt& attempt) = 0;
+  // A datagram that may be forged (see Echo): the question is to go over a stream.
+  virtual void on_doubtful(const Attempt& /*attempt*/) {}
 
  protected:
   ~TransportEvents() = default;
@@ -37,6 +40,8 @@ class TransportEvents {
 struct QueryExtras {
   bool pads = false;        // over an encrypted transport: to a multiple of 128 bytes (RFC 8467 section 4.1)
   bool keeps_open = false;  // over a stream: asks how long an idle connection may stay (RFC 7828)
+  LetterCase letter_case{};
+  Bytes cookie{};  // RFC 7873
 };
 
 // Writes the query message with EDNS; returns its size (at most kMaxQueryBytes).

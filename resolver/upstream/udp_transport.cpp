@@ -19,8 +19,9 @@ constexpr seconds kLifeOfSocket{10};
 
 }  // namespace
 
-UdpTransport::UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events)
-    : loop_(loop), server_(server), random_(random), events_(events) {}
+UdpTransport::UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events,
+                           Echo* echo)
+    : loop_(loop), server_(server), random_(random), events_(events), echo_(echo) {}
 
 UdpTransport::~UdpTransport() = default;
 
@@ -95,13 +96,18 @@ bool UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question
     id = random_.u16();
   }
   std::array<uint8_t, kMaxQueryBytes> message;
-  const size_t size = write_query(message, question, id);
+  QueryExtras extras;
+  if (echo_ != nullptr) {
+    extras.letter_case = echo_->draw();
+    extras.cookie = echo_->cookie();
+  }
+  const size_t size = write_query(message, question, id, extras);
   ++socket->uses;
   if (!socket->client->send(Bytes(message).first(size))) {
     return false;
   }
   counters_.sent.add();
-  socket->waiting.push_back({attempt, id, question});
+  socket->waiting.push_back({attempt, id, question, extras.letter_case});
   return true;
 }
 
@@ -124,8 +130,13 @@ void UdpTransport::on_reply(UdpClient& client, Bytes datagram) {
     counters_.mismatched.add();  // The wait goes on: a wrong reply must not end it.
     return;
   }
-  counters_.replies.add();
   const Attempt attempt = found->attempt;
+  if (echo_ != nullptr && !echo_->believes(datagram, found->question.name, found->letter_case)) {
+    counters_.doubtful.add();
+    events_.on_doubtful(attempt);  // The wait goes on here, too: the true reply may be on its way.
+    return;
+  }
+  counters_.replies.add();
   *found = std::move(socket->waiting.back());
   socket->waiting.pop_back();
   events_.on_response(attempt, datagram);

@@ -20,9 +20,12 @@ class UdpTransport final : UdpClient::Handler {
     Counter sent;
     Counter replies;
     Counter mismatched;  // wrong id or question: a late reply, or a forger
+    Counter doubtful;    // without what this server repeats
   };
 
-  UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events);
+  // `echo`: may be null; outlives the transport.
+  UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events,
+               Echo* echo = nullptr);
   ~UdpTransport();
 
   // False: it could not be sent; nothing will be reported.
@@ -37,6 +40,7 @@ class UdpTransport final : UdpClient::Handler {
     Attempt attempt;
     uint16_t id;
     UpstreamQuestion question;
+    LetterCase letter_case{};
   };
   struct Socket {
     std::unique_ptr<UdpClient> client;
@@ -56,6 +60,7 @@ class UdpTransport final : UdpClient::Handler {
   SocketAddress server_;
   Random& random_;
   TransportEvents& events_;
+  Echo* echo_;
   std::vector<std::unique_ptr<Socket>> sockets_;
   Counters counters_;
 };

@@ -182,6 +182,8 @@ upstream:
   - {zone: Corp.Example, servers: "https://198.51.100.3/q#doh.example.net", ca: corp.crt, trust_ad: true}
   - zone: pinned.example
     servers: "tls://198.51.100.4#pin-sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=&a.example"
+    mix_case: true
+    cookies: true
 cache: {size: 1GiB, max_ttl: 1h30m, max_negative_ttl: 0, serve_stale: 0, nxdomain_cut: false}
 names:
   special: false
@@ -248,6 +250,8 @@ events: {file: e.jsonl}
   CHECK_FALSE(s.upstream.zones[0].trust_ad);
   REQUIRE(s.upstream.zones[2].servers.size() == 1);
   CHECK(s.upstream.zones[2].servers[0].tls_name == "a.example");
+  CHECK(s.upstream.zones[2].servers[0].mix_case);
+  CHECK(s.upstream.zones[2].servers[0].cookies);
   CHECK(s.upstream.zones[2].servers[0].tls_pins ==
         std::vector<std::string>{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="});
   CHECK(s.cache == CacheSettings{uint64_t{1} << 30, seconds{5400}, seconds{0}, seconds{0}, false});

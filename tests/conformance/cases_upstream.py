@@ -1,4 +1,5 @@
 """What an upstream may do wrong, by fault or on purpose."""
+import functools
 import struct
 import time
 
@@ -329,3 +330,62 @@ def _(c):
 def _(c):
     name = c.script("www", lambda q, tcp: [wire.reply(q.raw, additional=[wire.opt(ext_rcode=1)])])
     equal(c.ask(name).rcode, wire.SERVFAIL, "rcode")
+
+
+DNS0X20 = "draft-vixie-dnsext-dns0x20"
+
+
+def small(q, address="192.0.2.1"):
+    """A reply whose question is in small letters, whatever was asked."""
+    return wire.reply(q.raw, [wire.a(q.qname, address)], question=wire.name(q.qname.lower()) + q.question[-4:])
+
+
+def inner(c, zone, label, script):
+    name = f"{label}.c{c.number}.{zone}"
+    c.inner.on(name, script)
+    return name
+
+
+@case(DNS0X20, "questions are written in letters of random case, and a reply must keep them; TCP tells who is right", only="cenote")
+def _(c):
+    ask = functools.partial(inner, c, "mixed.example")
+    written = set()
+    for i in range(8):  # the server keeps letters
+        name = ask(f"letters{i}", good)
+        answer = c.ask(name)
+        equal((answer.addresses(), answer.qname), (["192.0.2.1"], name), "addresses and question")
+        written.update(q.qname for q in c.inner.asked(name))
+    check(sum(name != name.lower() for name in written) >= 6, f"{written}")
+    for i in range(2):  # a forger does not know them
+        name = ask(f"forged{i}", lambda q, tcp: good(q, tcp) if tcp else [small(q, "198.51.100.66")])
+        equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+        equal(len(c.inner.asked(name, True)), 1, "questions over TCP")
+    name = ask("late", lambda q, tcp: [] if tcp else [small(q, "198.51.100.66"), *good(q, tcp)])
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+    for i in range(3):  # another server took its place, which does not keep them
+        name = ask(f"changed{i}", lambda q, tcp: [small(q)])
+        equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+        equal(len(c.inner.asked(name, True)), 1 if i == 0 else 0, "questions over TCP")
+
+
+@case("RFC 7873 section 5.3", "questions carry a cookie, and a reply must keep it; TCP tells who is right", only="cenote")
+def _(c):
+    ask = functools.partial(inner, c, "cookie.example")
+
+    def kept(q, tcp, address="192.0.2.1", client=None, rcode=wire.NOERROR, upper=0):
+        cookie = (client or q.option(10)[:8]) + b"server-cookie-01"
+        return [wire.reply(q.raw, [wire.a(q.qname, address)], additional=[wire.opt(options=wire.option(10, cookie), ext_rcode=upper)], rcode=rcode)]
+    for i in range(6):
+        equal(c.ask(ask(f"kept{i}", kept)).addresses(), ["192.0.2.1"], "addresses")
+    sent = [c.inner.asked(f"kept{i}.c{c.number}.cookie.example")[0].option(10) for i in range(6)]
+    equal([len(sent[0]), sent[5]], [8, sent[0] + b"server-cookie-01"], "cookies")
+    # Without a cookie, and with another one: not believed.
+    name = ask("forged0", lambda q, tcp: kept(q, tcp) if tcp else [wire.reply(q.raw, [wire.a(q.qname, "198.51.100.66")])])
+    equal((c.ask(name).addresses(), len(c.inner.asked(name, True))), (["192.0.2.1"], 1), "addresses, questions over TCP")
+    name = ask("forged1", lambda q, tcp: kept(q, tcp) if tcp else kept(q, tcp, "198.51.100.66", b"somebody"))
+    equal((c.ask(name).addresses(), len(c.inner.asked(name, True))), (["192.0.2.1"], 1), "addresses, questions over TCP")
+    name = ask("bad", lambda q, tcp: kept(q, tcp) if tcp else kept(q, tcp, rcode=7, upper=1))  # BADCOOKIE
+    equal((c.ask(name).addresses(), len(c.inner.asked(name, True))), (["192.0.2.1"], 1), "addresses, questions over TCP")
+    for i in range(3):  # a server that knows no cookies took its place
+        name = ask(f"changed{i}", good)
+        equal((c.ask(name).addresses(), len(c.inner.asked(name, True))), (["192.0.2.1"], 1 if i == 0 else 0), "addresses, questions over TCP")

@@ -99,6 +99,12 @@ upstream:
   - zone: trusted.example
     servers: ["udp://127.0.0.1:{self.inner_port}"]
     trust_ad: true
+  - zone: mixed.example
+    servers: ["udp://127.0.0.1:{self.inner_port}"]
+    mix_case: true
+  - zone: cookie.example
+    servers: ["udp://127.0.0.1:{self.inner_port}"]
+    cookies: true
 names: {{identity: node-1}}
 rebinding: {{guard: on, allow: [allowed.example]}}
 feeds:

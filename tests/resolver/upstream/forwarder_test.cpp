@@ -15,11 +15,12 @@ using test::Reply;
 using test::ScriptedUpstream;
 using test::Wire;
 
-UpstreamSettings settings_of(const std::vector<SocketAddress>& addresses) {
+UpstreamSettings settings_of(const std::vector<SocketAddress>& addresses, bool mix_case) {
   UpstreamZone zone;
   for (const SocketAddress& address : addresses) {
     UpstreamServer server;
     server.address = address;
+    server.mix_case = mix_case;
     zone.servers.push_back(server);
   }
   return {{zone}};
@@ -28,8 +29,8 @@ UpstreamSettings settings_of(const std::vector<SocketAddress>& addresses) {
 // One loop that runs until every question has its answer.
 class Asker final : ResolutionEvents {
  public:
-  explicit Asker(const std::vector<SocketAddress>& servers) {
-    auto made = Forwarder::make(loop_, settings_of(servers), random_, *this);
+  explicit Asker(const std::vector<SocketAddress>& servers, bool mix_case = false) {
+    auto made = Forwarder::make(loop_, settings_of(servers, mix_case), random_, *this);
     REQUIRE(made);
     forwarder_ = std::move(*made);
   }
@@ -168,6 +169,52 @@ TEST_CASE("a server that is not there costs no wait", "[upstream][forwarder]") {
   CHECK(is_good(asker.ask()));
   CHECK(mono_now() - before < milliseconds{350});  // less than the patience with a silent one
   CHECK(asker.pool().health(0).is_down.value() == 1);
+}
+
+TEST_CASE("a reply in other letters than a server keeps is asked for again over TCP",
+          "[upstream][forwarder]") {
+  ScriptedUpstream upstream;
+  Asker asker({upstream.address()}, true);
+  std::set<std::string> written;
+  for (int i = 0; i < 8; ++i) {
+    CHECK(is_good(asker.ask()));
+  }
+  for (const Wire& seen : upstream.seen()) {
+    written.insert(test::read(seen).question_name);
+  }
+  CHECK(written.size() > 2);
+  CHECK(upstream.tcp_queries() == 0);
+  const auto in_small_letters = [](const Wire& query) {
+    Wire reply = good(query);
+    for (size_t i = 12; i < 12 + 12; ++i) {
+      reply[i] = lower(reply[i]);
+    }
+    return reply;
+  };
+  SECTION("for it may be forged") {
+    upstream.set([&](const Wire& query, bool over_tcp) {
+      return std::vector<Wire>{over_tcp ? good(query) : in_small_letters(query)};
+    });
+    for (unsigned i = 1; i <= 3; ++i) {  // and again: a forger proves nothing
+      CHECK(is_good(asker.ask()));
+      CHECK(upstream.tcp_queries() == i);
+    }
+  }
+  SECTION("which finds out that the server has changed") {
+    upstream.set([&](const Wire& query, bool) { return std::vector<Wire>{in_small_letters(query)}; });
+    for (unsigned i = 1; i <= 3; ++i) {
+      CHECK(is_good(asker.ask()));
+      CHECK(upstream.tcp_queries() == 1);
+    }
+  }
+  SECTION("but the true one that comes a little later counts, too") {
+    upstream.set([&](const Wire& query, bool over_tcp) {
+      return over_tcp ? std::vector<Wire>{} : std::vector<Wire>{in_small_letters(query), good(query)};
+    });
+    const MonoTime before = mono_now();
+    CHECK(is_good(asker.ask()));
+    CHECK(mono_now() - before < milliseconds{350});
+  }
 }
 
 TEST_CASE("a truncated answer is fetched over TCP", "[upstream][forwarder]") {

@@ -1,0 +1,116 @@
+#include "resolver/upstream/echo.h"
+
+#include <algorithm>
+
+#include "resolver/dns/cookie.h"
+#include "resolver/dns/records.h"
+
+namespace cenote {
+namespace {
+
+constexpr uint16_t kBadCookie = 23;  // RFC 7873 section 8; its lower bits are in the header
+
+bool has_letters(const Name& name) noexcept {
+  const Bytes wire = name.wire();
+  return std::any_of(wire.begin(), wire.end(), [](uint8_t byte) { return byte >= 'a' && byte <= 'z'; });
+}
+
+// REQUIRES: the reply's question is `name`, in some letter case, and so stands uncompressed.
+bool is_written(Bytes reply, const Name& name, const LetterCase& letter_case) noexcept {
+  const Bytes wire = name.wire();
+  for (size_t at = 0; at < wire.size(); ++at) {
+    if (reply[kHeaderBytes + at] != in_case(wire[at], at, letter_case)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The OPT record's rdata; empty when there is none. `rcode` gets its upper bits.
+Bytes find_options(Bytes reply, uint16_t& rcode) noexcept {
+  RecordReader reader(reply);
+  RecordView record;
+  rcode = reader.flags() & flag::kRcode;
+  while (reader.next(record)) {
+    if (record.type == rrtype::kOpt && record.section == Section::kAdditional) {
+      rcode = static_cast<uint16_t>(rcode | (record.ttl_bits >> 24 << 4));
+      return reply.subspan(record.rdata_offset, record.rdata_size);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Echo::Echo(bool mixes_case, bool sends_cookies, Random& random) : random_(random), mixes_case_(mixes_case) {
+  if (sends_cookies) {
+    const uint64_t ours = random.u64();
+    std::memcpy(cookie_.data(), &ours, kClientCookieBytes);
+    cookie_size_ = kClientCookieBytes;
+  }
+}
+
+LetterCase Echo::draw() noexcept {
+  LetterCase drawn{};
+  if (mixes_case_) {
+    std::generate(drawn.begin(), drawn.end(), [this] { return random_.u64(); });
+  }
+  return drawn;
+}
+
+// Remembers what the server says in it.
+Echo::CookieSeen Echo::read_cookie(Bytes reply) noexcept {
+  uint16_t rcode = 0;
+  ByteReader options(find_options(reply, rcode));
+  while (options.remaining() >= 4) {
+    const uint16_t code = options.u16();
+    const Bytes value = options.bytes(options.u16());
+    if (!options.ok() || code != edns_option::kCookie) {
+      continue;
+    }
+    const bool is_whole = value.size() >= 2 * kClientCookieBytes && value.size() <= cookie_.size();
+    if (!is_whole || !std::equal(value.begin(), value.begin() + kClientCookieBytes, cookie_.begin())) {
+      return CookieSeen::kOther;
+    }
+    std::copy(value.begin(), value.end(), cookie_.begin());
+    cookie_size_ = value.size();
+    return rcode == kBadCookie ? CookieSeen::kBad : CookieSeen::kOurs;
+  }
+  return rcode == static_cast<uint16_t>(Rcode::kFormErr) ? CookieSeen::kFormErr : CookieSeen::kNone;
+}
+
+bool Echo::believes(Bytes reply, const Name& name, const LetterCase& written) noexcept {
+  const bool same_case = !mixes_case_ || is_written(reply, name, written);
+  if (!same_case && letter_case_.is_expected()) {
+    return false;
+  }
+  const CookieSeen cookie = cookie_size_ != 0 ? read_cookie(reply) : CookieSeen::kNone;
+  // RFC 7873 section 5.3: with another's cookie it is forged, and with BADCOOKIE ours was out of date.
+  const bool is_good =
+      cookie == CookieSeen::kOurs || (cookie == CookieSeen::kNone && !cookies_.is_expected());
+  if (!is_good) {
+    return false;
+  }
+  if (mixes_case_ && has_letters(name)) {
+    letter_case_.saw(same_case);
+  }
+  cookies_.saw(cookie == CookieSeen::kOurs);
+  return true;
+}
+
+void Echo::learn(Bytes reply, const Name& name, const LetterCase& written) noexcept {
+  if (mixes_case_ && !is_written(reply, name, written)) {
+    letter_case_.saw(false);
+  }
+  if (cookie_size_ == 0) {
+    return;
+  }
+  const CookieSeen cookie = read_cookie(reply);
+  if (cookie == CookieSeen::kNone) {
+    cookies_.saw(false);
+  } else if (cookie == CookieSeen::kOther || cookie == CookieSeen::kFormErr) {
+    cookie_size_ = 0;  // It mangles or minds them: it is asked without from now on.
+  }
+}
+
+}  // namespace cenote
