@@ -1,8 +1,10 @@
 #include "ioc/durable_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include <sys/stat.h>
 
@@ -33,6 +35,8 @@ Error failed(const std::string& path) {
   return fail("{}: {}", path, std::strerror(errno));
 }
 
+}  // namespace
+
 bool write_all(int descriptor, Bytes bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -47,7 +51,6 @@ bool write_all(int descriptor, Bytes bytes) {
   return true;
 }
 
-// A rename lasts only when its folder does.
 Result<void> sync_folder_of(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -56,8 +59,6 @@ Result<void> sync_folder_of(const std::string& path) {
   }
   return {};
 }
-
-}  // namespace
 
 Result<void> replace_file(const std::string& path, Bytes bytes, Durability durability) {
   const std::string beside = path + ".new";
@@ -77,6 +78,17 @@ Result<void> replace_file(const std::string& path, Bytes bytes, Durability durab
 }
 
 Result<std::string> read_whole_file(const std::string& path, uint64_t most) {
+  std::string body;
+  Result<void> read = read_pieces(path, most, [&](Bytes piece) {
+    body += as_text(piece);
+    return Result<void>{};
+  });
+  return read ? Result<std::string>(std::move(body)) : read.error();
+}
+
+Result<void> read_pieces(const std::string& path, uint64_t most,
+                         const std::function<Result<void>(Bytes)>& take) {
+  constexpr size_t kPiece = 256 * 1024;
   const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!descriptor.is_open() || ::fstat(descriptor.number(), &status) != 0) {
@@ -88,14 +100,10 @@ Result<std::string> read_whole_file(const std::string& path, uint64_t most) {
   if (static_cast<uint64_t>(status.st_size) > most) {
     return fail("{}: {} bytes, more than {}", path, status.st_size, most);
   }
-  std::string body;
-  body.resize(static_cast<size_t>(status.st_size));
-  size_t size = 0;
+  std::vector<uint8_t> piece(std::min<size_t>(kPiece, static_cast<size_t>(status.st_size) + 1));
+  uint64_t size = 0;
   while (true) {  // the file may grow or shrink meanwhile: read to its end
-    if (size == body.size()) {
-      body.resize(body.size() + 4096);
-    }
-    const ssize_t got = ::read(descriptor.number(), body.data() + size, body.size() - size);
+    const ssize_t got = ::read(descriptor.number(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) {
       continue;
     }
@@ -103,15 +111,16 @@ Result<std::string> read_whole_file(const std::string& path, uint64_t most) {
       return failed(path);
     }
     if (got == 0) {
-      break;
+      return {};
     }
     size += static_cast<size_t>(got);
     if (size > most) {
       return fail("{}: more than {} bytes", path, most);
     }
+    if (Result<void> taken = take(Bytes(piece).first(static_cast<size_t>(got))); !taken) {
+      return taken;
+    }
   }
-  body.resize(size);
-  return body;
 }
 
 }  // namespace cenote

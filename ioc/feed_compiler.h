@@ -25,7 +25,8 @@ std::string write_patch(const std::vector<PatchStep>& steps);
 std::vector<PatchStep> read_patch(std::string_view text);
 
 struct FeedContent {
-  std::string_view body;
+  std::string file;    // the list; empty: none has come yet
+  std::string id;      // its content's; another one is a damaged file
   std::string format;  // empty: the feed's own
   std::vector<PatchStep> patch;
   std::vector<SingleIndicator> singles;

@@ -27,18 +27,33 @@ using CurlList = std::unique_ptr<curl_slist, ListFree>;
 struct Transfer {
   Fetched fetched;
   uint64_t most_bytes;
-  bool too_large = false;
+  IncomingList* list;
   const std::atomic<bool>* cancelled;
+  CURL* curl = nullptr;
+  uint64_t received = 0;
+  bool too_large = false;
+  std::string not_kept{};  // why
 };
 
+// Only what was asked for goes to the list: a redirect has a body as well.
 size_t on_body(char* bytes, size_t one, size_t size, void* context) noexcept {
   auto& transfer = *static_cast<Transfer*>(context);
-  if (size * one > transfer.most_bytes - transfer.fetched.body.size()) {
+  const std::string_view piece(bytes, size * one);
+  transfer.received += piece.size();
+  if (transfer.received > transfer.most_bytes) {
     transfer.too_large = true;
     return 0;
   }
-  transfer.fetched.body.append(bytes, size * one);
-  return size * one;
+  long status = 0;
+  curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &status);
+  if (transfer.list == nullptr) {
+    transfer.fetched.body.append(piece);
+  } else if (status == 200) {
+    const Result<void> kept = transfer.list->append(as_bytes(piece));
+    transfer.not_kept = kept ? "" : kept.error().message;
+    return kept ? piece.size() : 0;
+  }
+  return piece.size();
 }
 
 // The version is "etag VALUE" or "last-modified VALUE"; an ETag is the better one.
@@ -154,6 +169,7 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& host, Tr
   if (!curl) {
     return fail("{}: no transfer could be made", request.url);
   }
+  transfer.curl = curl.get();
   const Place place = place_of(request.url);
   auto addresses = resolved(request, place);
   if (!addresses) {
@@ -170,6 +186,9 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& host, Tr
   const CURLcode code = curl_easy_perform(curl.get());
   if (transfer.too_large || code == CURLE_FILESIZE_EXCEEDED) {
     return fail("{}: more than {} bytes", request.url, request.most_bytes);
+  }
+  if (!transfer.not_kept.empty()) {
+    return Error{transfer.not_kept};
   }
   if (code != CURLE_OK) {
     return fail("{}: {}", request.url, curl_easy_strerror(code));
@@ -192,7 +211,7 @@ Result<Fetched> fetch(const FetchRequest& request, const std::atomic<bool>& canc
   FetchRequest step = request;
   const std::string host = place_of(request.url).host;
   for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
-    Transfer transfer{{}, request.most_bytes, false, &cancelled};
+    Transfer transfer{{}, request.most_bytes, request.list, &cancelled};
     const auto answer = exchange(step, host, transfer);
     if (!answer) {
       return answer.error();

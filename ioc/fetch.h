@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ioc/feed.h"
+#include "ioc/incoming_list.h"
 #include "resolver/base/clock.h"
 #include "resolver/base/result.h"
 
@@ -15,11 +16,12 @@ namespace cenote {
 
 struct FetchRequest {
   std::string url;
-  std::string version;   // of what we have: an unchanged source then sends nothing
-  std::string proxy;     // "http://HOST:PORT"; empty: none, whatever the environment says
-  std::string header;    // one more header line, "Authorization: Bearer ..."; not sent to another host
-  std::string accept;    // media type; empty: any
-  HostResolver resolve;  // instead of the machine's resolver, which may be ourselves; may be empty
+  std::string version;  // of what we have: an unchanged source then sends nothing
+  std::string proxy;    // "http://HOST:PORT"; empty: none, whatever the environment says
+  std::string header;   // one more header line, "Authorization: Bearer ..."; not sent to another host
+  std::string accept;   // media type; empty: any
+  IncomingList* list = nullptr;  // takes the body as it comes, instead of Fetched::body
+  HostResolver resolve;          // instead of the machine's resolver, which may be ourselves; may be empty
   uint64_t most_bytes = uint64_t{256} << 20;  // after decompression by the transfer
   seconds timeout{120};
 };

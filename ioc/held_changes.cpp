@@ -14,9 +14,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr std::string_view kJson = ".json";
-constexpr std::string_view kList = ".list";
 constexpr uint64_t kMostJsonBytes = uint64_t{1} << 20;
-constexpr uint64_t kMostListBytes = uint64_t{1} << 30;
 
 Json json_of_held(const HeldList& held) {
   const HeldChange& change = held.change;
@@ -77,9 +75,9 @@ Result<void> HeldChanges::write(const HeldList& held) const {
   return replace_file(path(held.change.feed, kJson), as_bytes(text), Durability::kDurable);
 }
 
-Result<void> HeldChanges::keep(HeldList held, const std::string& body) {
+Result<void> HeldChanges::keep(HeldList held, IncomingList& list) {
   const std::string& feed = held.change.feed;
-  if (Result<void> kept = replace_file(path(feed, kList), as_bytes(body), Durability::kDurable); !kept) {
+  if (Result<void> kept = list.keep_as(list_path(feed)); !kept) {
     return kept;
   }
   if (Result<void> kept = write(held); !kept) {
@@ -93,7 +91,7 @@ Result<void> HeldChanges::refuse(const std::string& feed) {
   HeldList& held = held_[feed];
   held.is_refused = true;
   std::error_code error;
-  fs::remove(path(feed, kList), error);
+  fs::remove(list_path(feed), error);
   return write(held);
 }
 
@@ -103,16 +101,12 @@ void HeldChanges::drop(const std::string& feed) {
   }
   std::error_code error;
   fs::remove(path(feed, kJson), error);
-  fs::remove(path(feed, kList), error);
+  fs::remove(list_path(feed), error);
 }
 
 const HeldList* HeldChanges::find(const std::string& feed) const {
   const auto found = held_.find(feed);
   return found == held_.end() ? nullptr : &found->second;
-}
-
-Result<std::string> HeldChanges::body(const std::string& feed) const {
-  return read_whole_file(path(feed, kList), kMostListBytes);
 }
 
 std::vector<HeldChange> HeldChanges::waiting() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ioc/feed_status.h"
+#include "ioc/incoming_list.h"
 #include "resolver/base/result.h"
 
 namespace cenote {
@@ -29,11 +30,11 @@ class HeldChanges {
   // Takes over what the folder holds; what cannot be read is said in the log and left out.
   void open(std::string folder);
 
-  Result<void> keep(HeldList held, const std::string& body);
+  Result<void> keep(HeldList held, IncomingList& list);
   Result<void> refuse(const std::string& feed);  // forgets the list, remembers its id
   void drop(const std::string& feed);
   [[nodiscard]] const HeldList* find(const std::string& feed) const;  // also a refused one
-  [[nodiscard]] Result<std::string> body(const std::string& feed) const;
+  [[nodiscard]] std::string list_path(const std::string& feed) const { return path(feed, ".list"); }
   [[nodiscard]] std::vector<HeldChange> waiting() const;
 
  private:

@@ -10,9 +10,9 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "ioc/durable_file.h"
+#include "ioc/incoming_list.h"
 #include "ioc/journal.h"
 #include "ioc/small_change.h"
 #include "ioc/store_json.h"
@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kMostManifestBytes = uint64_t{256} << 20;
-constexpr uint64_t kMostContentBytes = uint64_t{1} << 30;
 
 constexpr std::string_view kSnapshot = "snapshot-";
 constexpr std::string_view kJournal = "journal-";
@@ -58,13 +57,18 @@ std::vector<std::string> written(const std::vector<SmallChange>& changes) {
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& folder) {
   std::error_code error;
-  fs::create_directories(folder + "/contents", error);
-  if (error) {
-    return fail("{}: {}", folder, error.message());
+  for (const std::string& each : {folder + "/contents", incoming_folder(folder)}) {
+    fs::create_directories(each, error);
+    if (error) {
+      return fail("{}: {}", each, error.message());
+    }
   }
   std::unique_ptr<Store> store(new Store(folder));
   if (Result<void> locked = store->lock(); !locked) {
     return locked.error();
+  }
+  for (const auto& entry : fs::directory_iterator(incoming_folder(folder), error)) {
+    fs::remove(entry.path(), error);  // of a process that died
   }
   store->load();
   return store;
@@ -159,13 +163,18 @@ void Store::set_aside_other_journals() {
 }
 
 std::string Store::content_id(std::string_view bytes) {
-  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  ContentHash hash;
+  hash.add(as_bytes(bytes));
+  return hash.id();
+}
+
+std::string Store::content_path(const std::string& id) const {
+  return folder_ + "/contents/" + id;
 }
 
 Result<std::string> Store::put_content(std::string_view bytes) {
   const std::string id = content_id(bytes);
-  const std::string path = folder_ + "/contents/" + id;
+  const std::string path = content_path(id);
   // A file of that name may be damaged: only one that reads back right is the same.
   if (auto there = content(id); there && *there == bytes) {
     return id;
@@ -176,8 +185,22 @@ Result<std::string> Store::put_content(std::string_view bytes) {
   return id;
 }
 
+Result<std::string> Store::put_content(IncomingList& list) {
+  ContentHash there;
+  const Result<void> read = read_pieces(content_path(list.id()), kMostIncomingBytes, [&](Bytes piece) {
+    there.add(piece);
+    return Result<void>{};
+  });
+  if (!read || there.id() != list.id()) {
+    if (Result<void> kept = list.keep_as(content_path(list.id())); !kept) {
+      return kept.error();
+    }
+  }
+  return list.id();
+}
+
 Result<std::string> Store::content(const std::string& id) const {
-  auto bytes = read_whole_file(folder_ + "/contents/" + id, kMostContentBytes);
+  auto bytes = read_whole_file(content_path(id), kMostIncomingBytes);
   if (bytes && content_id(*bytes) != id) {
     return fail("{}/contents/{}: damaged", folder_, id);
   }

@@ -6,6 +6,7 @@
 //   STATE_DIR/manifest.json     the generations, newest last; manifest.previous.json: the one before
 //   STATE_DIR/journal-N         small changes since generation N, the newest of a manifest
 //   STATE_DIR/contents/ID       bytes of a feed, named by their hash; shared between generations
+//   STATE_DIR/incoming/         lists that have not come whole yet, or are still judged; emptied by open()
 //   STATE_DIR/snapshot-N        the compiled snapshot of generation N; can always be made again
 //   STATE_DIR/lock              held while a process uses the folder
 //
@@ -67,6 +68,7 @@ struct StoredGeneration {
   std::vector<ExceptionRecord> exceptions;
 };
 
+class IncomingList;
 class Journal;
 struct SmallChange;
 
@@ -89,6 +91,9 @@ class Store {
 
   static std::string content_id(std::string_view bytes);
   Result<std::string> put_content(std::string_view bytes);  // durable when it returns; gives the id
+  Result<std::string> put_content(IncomingList& list);      // the same
+  [[nodiscard]] std::string content_path(const std::string& id) const;
+  static std::string incoming_folder(const std::string& folder) { return folder + "/incoming"; }
   [[nodiscard]] Result<std::string> content(const std::string& id) const;    // verified against its hash
   [[nodiscard]] Result<std::string> patch_of(const StoredFeed& feed) const;  // all of it
   [[nodiscard]] std::string snapshot_path(uint64_t generation) const;

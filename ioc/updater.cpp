@@ -41,7 +41,7 @@ ChangeResult Updater::Work::enforce(Change change) {
     return refused(kept.error().message);
   }
   note_audit(store_->current(), "done", change.why, result);
-  if (change.bodies.contains(change.subject)) {
+  if (change.lists.contains(change.subject)) {
     held_.drop(change.subject);  // what was held of it is out of date
   }
   auto snapshot = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
@@ -161,6 +161,9 @@ void Updater::stop() {
   work_->stop();
 }
 
+Result<std::shared_ptr<IncomingList>> Updater::new_list() const {
+  return work_->new_list();
+}
 void Updater::push(PushRequest request, Done done) {
   work_->post([this, request = std::move(request)] { return work_->push(request); }, std::move(done));
 }

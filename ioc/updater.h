@@ -15,6 +15,7 @@
 #include "ioc/feed.h"
 #include "ioc/feed_delta.h"
 #include "ioc/feed_status.h"
+#include "ioc/incoming_list.h"
 #include "ioc/snapshot.h"
 #include "resolver/base/result.h"
 
@@ -26,10 +27,10 @@ constexpr std::string_view kExceptionsFeed = "exceptions";
 
 struct PushRequest {
   std::string feed;
-  std::string body;
-  std::string format;    // empty: the feed's own
-  std::string who;       // token name, for the record
-  bool dry_run = false;  // parse, guard and compare, but change nothing
+  std::shared_ptr<IncomingList> list;  // of new_list(); never null
+  std::string format;                  // empty: the feed's own
+  std::string who;                     // token name, for the record
+  bool dry_run = false;                // parse, guard and compare, but change nothing
 };
 
 struct PatchRequest {
@@ -58,6 +59,8 @@ class Updater {
   void start();
   void stop();  // finishes the job in hand, answers the others with an error
 
+  // Where a list is put as it comes. Any thread, after load().
+  [[nodiscard]] Result<std::shared_ptr<IncomingList>> new_list() const;
   void push(PushRequest request, Done done);  // the feed's whole list
   void patch(PatchRequest request, Done done);
   void add_indicator(SingleIndicator indicator, Done done);

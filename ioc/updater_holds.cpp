@@ -72,9 +72,9 @@ Indicator indicator_of(const RejectRow& row) {
 // came waits; of a change of many feeds, such as a start, the others go on.
 Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
   for (const FeedSettings& feed : settings_.feeds) {
-    const auto body = change.bodies.find(feed.name);
+    const auto list = change.lists.find(feed.name);
     const auto result = compiled.find(feed.name);
-    if (change.is_released || body == change.bodies.end() || result == compiled.end()) {
+    if (change.is_released || list == change.lists.end() || result == compiled.end()) {
       continue;
     }
     HeldChange held = judge_size(feed, settings_.guards, entries_of(feed.name), result->second.run.entries());
@@ -91,7 +91,7 @@ Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
     if (change.dry_run) {
       continue;
     }
-    const std::string error = keep_held(change, held, body->second);
+    const std::string error = keep_held(change, held, *list->second);
     if (is_subject) {
       return Error{error};
     }
@@ -103,8 +103,8 @@ Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
 }
 
 // Gives the sentence for whoever sent it.
-std::string Updater::Work::keep_held(const Change& change, const HeldChange& held, const std::string& body) {
-  const std::string id = Store::content_id(body);
+std::string Updater::Work::keep_held(const Change& change, const HeldChange& held, IncomingList& incoming) {
+  const std::string id = incoming.id();
   const HeldList* before = held_.find(held.feed);
   if (before != nullptr && before->is_refused && before->content == id) {
     return fmt::format("{}; this very list was refused before", held.why);
@@ -114,7 +114,7 @@ std::string Updater::Work::keep_held(const Change& change, const HeldChange& hel
     list.format = stored->second.format;
     list.version = stored->second.version;
   }
-  if (Result<void> kept = held_.keep(std::move(list), body); !kept) {
+  if (Result<void> kept = held_.keep(std::move(list), incoming); !kept) {
     return fmt::format("{}; it could not be kept for release: {}", held.why, kept.error().message);
   }
   StoredGeneration unchanged = change.next;
@@ -130,7 +130,7 @@ void Updater::Work::leave_as_it_was(const std::string& feed, Change& change) con
   } else {
     change.next.feeds[feed] = before->second;
   }
-  change.bodies.erase(feed);
+  change.lists.erase(feed);
 }
 
 ChangeResult Updater::Work::decide_held(const HoldVerdict& verdict) {
@@ -159,9 +159,9 @@ ChangeResult Updater::Work::decide_change(const HoldVerdict& verdict) {
     result.accepted = true;
     return result;
   }
-  auto body = held_.body(verdict.feed);
-  if (!body) {
-    return refused(body.error().message);
+  auto again = IncomingList::copy_of(held_.list_path(verdict.feed), incoming_);
+  if (!again) {
+    return refused(again.error().message);
   }
   StoredFeed& stored = change.next.feeds[verdict.feed];
   stored.format = list.format;
@@ -170,7 +170,7 @@ ChangeResult Updater::Work::decide_change(const HoldVerdict& verdict) {
   stored.who = list.change.who;
   change.subject = verdict.feed;
   change.feeds = {verdict.feed};
-  change.bodies[verdict.feed] = std::move(*body);
+  change.lists[verdict.feed] = std::move(*again);
   change.is_released = true;
   return settle(verdict.feed, enforce(std::move(change)));
 }

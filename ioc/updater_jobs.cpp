@@ -9,7 +9,8 @@
 
 namespace cenote {
 
-Updater::Work::Work(IocSettings settings, Publish publish) : publish_(std::move(publish)) {
+Updater::Work::Work(IocSettings settings, Publish publish)
+    : incoming_(Store::incoming_folder(settings.state_dir)), publish_(std::move(publish)) {
   adopt_settings(std::move(settings));
 }
 
@@ -112,7 +113,7 @@ ChangeResult Updater::Work::push(PushRequest request) {
   stored.who = request.who;
   change.subject = request.feed;
   change.feeds = {request.feed};
-  change.bodies[request.feed] = std::move(request.body);
+  change.lists[request.feed] = std::move(request.list);
   change.dry_run = request.dry_run;
   ChangeResult result = enforce(std::move(change));
   return request.dry_run ? result : settle(request.feed, std::move(result));

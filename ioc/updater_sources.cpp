@@ -13,7 +13,6 @@ namespace cenote {
 namespace {
 
 constexpr std::string_view kFile = "file:";
-constexpr uint64_t kMostFileBytes = uint64_t{1} << 30;
 constexpr uint64_t kMostHeaderBytes = 8192;
 constexpr milliseconds kRetryAfter{60'000};  // after a failed download; twice as long after each further one
 constexpr unsigned kMostDoublings = 6;
@@ -107,11 +106,11 @@ Result<bool> Updater::Work::take_file(const FeedSettings& feed, Change& change) 
   if (!version.empty() && before.version == version && !before.content.empty()) {
     return false;
   }
-  auto body = read_whole_file(path, kMostFileBytes);
-  if (!body) {
-    return body.error();
+  auto list = IncomingList::copy_of(path, incoming_);
+  if (!list) {
+    return list.error();
   }
-  if (Store::content_id(*body) == before.content && !before.has_patch() && before.format.empty()) {
+  if ((*list)->id() == before.content && !before.has_patch() && before.format.empty()) {
     note_success(feed.name);
     return false;
   }
@@ -121,7 +120,7 @@ Result<bool> Updater::Work::take_file(const FeedSettings& feed, Change& change) 
   stored.drop_patch();
   stored.who = feed.source;
   change.feeds.insert(feed.name);
-  change.bodies[feed.name] = std::move(*body);
+  change.lists[feed.name] = std::move(*list);
   return true;
 }
 
@@ -183,14 +182,30 @@ void Updater::Work::start_fetch(const FeedSettings& feed) {
     request.version = stored->second.version;
   }
   attempts.is_fetching = fetches_.post([this, request, name = feed.name, is_taxii = feed.format == "taxii"] {
-    auto fetched = std::make_shared<Result<Fetched>>(is_taxii ? fetch_taxii(request, stopping_)
-                                                              : fetch(request, stopping_));
-    jobs_->post([this, name, url = request.url, fetched] { finish_fetch(name, url, std::move(*fetched)); });
+    auto download = std::make_shared<Result<Download>>(fetch_list(request, is_taxii));
+    jobs_->post([this, name, url = request.url, download] { finish_fetch(name, url, std::move(*download)); });
   });
 }
 
+// On the fetcher's thread.
+Result<Updater::Work::Download> Updater::Work::fetch_list(FetchRequest request, bool is_taxii) const {
+  auto list = new_list();
+  if (!list) {
+    return list.error();
+  }
+  request.list = is_taxii ? nullptr : list->get();
+  auto fetched = is_taxii ? fetch_taxii(request, stopping_) : fetch(request, stopping_);
+  if (!fetched) {
+    return fetched.error();
+  }
+  if (Result<void> kept = (*list)->append(as_bytes(fetched->body)); !kept) {
+    return kept.error();
+  }
+  return Download{fetched->is_unchanged, fetched->version, *list};
+}
+
 void Updater::Work::finish_fetch(const std::string& name, const std::string& source,
-                                 Result<Fetched> fetched) {
+                                 Result<Download> fetched) {
   FeedAttempts& attempts = attempts_[name];
   attempts.is_fetching = false;
   const FeedSettings* feed = feed_named(name);
@@ -207,7 +222,7 @@ void Updater::Work::finish_fetch(const std::string& name, const std::string& sou
   attempts.failures = 0;
   Change change = begin("fetch " + name, source);
   StoredFeed& stored = change.next.feeds[name];
-  if (fetched->is_unchanged || Store::content_id(fetched->body) == stored.content) {
+  if (fetched->is_unchanged || fetched->list->id() == stored.content) {
     note_success(name);
     refresh_views();
     return;
@@ -218,7 +233,7 @@ void Updater::Work::finish_fetch(const std::string& name, const std::string& sou
   stored.who = source;
   change.subject = name;
   change.feeds = {name};
-  change.bodies[name] = std::move(fetched->body);
+  change.lists[name] = std::move(fetched->list);
   settle(name, enforce(std::move(change)));
 }
 

@@ -9,16 +9,12 @@ namespace cenote {
 Result<CompiledFeed> Updater::Work::compile_one(const Change& change, const FeedSettings& feed) {
   const auto stored = change.next.feeds.find(feed.name);
   FeedContent content;
-  std::string body;
-  if (const auto given = change.bodies.find(feed.name); given != change.bodies.end()) {
-    content.body = given->second;
+  if (const auto given = change.lists.find(feed.name); given != change.lists.end()) {
+    content.file = given->second->path();
+    content.id = given->second->id();
   } else if (stored != change.next.feeds.end() && !stored->second.content.empty()) {
-    auto kept = store_->content(stored->second.content);
-    if (!kept) {
-      return kept.error();
-    }
-    body = std::move(*kept);
-    content.body = body;
+    content.file = store_->content_path(stored->second.content);
+    content.id = stored->second.content;
   }
   if (stored != change.next.feeds.end()) {
     content.format = stored->second.format;
@@ -88,8 +84,8 @@ BuiltSnapshot Updater::Work::build(const Change& change, const Compiled& compile
 
 // Contents first, then the snapshot, then the manifest that names them: the commit.
 Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built) {
-  for (const auto& [name, body] : change.bodies) {
-    auto id = store_->put_content(body);
+  for (const auto& [name, list] : change.lists) {
+    auto id = store_->put_content(*list);
     if (!id) {
       return id.error();
     }

@@ -33,11 +33,11 @@ namespace cenote {
 
 // What is to change: the next generation's inputs, and which feeds must be compiled anew for it.
 struct Change {
-  StoredGeneration next;                      // number and counts are filled in on the way
-  std::string subject;                        // the feed that was asked to change; empty: none in particular
-  std::set<std::string> feeds;                // to be compiled
-  std::map<std::string, std::string> bodies;  // new contents, not yet stored
-  bool exceptions = false;                    // to be compiled
+  StoredGeneration next;        // number and counts are filled in on the way
+  std::string subject;          // the feed that was asked to change; empty: none in particular
+  std::set<std::string> feeds;  // to be compiled
+  std::map<std::string, std::shared_ptr<IncomingList>> lists;  // new contents, not yet stored
+  bool exceptions = false;                                     // to be compiled
   bool dry_run = false;
   bool is_released = false;        // a person has looked: no guard keeps it back
   std::string why;                 // as that person said it
@@ -68,6 +68,9 @@ class Updater::Work {
 
   void start();
   void stop();
+  [[nodiscard]] Result<std::shared_ptr<IncomingList>> new_list() const {
+    return IncomingList::create(incoming_);
+  }
   // Runs on the updater's thread; when that has stopped, `done` gets an error at once.
   void post(std::function<ChangeResult()> job, Done done);
 
@@ -179,7 +182,7 @@ class Updater::Work {
 
   // Guards, and what people say of what they hold: updater_holds.cpp.
   Result<void> open_records();
-  std::string keep_held(const Change& change, const HeldChange& held, const std::string& body);
+  std::string keep_held(const Change& change, const HeldChange& held, IncomingList& list);
   void leave_as_it_was(const std::string& feed, Change& change) const;
   ChangeResult decide_change(const HoldVerdict& verdict);
   ChangeResult decide_entries(const HoldVerdict& verdict);
@@ -196,8 +199,14 @@ class Updater::Work {
   void look_at_files();
   void start_due_fetches();
   milliseconds jittered(milliseconds pause);
+  struct Download {
+    bool is_unchanged = false;
+    std::string version;
+    std::shared_ptr<IncomingList> list;
+  };
   void start_fetch(const FeedSettings& feed);
-  void finish_fetch(const std::string& feed, const std::string& source, Result<Fetched> fetched);
+  [[nodiscard]] Result<Download> fetch_list(FetchRequest request, bool is_taxii) const;
+  void finish_fetch(const std::string& feed, const std::string& source, Result<Download> fetched);
   ChangeResult settle(const std::string& feed, ChangeResult result);
 
   [[nodiscard]] Change begin(std::string what, std::string who) const;
@@ -216,6 +225,7 @@ class Updater::Work {
   template <typename T>
   std::shared_ptr<const T> freed_here(std::unique_ptr<const T> snapshot) const;
 
+  const std::string incoming_;
   IocSettings settings_;
   std::vector<Name> protect_;
   Guards guards_;

@@ -41,6 +41,7 @@ class Backend final : public ControlBackend {
     return updater_.audit(after, limit);
   }
 
+  [[nodiscard]] Result<std::shared_ptr<IncomingList>> new_list() override { return updater_.new_list(); }
   void push(PushRequest request, Done done) override;
   void patch(PatchRequest request, Done done) override;
   void refresh(std::string feed, Done done) override;

@@ -42,6 +42,12 @@ size_t on_body(char* bytes, size_t size, size_t count, void* context) noexcept {
   return piece.size();
 }
 
+size_t on_read(char* out, size_t size, size_t count, void* context) noexcept {
+  auto& stream = *static_cast<std::istream*>(context);
+  stream.read(out, static_cast<std::streamsize>(size * count));
+  return stream.bad() ? CURL_READFUNC_ABORT : static_cast<size_t>(stream.gcount());
+}
+
 int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent) noexcept {
   (*static_cast<const std::function<void(uint64_t)>*>(context))(static_cast<uint64_t>(sent));
   return 0;
@@ -89,7 +95,13 @@ class CurlTransport final : public ApiTransport {
     set_file(CURLOPT_CAINFO, address_.ca_file);
     set_file(CURLOPT_SSLCERT, address_.certificate);
     set_file(CURLOPT_SSLKEY, address_.key);
-    if (!request.body.empty() || request.method == "PUT" || request.method == "POST") {
+    if (request.stream) {
+      curl_easy_setopt(curl.get(), CURLOPT_UPLOAD, 1L);
+      curl_easy_setopt(curl.get(), CURLOPT_READFUNCTION, on_read);
+      curl_easy_setopt(curl.get(), CURLOPT_READDATA, request.stream.get());
+      curl_easy_setopt(curl.get(), CURLOPT_INFILESIZE_LARGE,
+                       request.stream_size ? static_cast<curl_off_t>(*request.stream_size) : curl_off_t{-1});
+    } else if (!request.body.empty() || request.method == "PUT" || request.method == "POST") {
       curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, request.body.data());
       curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <istream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,8 @@ struct ApiRequest {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
   std::function<void(uint64_t sent)> on_sent{};  // bytes of the body so far; may be empty
+  std::shared_ptr<std::istream> stream{};        // sent as it is read, instead of `body`
+  std::optional<uint64_t> stream_size{};         // nullopt: until it ends
 };
 
 struct ApiResponse {

@@ -1,8 +1,8 @@
 // Commands about feeds, generations, single indicators and exceptions: what is blocked, and who changed it.
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "resolver/base/text.h"
 #include "resolver/cli/answer.h"
@@ -10,17 +10,23 @@
 namespace cenote {
 namespace {
 
-Result<std::string> contents_of(const std::string& file) {
-  std::ostringstream text;
+// The request sends the file as it reads it. False: it cannot be read.
+bool send_file(const std::string& file, ApiRequest& request) {
   if (file == "-") {
-    text << std::cin.rdbuf();
-    return std::move(text).str();
+    request.stream = std::shared_ptr<std::istream>(&std::cin, [](std::istream*) {});
+    return true;
   }
-  std::ifstream in(file, std::ios::binary);
-  if (!in || (in.peek() != std::ifstream::traits_type::eof() && !(text << in.rdbuf()))) {
-    return fail("cannot read {}", printable(file));
+  std::error_code error;
+  auto in = std::make_shared<std::ifstream>(file, std::ios::binary);
+  if (!*in || std::filesystem::is_directory(file, error)) {
+    return false;
   }
-  return std::move(text).str();
+  if (std::filesystem::is_regular_file(file, error)) {  // else a pipe, which has no size
+    const uint64_t size = std::filesystem::file_size(file, error);
+    request.stream_size = error ? std::nullopt : std::optional(size);
+  }
+  request.stream = std::move(in);
+  return true;
 }
 
 void show_rejects(Output& output, const Json& rejects) {
@@ -101,18 +107,17 @@ void put_if_given(Json& body, const char* key, const std::string& value) {
 // nullopt: the file cannot be read, and that was said.
 std::optional<ApiRequest> put_request(const CommandContext& context, const PushArguments& arguments,
                                       bool is_dry) {
-  auto body = contents_of(arguments.file);
-  if (!body) {
-    context.output.error(body.error().message);
-    return std::nullopt;
-  }
   ApiRequest request{"PUT",
                      "/v1/feeds/" + percent_encoded(arguments.feed) +
                          query_string({{"format", arguments.format}, {"dry_run", is_dry ? "1" : ""}}),
-                     std::move(*body),
+                     "",
                      {{"Content-Type", "application/octet-stream"}}};
+  if (!send_file(arguments.file, request)) {
+    context.output.error(fmt::format("cannot read {}", printable(arguments.file)));
+    return std::nullopt;
+  }
   constexpr size_t kLarge = 4U << 20;  // takes long enough that people wonder
-  if (const uint64_t size = request.body.size(); size >= kLarge && !context.is_json) {
+  if (const uint64_t size = request.stream_size.value_or(0); size >= kLarge && !context.is_json) {
     request.on_sent = [&output = context.output, size](uint64_t sent) {
       output.progress(sent < size ? "sending" : "sent, and being built", sent, size);
     };

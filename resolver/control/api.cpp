@@ -2,6 +2,7 @@
 
 #include "resolver/base/text.h"
 #include "resolver/control/call.h"
+#include "resolver/control/list_sink.h"
 #include "resolver/net/digest.h"
 
 namespace cenote {
@@ -9,7 +10,8 @@ namespace {
 
 constexpr size_t kMostFeedBytes = 256U << 20;    // ten million names; more comes compressed
 constexpr size_t kMostJsonBytes = 16U << 20;     // a patch of some hundred thousand lines
-constexpr size_t kMostUnknownBytes = 64U << 10;  // from whom we do not know: just enough to be told so
+constexpr size_t kMostUnknownBytes = 64U << 10;  // from who may not: just enough to be told so
+constexpr size_t kMostPushes = 16;               // at once; each may fill kMostFeedBytes of the disk
 
 // Whether `path` is the pattern's, and what its {...} stand for. A {name} at the end takes all that is left:
 // an address block holds a slash, which was decoded before the path came here.
@@ -66,6 +68,12 @@ std::string_view scope_words(Right right) {
                                     : "operate";
 }
 
+// What tells two bodies apart.
+std::string body_id(const HttpRequest& request) {
+  const auto* sink = static_cast<const ListSink*>(request.body_sink.get());
+  return sink != nullptr && sink->list() ? sink->list()->id() : sha256_hex(request.body);
+}
+
 bool is_change(const HttpRequest& request) {
   return request.method != "GET" && request.method != "HEAD";
 }
@@ -79,11 +87,36 @@ const Token* ControlApi::authenticate(const HttpRequest& request) const {
   return tokens_.find(request.header("authorization"), clock_().wall);
 }
 
-size_t ControlApi::body_limit(const HttpRequest& head) const {
-  if (!head.over_unix_socket && authenticate(head) == nullptr) {
-    return kMostUnknownBytes;
+// Asked with the head alone: whether a list may come, as large as lists are.
+bool ControlApi::may_push(const HttpRequest& head) const {
+  const Found found = find_route(head);
+  if (found.route == nullptr || found.route->serve != put_feed) {
+    return false;
   }
-  return head.method == "PUT" ? kMostFeedBytes : kMostJsonBytes;
+  const Token* token = authenticate(head);
+  return head.over_unix_socket || (token != nullptr && grants(*token, Right::kPush, found.captures[0]));
+}
+
+size_t ControlApi::body_limit(const HttpRequest& head) const {
+  if (head.method == "PUT") {
+    return may_push(head) ? kMostFeedBytes : kMostUnknownBytes;
+  }
+  return head.over_unix_socket || authenticate(head) != nullptr ? kMostJsonBytes : kMostUnknownBytes;
+}
+
+std::shared_ptr<HttpBodySink> ControlApi::body_sink(const HttpRequest& head) const {
+  if (head.method != "PUT" || !may_push(head)) {
+    return nullptr;
+  }
+  std::erase_if(lists_, [](const auto& list) { return list.expired(); });
+  auto list =
+      lists_.size() < kMostPushes ? backend_.new_list() : fail("{} lists come at once", lists_.size());
+  if (!list) {
+    log::error("no list can be taken in: {}", list.error().message);
+  }
+  auto sink = std::make_shared<ListSink>(list ? *list : nullptr);
+  lists_.push_back(sink);
+  return sink;
 }
 
 void ControlApi::serve(HttpRequest request, HttpResponder responder) {
@@ -144,8 +177,8 @@ bool ControlApi::is_first(const ControlCallRef& call) {
     return false;
   }
   const std::string whole_key = call->who() + '\0' + key;
-  const std::string fingerprint = sha256_hex(
-      fmt::format("{}\n{}\n{}\n{}", asked.method, asked.path, asked.query, sha256_hex(asked.body)));
+  const std::string fingerprint =
+      sha256_hex(fmt::format("{}\n{}\n{}\n{}", asked.method, asked.path, asked.query, body_id(asked)));
   switch (idempotency_.begin(whole_key, fingerprint, call->responder, call->now.mono)) {
     case Idempotency::Outcome::kAnswered:
       return false;

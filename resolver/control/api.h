@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <vector>
 
 #include "resolver/control/backend.h"
 #include "resolver/control/hit_stream.h"
@@ -13,6 +15,7 @@
 namespace cenote {
 
 struct ControlCall;
+class ListSink;
 
 class ControlApi final : public HttpSite {
  public:
@@ -22,6 +25,7 @@ class ControlApi final : public HttpSite {
   void set_tokens(Tokens tokens) { tokens_ = std::move(tokens); }
 
   [[nodiscard]] size_t body_limit(const HttpRequest& head) const override;
+  [[nodiscard]] std::shared_ptr<HttpBodySink> body_sink(const HttpRequest& head) const override;
   void serve(HttpRequest request, HttpResponder responder) override;
 
   // To be called several times a second: brings new hits to those who follow.
@@ -30,6 +34,7 @@ class ControlApi final : public HttpSite {
 
  private:
   [[nodiscard]] const Token* authenticate(const HttpRequest& request) const;
+  [[nodiscard]] bool may_push(const HttpRequest& head) const;
   [[nodiscard]] bool admit(ControlCall& call, Right right) const;
   [[nodiscard]] bool is_first(const std::shared_ptr<ControlCall>& call);
 
@@ -37,6 +42,7 @@ class ControlApi final : public HttpSite {
   std::function<Now()> clock_;
   Tokens tokens_;
   Idempotency idempotency_;
+  mutable std::vector<std::weak_ptr<ListSink>> lists_;  // of pushes that are under way
   HitStreams streams_;
 };
 

@@ -67,6 +67,7 @@ class ControlBackend {
   [[nodiscard]] virtual Held held() const = 0;
   [[nodiscard]] virtual AuditLog::Page audit(uint64_t after, size_t limit) const = 0;
 
+  [[nodiscard]] virtual Result<std::shared_ptr<IncomingList>> new_list() = 0;
   virtual void push(PushRequest request, Done done) = 0;
   virtual void patch(PatchRequest request, Done done) = 0;
   virtual void refresh(std::string feed, Done done) = 0;

@@ -2,6 +2,7 @@
 #include "resolver/base/text.h"
 #include "resolver/control/call.h"
 #include "resolver/control/fields.h"
+#include "resolver/control/list_sink.h"
 
 namespace cenote {
 namespace {
@@ -22,9 +23,15 @@ void put_feed(const ControlCallRef& call) {
   if (!is_known_feed(call, feed)) {
     return;
   }
+  const auto* sink = static_cast<const ListSink*>(call->request.body_sink.get());
+  if (sink == nullptr ||
+      !sink->list()) {  // an empty one for which there is no file; or a right that came late
+    call->refuse(503, "busy", "the list could not be taken in; send it again");
+    return;
+  }
   PushRequest push;
   push.feed = feed;
-  push.body = std::move(call->request.body);
+  push.list = sink->list();
   push.format = call->request.parameter("format").value_or("");
   push.who = call->who();
   push.dry_run = call->request.parameter("dry_run").value_or("0") != "0";

@@ -146,9 +146,18 @@ HttpResponse error_response(int status) {
                      : status == 417 ? "This expectation cannot be met.\n"
                      : status == 431 ? "The header is larger than is accepted here.\n"
                      : status == 500 ? "The server failed to answer.\n"
+                     : status == 503 ? "There is no room for this body now. Try again later.\n"
                      : status == 505 ? "This HTTP version is not spoken here.\n"
                                      : "This request is not valid HTTP.\n";
   return HttpResponse::text(status, text);
+}
+
+bool take_body(HttpRequest& request, std::string_view piece) {
+  if (request.body_sink != nullptr) {
+    return piece.empty() || request.body_sink->take(as_bytes(piece));
+  }
+  request.body += piece;
+  return true;
 }
 
 }  // namespace cenote

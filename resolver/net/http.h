@@ -10,10 +10,19 @@
 #include <vector>
 
 #include "resolver/base/address.h"
+#include "resolver/base/bytes.h"
 
 namespace cenote {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;  // names in lower case
+
+// Takes a body as it comes, so that a large one is never held in memory. It goes with its request: when that
+// breaks off, the sink is destroyed without having seen the end.
+class HttpBodySink {
+ public:
+  virtual ~HttpBodySink() = default;
+  [[nodiscard]] virtual bool take(Bytes piece) = 0;  // false: there is no room for it; 503 is answered
+};
 
 struct HttpRequest {
   std::string method;  // "GET"; as sent, case-sensitive
@@ -22,6 +31,7 @@ struct HttpRequest {
   std::string host;    // Host or :authority without port, lower case; empty when absent
   HttpHeaders headers;
   std::string body;
+  std::shared_ptr<HttpBodySink> body_sink;  // has the body instead, when the site gave one
   SocketAddress client;
   SocketAddress local;  // the address the client connected to; unset (0.0.0.0:0) on a Unix socket
   bool over_tls = false;
@@ -77,6 +87,10 @@ class HttpSite {
   // How many body bytes this request may bring; called with the head only (body empty). Beyond it the
   // server answers 413 and closes.
   [[nodiscard]] virtual size_t body_limit(const HttpRequest& head) const = 0;
+  // Where its body goes; called once, after body_limit(). Null: into HttpRequest::body.
+  [[nodiscard]] virtual std::shared_ptr<HttpBodySink> body_sink(const HttpRequest& /*head*/) const {
+    return nullptr;
+  }
   virtual void serve(HttpRequest request, HttpResponder responder) = 0;
 };
 

@@ -178,7 +178,11 @@ int Http1::read_head() {
   } else if (lengths > 0) {
     body_left_ = *parse_number(request_.header("content-length"));
   }
-  return body_left_ > limit ? 413 : 0;
+  if (body_left_ > limit) {
+    return 413;
+  }
+  request_.body_sink = site_.body_sink(request_);
+  return 0;
 }
 
 void Http1::expect_continue() {
@@ -193,25 +197,27 @@ void Http1::expect_continue() {
   }
 }
 
-// True: the body is whole and in request_.
+// True: the body is whole and with request_.
 bool Http1::parse_body() {
-  const size_t had = request_.body.size();
   std::string_view input = buffered();
+  std::string decoded;
+  std::string_view piece;
   auto state = ChunkedBody::State::kDone;
   if (chunks_) {
-    state = chunks_->read(input, request_.body);
+    state = chunks_->read(input, decoded);
+    piece = decoded;
   } else {
-    const std::string_view piece =
-        input.substr(0, static_cast<size_t>(std::min<uint64_t>(body_left_, input.size())));
-    request_.body += piece;
+    piece = input.substr(0, static_cast<size_t>(std::min<uint64_t>(body_left_, input.size())));
     input.remove_prefix(piece.size());
     body_left_ -= piece.size();
     state = body_left_ > 0 ? ChunkedBody::State::kMore : ChunkedBody::State::kDone;
   }
-  counted_.body_bytes += request_.body.size() - had;
+  counted_.body_bytes += piece.size();
+  const bool has_room = take_body(request_, piece);
   consume(buffered().size() - input.size());
-  if (state == ChunkedBody::State::kBad || state == ChunkedBody::State::kTooLarge) {
-    refuse(state == ChunkedBody::State::kBad ? 400 : 413);
+  if (state == ChunkedBody::State::kBad || state == ChunkedBody::State::kTooLarge || !has_room) {
+    refuse(!has_room ? 503 : state == ChunkedBody::State::kBad ? 400 : 413);
+    return false;
   }
   return state == ChunkedBody::State::kDone;
 }
@@ -222,6 +228,7 @@ void Http1::refuse(int status) {
   in_body_ = false;
   closes_ = true;
   chunked_ = false;
+  request_ = {};
   HttpResponse response = error_response(status);
   write_head(response, response.body.size());
   if (!head_only_) {

@@ -236,7 +236,11 @@ int Http2::head_status(Exchange& exchange) {
   }
   exchange.body_limit = site_.body_limit(request);
   const auto promised = parse_number(request.header("content-length"));
-  return promised && *promised > exchange.body_limit ? 413 : 0;
+  if (promised && *promised > exchange.body_limit) {
+    return 413;
+  }
+  request.body_sink = site_.body_sink(request);
+  return 0;
 }
 
 void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
@@ -249,11 +253,12 @@ void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
     }
     return;
   }
-  if (exchange.request.body.size() + bytes.size() > exchange.body_limit) {
+  exchange.body_size += bytes.size();
+  if (exchange.body_size > exchange.body_limit) {
     refuse(id, exchange, 413);
-    return;
+  } else if (!cenote::take_body(exchange.request, as_text(bytes))) {
+    refuse(id, exchange, 503);
   }
-  exchange.request.body.append(as_text(bytes));
 }
 
 void Http2::end_request(uint32_t id, Exchange& exchange) {
@@ -267,6 +272,7 @@ void Http2::refuse(uint32_t id, Exchange& exchange, int status) {
   ++counted_.refused;
   exchange.is_refused = true;
   exchange.request.body = {};
+  exchange.request.body_sink.reset();
   HttpResponse response = error_response(status);
   exchange.body = std::move(response.body);
   exchange.has_ended = true;

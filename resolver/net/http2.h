@@ -38,6 +38,7 @@ class Http2 final : public HttpProtocol {
     HttpRequest request;
     size_t header_size = 0;
     size_t body_limit = 0;
+    size_t body_size = 0;  // so far
     size_t discarded = 0;  // body bytes after the refusal
     bool is_head_request = false;
     bool is_whole = false;     // the request has come to its end

@@ -86,5 +86,7 @@ std::string header_safe(std::string_view value);
 // Headers that say how a message is delimited belong to the protocol, not to the site.
 bool is_framing_header(std::string_view name) noexcept;
 HttpResponse error_response(int status);
+// A piece of the request's body, to its sink or into it; false: the sink has no room.
+[[nodiscard]] bool take_body(HttpRequest& request, std::string_view piece);
 
 }  // namespace cenote

@@ -19,6 +19,7 @@
 
 #include "ioc/journal.h"
 #include "ioc/updater.h"
+#include "tests/support/pushed_list.h"
 
 namespace cenote::bench {
 
@@ -129,9 +130,9 @@ class Engine {
     updater_.reset();
     snapshot_.reset();
   }
-  ChangeResult push(std::string body) {
+  ChangeResult push(const std::string& body) {
     std::promise<ChangeResult> promise;
-    updater_->push({"large", std::move(body), "", "bench", false},
+    updater_->push({"large", test::pushed_list(*updater_, body), "", "bench", false},
                    [&](ChangeResult result) { promise.set_value(std::move(result)); });
     return promise.get_future().get();
   }

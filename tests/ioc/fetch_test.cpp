@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/support/sockets.h"
+#include "tests/support/temporary_folder.h"
 
 namespace cenote::fetch_test {
 namespace {
@@ -156,6 +157,22 @@ TEST_CASE("a list over the limit is refused, whether its size was told or not", 
   request.most_bytes = 1000;
   CHECK_THAT(fetch(request, kNotCancelled).error().message, Catch::Contains("more than 1000 bytes"));
   CHECK_THAT(fetch(request, kNotCancelled).error().message, Catch::Contains("more than 1000 bytes"));
+}
+
+TEST_CASE("a list goes to the disk as it comes, without what stood behind a redirect", "[ioc][fetch]") {
+  const TemporaryFolder folder;
+  Server server({answer("302 Found", "Location: /there\r\n", "moved.example\n"),
+                 answer("200 OK", "ETag: \"v1\"\r\n", "evil.example\n")});
+  const auto list = IncomingList::create(folder.path()).value();
+  FetchRequest request;
+  request.url = server.url();
+  request.list = list.get();
+  const auto got = fetch(request, kNotCancelled);
+  REQUIRE(got);
+  CHECK(got->body.empty());
+  CHECK(got->version == "etag \"v1\"");
+  CHECK(list->size() == 13);
+  CHECK(folder.read(list->path().substr(folder.path().size() + 1)) == "evil.example\n");
 }
 
 TEST_CASE("a fetch that is cancelled ends soon", "[ioc][fetch]") {

@@ -6,6 +6,7 @@
 
 #include "ioc/updater.h"
 #include "tests/support/gzip.h"
+#include "tests/support/pushed_list.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cenote::hostile_feeds_test {
@@ -26,7 +27,7 @@ class Target {
   }
   ChangeResult push(const std::string& body, const std::string& format) {
     std::promise<ChangeResult> promise;
-    updater_.push({"soc", body, format, "attacker", false},
+    updater_.push({"soc", test::pushed_list(updater_, body), format, "attacker", false},
                   [&](ChangeResult result) { promise.set_value(std::move(result)); });
     return promise.get_future().get();
   }

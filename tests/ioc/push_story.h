@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ioc/updater.h"
+#include "tests/support/pushed_list.h"
 
 namespace cenote::test {
 
@@ -112,9 +113,11 @@ class PushStory {
       case Kind::kPushB: {
         PushRequest push;
         push.feed = told.kind == Kind::kPushA ? "a" : "b";
+        std::string lines;
         for (const std::string& text : texts(told.add)) {
-          push.body += text + "\n";
+          lines += text + "\n";
         }
+        push.list = pushed_list(updater, lines);
         updater.push(push, done);
         break;
       }

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "ioc/incoming_list.h"
 #include "ioc/small_change.h"
 #include "tests/support/temporary_folder.h"
 
@@ -260,6 +261,46 @@ TEST_CASE(
   CHECK(store->current().number == 4);
   CHECK(store->changes().empty());
   CHECK(store->content(store->current().feeds.at("f").content).value() == "three");
+}
+
+TEST_CASE("a list comes in by pieces and is kept under the hash of all of it", "[ioc][store]") {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  const std::string incoming = Store::incoming_folder(folder.path());
+  auto list = IncomingList::create(incoming).value();
+  REQUIRE(list->append(as_bytes("a.test\n")));
+  REQUIRE(list->append(as_bytes("b.test\n")));
+  CHECK(list->size() == 14);
+  CHECK_FALSE(fs::is_empty(incoming));
+  SECTION("for the first time") {}
+  SECTION("when it is there already") {
+    REQUIRE(store->put_content("a.test\nb.test\n"));
+  }
+  SECTION("when what is there is damaged") {
+    const std::string id = store->put_content("a.test\nb.test\n").value();
+    folder.write("contents/" + id, "a.test\nb.te");
+  }
+  const auto id = store->put_content(*list);
+  REQUIRE(id);
+  CHECK(*id == Store::content_id("a.test\nb.test\n"));
+  list.reset();
+  CHECK(store->content(*id).value() == "a.test\nb.test\n");
+  CHECK(fs::is_empty(incoming));
+}
+
+TEST_CASE("a list that nobody kept goes with its owner, and with a process that died at the next start",
+          "[ioc][store]") {
+  const TemporaryFolder folder;
+  const std::string incoming = Store::incoming_folder(folder.path());
+  {
+    const auto store = open(folder);
+    const auto list = IncomingList::create(incoming).value();
+    REQUIRE(list->append(as_bytes("a.test\n")));
+  }
+  CHECK(fs::is_empty(incoming));
+  folder.write("incoming/Xy12Zz", "half of a li");
+  const auto store = open(folder);
+  CHECK(fs::is_empty(incoming));
 }
 
 TEST_CASE("what no generation needs is deleted, and nothing that one needs", "[ioc][store]") {

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "ioc/updater.h"
+#include "tests/support/pushed_list.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cenote::storm_test {
@@ -99,7 +100,7 @@ TEST_CASE("look-ups go on and miss nothing while pushes, patches, folds and roll
   };
   const auto push_large = [&] {
     return done([&](Updater::Done then) {
-      updater.push({"large", list, "", "storm", false}, std::move(then));
+      updater.push({"large", test::pushed_list(updater, list), "", "storm", false}, std::move(then));
     });
   };
   REQUIRE(push_large().accepted);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ioc/updater.h"
+#include "tests/support/pushed_list.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cenote::updater_holds_test {
@@ -32,7 +33,9 @@ class Server {
   }
 
   ChangeResult push(const std::string& body, bool dry_run = false) {
-    return done([&](auto then) { updater_.push({"soc", body, "", "pusher", dry_run}, then); });
+    return done([&](auto then) {
+      updater_.push({"soc", test::pushed_list(updater_, body), "", "pusher", dry_run}, then);
+    });
   }
   ChangeResult decide(HoldVerdict verdict) {
     verdict.feed = "soc";

@@ -7,6 +7,8 @@
 #include <catch2/catch.hpp>
 #include <unistd.h>
 
+#include "tests/support/pushed_list.h"
+
 namespace cenote::updater_test {
 namespace {
 
@@ -81,7 +83,7 @@ class Running {
   ChangeResult push(const std::string& name, const std::string& body, bool dry_run = false) {
     PushRequest request;
     request.feed = name;
-    request.body = body;
+    request.list = test::pushed_list(updater, body);
     request.who = "tester";
     request.dry_run = dry_run;
     return done([&](Updater::Done then) { updater.push(request, std::move(then)); });

@@ -89,15 +89,18 @@ HttpAnswer http(const SocketAddress& server, const std::string& request_head, co
   return client.get() < 0 ? HttpAnswer{} : exchange(client.get(), request_head, body);
 }
 
-HttpAnswer http(const std::string& unix_path, const std::string& request_head, const std::string& body) {
-  const Descriptor client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Descriptor connect_unix(const std::string& path) {
+  Descriptor client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  unix_path.copy(address.sun_path, sizeof address.sun_path - 1);
-  if (connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    return {};
-  }
-  return exchange(client.get(), request_head, body);
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const bool is_connected = connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  return is_connected ? std::move(client) : Descriptor();
+}
+
+HttpAnswer http(const std::string& unix_path, const std::string& request_head, const std::string& body) {
+  const Descriptor client = connect_unix(unix_path);
+  return client.get() < 0 ? HttpAnswer{} : exchange(client.get(), request_head, body);
 }
 
 Ran run_cenote(const std::vector<std::string>& arguments, milliseconds wait) {

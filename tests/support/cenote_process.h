@@ -20,6 +20,7 @@ struct HttpAnswer {
 // One HTTP/1.1 request on a connection of its own.
 HttpAnswer http(const SocketAddress& server, const std::string& request_head, const std::string& body = "");
 HttpAnswer http(const std::string& unix_path, const std::string& request_head, const std::string& body = "");
+Descriptor connect_unix(const std::string& path);  // below 0: nobody listens there
 
 struct Ran {
   int exit_code = -1;

@@ -181,6 +181,47 @@ TEST_CASE("an acknowledged push is enforced at once and survives kill -9", "[sys
         15);  // under policy from the first packet
 }
 
+TEST_CASE("a push that breaks off half-way changes nothing and leaves no file", "[system]") {
+  Site site;
+  const std::string incoming = site.folder / "state/incoming";
+  const auto settles_at = [&](long files) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (std::distance(std::filesystem::directory_iterator(incoming), {}) != files &&
+           std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(milliseconds{5});
+    }
+    return std::distance(std::filesystem::directory_iterator(incoming), {}) == files;
+  };
+  REQUIRE(site.cenote.api("PUT", "/v1/feeds/pushed", "bad.phish-sample.test\n").status == 200);
+  const uint64_t before = json::parse(site.cenote.api("GET", "/v1/status").body)["generation"];
+  {
+    const Descriptor client = connect_unix(site.cenote.socket());
+    REQUIRE(client.get() >= 0);
+    REQUIRE(send_all(client.get(), as_bytes("PUT /v1/feeds/pushed HTTP/1.1\r\nHost: localhost\r\n"
+                                            "Content-Length: 100000\r\n\r\nother.phish-sample.test\n")));
+    CHECK(settles_at(1));
+  }
+  CHECK(settles_at(0));
+  CHECK(json::parse(site.cenote.api("GET", "/v1/status").body)["generation"] == before);
+  CHECK_FALSE(site.cenote.ask("other.phish-sample.test", rrtype::kA).ede);
+  CHECK(site.cenote.ask("bad.phish-sample.test", rrtype::kA).ede == 15);
+}
+
+TEST_CASE("a list of some megabytes goes from a file through the command line into force", "[system]") {
+  Site site;
+  std::string list;
+  for (int i = 0; list.size() < (5U << 20); ++i) {
+    list += "host" + std::to_string(i) + ".phish-sample.test\n";
+  }
+  site.folder.write("large.txt", list + "last.phish-sample.test\n");
+  const Ran pushed = site.cenote.command({"feed", "push", "pushed", site.folder / "large.txt"});
+  CAPTURE(pushed.out);
+  CHECK(pushed.exit_code == 0);
+  CHECK(pushed.out.find("being built") != std::string::npos);
+  CHECK(site.cenote.ask("last.phish-sample.test", rrtype::kA).ede == 15);
+  CHECK(std::filesystem::is_empty(site.folder / "state/incoming"));
+}
+
 TEST_CASE("an empty push leaves the last good list in force and says so", "[system]") {
   Site site;
   REQUIRE(site.cenote.api("PUT", "/v1/feeds/pushed", "bad.phish-sample.test\n").status == 200);

@@ -3,6 +3,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include <catch2/catch.hpp>
@@ -26,6 +27,15 @@ class FakeTransport final : public ApiTransport {
   explicit FakeTransport(Script& script) : script_(script) {}
   Result<ApiResponse> exchange(const ApiRequest& request) override {
     script_.requests.push_back(request);
+    if (request.stream) {
+      std::ostringstream sent;
+      sent << request.stream->rdbuf();
+      script_.requests.back().body = sent.str();
+      if (request.on_sent) {
+        request.on_sent(sent.str().size() / 2);
+        request.on_sent(sent.str().size());
+      }
+    }
     REQUIRE_FALSE(script_.answers.empty());
     auto answer = std::move(script_.answers.front());
     script_.answers.pop_front();
@@ -222,6 +232,28 @@ TEST_CASE("a push sends the file and shows what it did, with nothing that moves 
         "   7  rejected  bad_char  bad\\x1b[2J\n");
 }
 
+TEST_CASE(
+    "a push tells the length of a file, sends what standard input brings, and shows how far a large one is",
+    "[cli][command_line]") {
+  Script script;
+  for (int i = 0; i < 3; ++i) {
+    script.answers.emplace_back(ApiResponse{200, kChange});
+  }
+  const TemporaryFile empty("");
+  CHECK(run({"feed", "push", "c2", empty.path}, script).err.empty());
+  CHECK(script.requests[0].stream_size == 0);
+  std::istringstream input("a.test\n");
+  std::streambuf* const terminal = std::cin.rdbuf(input.rdbuf());
+  CHECK(run({"feed", "push", "c2", "-"}, script).code == 0);
+  std::cin.rdbuf(terminal);
+  CHECK_FALSE(script.requests[1].stream_size);
+  CHECK(script.requests[1].body == "a.test\n");
+  const TemporaryFile large(std::string(5 << 20, '\n'));
+  const Run shown = run({"feed", "push", "c2", large.path}, script);
+  CHECK(script.requests[2].stream_size == 5 << 20);
+  CHECK_THAT(shown.err, Catch::Contains("sending") && Catch::Contains("being built"));
+}
+
 TEST_CASE("a diff changes nothing, and a file that is not there is named", "[cli][command_line]") {
   const TemporaryFile file("a.test\n");
   Script script;
@@ -232,6 +264,7 @@ TEST_CASE("a diff changes nothing, and a file that is not there is named", "[cli
   const Run missing = run({"feed", "push", "c2", "/nonexistent/list"}, script);
   CHECK(missing.code == 1);
   CHECK_THAT(missing.err, Catch::Contains("/nonexistent/list"));
+  CHECK(run({"feed", "push", "c2", "/"}, script).code == 1);
 }
 
 TEST_CASE("with --json a command prints the answer as it came, errors too", "[cli][command_line]") {

@@ -1,5 +1,6 @@
 #include "resolver/control/api.h"
 
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -51,9 +52,14 @@ struct Fixture {
     const size_t mark = target.find('?');
     request.path = target.substr(0, mark);
     request.query = mark == std::string::npos ? "" : target.substr(mark + 1);
-    request.body = body;
     request.headers = std::move(headers);
     request.over_unix_socket = local;
+    request.body_sink = api.body_sink(request);
+    if (request.body_sink == nullptr) {
+      request.body = body;
+    } else if (!body.empty()) {
+      REQUIRE(request.body_sink->take(as_bytes(body)));
+    }
     auto exchange = std::make_shared<RecordedExchange>();
     api.serve(std::move(request), HttpResponder(exchange));
     return exchange;
@@ -140,19 +146,73 @@ TEST_CASE("a token may do what its scopes say and nothing else", "[control][api]
   }
 }
 
-TEST_CASE("an unknown sender may not bring a large body", "[control][api]") {
+TEST_CASE("only who may push brings a list, and only where lists go", "[control][api]") {
   Fixture f;
   HttpRequest head;
   head.method = "PUT";
   head.path = "/v1/feeds/c2-intel";
-  CHECK(f.api.body_limit(head) == 64U << 10);
+  const auto takes = [&](size_t bytes, bool as_list) {
+    CHECK(f.api.body_limit(head) == bytes);
+    CHECK((f.api.body_sink(head) != nullptr) == as_list);
+  };
+  takes(64U << 10, false);
+  head.headers = {{"authorization", "Bearer read-secret"}};
+  takes(64U << 10, false);
   head.headers = {{"authorization", "Bearer push-secret"}};
-  CHECK(f.api.body_limit(head) == 256U << 20);
+  takes(256U << 20, true);
+  head.path = "/v1/feeds/phishing";
+  takes(64U << 10, false);
   head.headers.clear();
   head.over_unix_socket = true;
-  CHECK(f.api.body_limit(head) == 256U << 20);
-  head.method = "POST";
-  CHECK(f.api.body_limit(head) == 16U << 20);
+  takes(256U << 20, true);
+  head.path = "/v1/feeds";
+  takes(64U << 10, false);
+  head.path = "/v1/feeds/c2-intel";
+  head.method = "PATCH";
+  takes(16U << 20, false);
+}
+
+TEST_CASE("a list goes to the disk as it comes and leaves no file when it breaks off", "[control][api]") {
+  Fixture f;
+  const auto files = [&] {
+    return std::distance(std::filesystem::directory_iterator(f.backend.folder.path()), {});
+  };
+  HttpRequest head;
+  head.method = "PUT";
+  head.path = "/v1/feeds/c2-intel";
+  head.over_unix_socket = true;
+  head.body_sink = f.api.body_sink(head);
+  REQUIRE(head.body_sink != nullptr);
+  REQUIRE(head.body_sink->take(as_bytes("half of a li")));
+  CHECK(files() == 1);
+  head.body_sink.reset();
+  CHECK(files() == 0);
+  CHECK(f.backend.changes.empty());
+}
+
+TEST_CASE("without room for a list, or with too many at once, a push is told to come again",
+          "[control][api]") {
+  Fixture f;
+  HttpRequest head;
+  head.method = "PUT";
+  head.path = "/v1/feeds/c2-intel";
+  head.over_unix_socket = true;
+  std::vector<std::shared_ptr<HttpBodySink>> under_way;
+  SECTION("no room") {
+    f.backend.has_room = false;
+  }
+  SECTION("too many") {
+    for (int i = 0; i < 16; ++i) {
+      under_way.push_back(f.api.body_sink(head));
+      CHECK(under_way.back()->take(as_bytes("a.test\n")));
+    }
+  }
+  CHECK_FALSE(f.api.body_sink(head)->take(as_bytes("a.test\n")));
+  CHECK(f.ask("PUT", "/v1/feeds/c2-intel", "")->response.status == 503);
+  CHECK(f.backend.changes.empty());
+  under_way.clear();
+  f.backend.has_room = true;
+  CHECK(f.ask("PUT", "/v1/feeds/c2-intel", "a.test\n")->response.status == 200);
 }
 
 TEST_CASE("a path or method that does not exist is told apart", "[control][api]") {
@@ -183,7 +243,7 @@ TEST_CASE("a push answers with what it did, and who did it is kept", "[control][
         R"({"line":7,"reason":"bad_char","held":false,"text":"bad\ufffd\u001b[2J"}]})"
         "\n");
   CHECK(f.backend.changes == std::vector<std::string>{"push c2-intel by bob"});
-  CHECK(f.backend.last_push.body == "0.0.0.0 a.test\n");
+  CHECK(f.backend.last_list == "0.0.0.0 a.test\n");
   CHECK(f.backend.last_push.format == "hosts");
   CHECK_FALSE(f.backend.last_push.dry_run);
   f.ask("PUT", "/v1/feeds/c2-intel?dry_run=1", "b.test");

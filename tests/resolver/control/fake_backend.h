@@ -2,11 +2,13 @@
 #pragma once
 
 #include "resolver/control/api.h"
+#include "tests/support/temporary_folder.h"
 
 namespace cenote {
 
 class FakeBackend final : public ControlBackend {
  public:
+  TemporaryFolder folder;
   bool ready = true;
   ServerStatus server;
   std::vector<FeedStatus> feed_list;
@@ -23,6 +25,8 @@ class FakeBackend final : public ControlBackend {
   std::vector<Done> waiting;
   std::vector<std::string> changes;  // "push c2 by bob"
   PushRequest last_push;
+  std::string last_list;
+  bool has_room = true;
   PatchRequest last_patch;
   SingleIndicator last_indicator;
   HoldVerdict last_verdict;
@@ -59,8 +63,12 @@ class FakeBackend final : public ControlBackend {
     return audit_page;
   }
 
+  [[nodiscard]] Result<std::shared_ptr<IncomingList>> new_list() override {
+    return has_room ? IncomingList::create(folder.path()) : fail("the disk is full");
+  }
   void push(PushRequest request, Done done) override {
     last_push = request;
+    last_list = folder.read(std::filesystem::path(request.list->path()).filename().string());
     change("push " + request.feed, request.who, std::move(done));
   }
   void patch(PatchRequest request, Done done) override {

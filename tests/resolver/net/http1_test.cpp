@@ -180,6 +180,51 @@ TEST_CASE("harmless oddities are accepted", "[net][http1]") {
   CHECK(peer.requests[0].host == "www.example.test");
 }
 
+TEST_CASE("a body with a sink goes there piece by piece and never into the request", "[net][http1]") {
+  const bool is_chunked = GENERATE(false, true);
+  test::SinkRecord sink;
+  Peer peer;
+  peer.site.sink = &sink;
+  peer.send("PUT /sink HTTP/1.1\r\n" + kHost +
+            (is_chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: 9\r\n\r\n"));
+  CHECK(sink.pieces == 0);
+  peer.send(is_chunked ? "4\r\nhalf\r\n" : "half");
+  CHECK(sink.taken == "half");
+  CHECK(peer.requests.empty());
+  peer.send(is_chunked ? "5\r\n, all\r\n0\r\n\r\n" : ", all");
+  REQUIRE(peer.requests.size() == 1);
+  CHECK(sink.taken == "half, all");
+  CHECK(sink.pieces == 2);
+  CHECK(peer.requests[0].body.empty());
+  CHECK(peer.taken() == ok("PUT /sink "));
+  CHECK_FALSE(sink.is_gone);
+  peer.requests.clear();
+  CHECK(sink.is_gone);
+}
+
+TEST_CASE("a sink goes with a request that is refused or breaks off", "[net][http1]") {
+  test::SinkRecord sink;
+  std::optional<Peer> peer(std::in_place);
+  peer->site.sink = &sink;
+  SECTION("it has no room") {
+    sink.room = 3;
+    peer->send("PUT /sink HTTP/1.1\r\n" + kHost + "Content-Length: 9\r\n\r\nhalf");
+    CHECK_THAT(peer->taken(), Catch::StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+  }
+  SECTION("more comes than the limit") {
+    peer->send("PUT /sink HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n");
+    peer->send("65\r\n" + std::string(0x65, 'x') + "\r\n0\r\n\r\n");
+    CHECK_THAT(peer->taken(), Catch::StartsWith("HTTP/1.1 413 "));
+  }
+  SECTION("the connection ends") {
+    peer->send("PUT /sink HTTP/1.1\r\n" + kHost + "Content-Length: 9\r\n\r\nhalf");
+    CHECK_FALSE(sink.is_gone);
+    peer.reset();
+  }
+  CHECK(sink.is_gone);
+  CHECK((!peer || peer->requests.empty()));
+}
+
 TEST_CASE("a connection is kept or closed as the client asks", "[net][http1]") {
   const auto [text, closes] = GENERATE(table<std::string, bool>({
       {"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", false},

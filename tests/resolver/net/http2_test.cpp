@@ -207,6 +207,53 @@ TEST_CASE("a large body goes both ways through the windows", "[net][http2]") {
   CHECK(talk.client.answers[id].body == "POST /large " + body);
 }
 
+TEST_CASE("a body with a sink goes there and never into the request, in HTTP/2", "[net][http2]") {
+  test::SinkRecord sink;
+  Talk talk;
+  talk.site.limit = 5 << 20;
+  talk.site.sink = &sink;
+  const std::string body(3 << 20, 'z');
+  const uint32_t id = talk.client.request(Client::post("/sink"), body);
+  talk.run();
+  CHECK(talk.client.answers[id].body == "POST /sink ");
+  CHECK(sink.taken == body);
+  CHECK(sink.pieces > 100);
+  talk.requests.clear();
+  CHECK(sink.is_gone);
+}
+
+TEST_CASE("a sink goes with a stream that is refused or reset, in HTTP/2", "[net][http2]") {
+  test::SinkRecord sink;
+  std::optional<Talk> talk(std::in_place);
+  talk->site.sink = &sink;
+  SECTION("it has no room") {
+    sink.room = 3;
+    const uint32_t id = talk->client.request(Client::post("/sink"), "half");
+    talk->run();
+    CHECK(talk->status(id) == "503");
+  }
+  SECTION("more comes than the limit") {
+    const uint32_t id = talk->client.request(Client::post("/sink"), std::string(101, 'x'));
+    talk->run();
+    CHECK(talk->status(id) == "413");
+  }
+  SECTION("the client resets it") {
+    const uint32_t id = talk->client.request(Client::post("/sink"), "half", true);
+    talk->run();
+    CHECK(sink.taken == "half");
+    CHECK_FALSE(sink.is_gone);
+    talk->client.reset(id);
+    talk->run();
+  }
+  SECTION("the connection ends") {
+    talk->client.request(Client::post("/sink"), "half", true);
+    talk->run();
+    talk.reset();
+  }
+  CHECK(sink.is_gone);
+  CHECK((!talk || talk->requests.empty()));
+}
+
 TEST_CASE("HEAD tells the length and sends no body, in HTTP/2", "[net][http2]") {
   Talk talk;
   Headers head = Client::get("/x");
