@@ -117,6 +117,9 @@ void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
   if (map.value("auth_file", feed.auth_file, file_path())) {
     feed.auth_file = context.resolved(feed.auth_file);
   }
+  if (map.value("ca_file", feed.ca_file, file_path())) {
+    feed.ca_file = context.resolved(feed.ca_file);
+  }
   map.value("threat", feed.threat, any_text());
   check_source(feed, map.at("source"), context);
 }

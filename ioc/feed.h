@@ -23,6 +23,7 @@ struct FeedSettings {
   milliseconds refresh{15 * 60 * 1000};
   std::string proxy;              // for a URL: "http://HOST:PORT"; empty: none
   std::string auth_file;          // for a URL: a file with one header line, "Authorization: Bearer ..."
+  std::string ca_file;            // for a URL: whom its certificate must come from; empty: the system's
   std::string threat;             // shown when an entry has none of its own
   std::optional<int> max_growth;  // instead of the guards'
   std::optional<int> max_shrink;

@@ -183,6 +183,10 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& host, Tr
   curl_easy_setopt(curl.get(), CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl.get(), CURLOPT_RESOLVE, addresses->get());
+  if (!request.ca_file.empty()) {
+    curl_easy_setopt(curl.get(), CURLOPT_CAINFO, request.ca_file.c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_CAPATH, nullptr);  // the feed's authority instead of the others
+  }
   const CURLcode code = curl_easy_perform(curl.get());
   if (transfer.too_large || code == CURLE_FILESIZE_EXCEEDED) {
     return fail("{}: more than {} bytes", request.url, request.most_bytes);

@@ -168,6 +168,7 @@ void Updater::Work::start_fetch(const FeedSettings& feed) {
   FetchRequest request;
   request.url = feed.source;
   request.proxy = feed.proxy;
+  request.ca_file = feed.ca_file;
   request.resolve = settings_.resolve;
   if (!feed.auth_file.empty()) {
     auto header = read_whole_file(feed.auth_file, kMostHeaderBytes);

@@ -197,7 +197,8 @@ limits: {rate: 100, slip: 0, client_waiting: 9, domain_waiting: 8, exempt: [192.
          cookie_secret: 000102030405060708090a0b0c0d0e0f}
 feeds:
   - {name: one, source: "https://feeds.example.net/x.csv", format: csv, column: 2, header: true, delimiter: ";", scope: suffix,
-     category: c2, action: refuse, confidence: 100, min_confidence: 1, refresh: 90s, threat: "テスト"}
+     category: c2, action: refuse, confidence: 100, min_confidence: 1, refresh: 90s, threat: "テスト",
+     proxy: "http://proxy.example:3128", auth_file: /etc/cenote/one.header, ca_file: /etc/cenote/one.pem}
 exceptions:
   - {name: ok.example., exact: yes, reason: why, until: 2027-03-31, client: 192.0.2.7}
 protect: [Own.Example]
@@ -280,6 +281,9 @@ events: {file: e.jsonl}
   CHECK(feed.min_confidence == 1);
   CHECK(feed.refresh == seconds{90});
   CHECK(feed.threat == "テスト");
+  CHECK(feed.proxy == "http://proxy.example:3128");
+  CHECK(feed.auth_file == "/etc/cenote/one.header");
+  CHECK(feed.ca_file == "/etc/cenote/one.pem");
   REQUIRE(s.ioc.exceptions.size() == 1);
   CHECK(s.ioc.exceptions[0].name == "ok.example");
   CHECK(s.ioc.exceptions[0].exact);
