@@ -33,7 +33,7 @@ HeldChange judge_size(const FeedSettings& feed, const GuardSettings& limits, uin
   }
   if (after == 0) {
     held.guard = "empty";
-    held.why = fmt::format("nothing usable in it, and {} entries are in force", before);
+    held.why = fmt::format("nothing usable in it, with {} in force", counted(before, "entry", "entries"));
   } else if (after + kLeastShrink <= before && is_more(before - after, most_shrink, before)) {
     held.guard = "shrink";
     held.why = fmt::format("shrinks from {} to {} entries, by more than {} %", before, after, most_shrink);

@@ -187,6 +187,10 @@ std::optional<uint64_t> parse_size(std::string_view text) noexcept {
   return std::nullopt;
 }
 
+std::string counted(uint64_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + ' ' + std::string(count == 1 ? one : many);
+}
+
 std::vector<uint8_t> parse_hex(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::vector<uint8_t> bytes;

@@ -54,8 +54,8 @@ void show_json(Output& output, const FeedReport& report, std::string_view format
 
 void show_text(Output& output, const FeedReport& report, const std::string& file, std::string_view format) {
   output.line({Cell(file, Colour::kBold), Cell(fmt::format("({})", format))});
-  output.line({Cell(fmt::format("  accepted  {} names, {} addresses, {} allowed", report.names(),
-                                report.addresses(), report.allowed()),
+  output.line({Cell(fmt::format("  accepted  {}, {}, {} allowed", counted(report.names(), "name", "names"),
+                                counted(report.addresses(), "address", "addresses"), report.allowed()),
                     Colour::kGreen)});
   output.line({Cell(fmt::format("  held      {}", report.held_rows()),
                     report.held_rows() == 0 ? Colour::kNone : Colour::kYellow)});

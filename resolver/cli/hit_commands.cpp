@@ -123,8 +123,9 @@ void show_server(Output& output, const Json& body) {
   const uint64_t dropped = number_of(body, "events_dropped");
   show_pairs(
       output,
-      {{"generation", fmt::format("{}: {} names, {} addresses, {} MiB", number_of(body, "generation"),
-                                  number_of(body, "names"), number_of(body, "addresses"),
+      {{"generation", fmt::format("{}: {}, {}, {} MiB", number_of(body, "generation"),
+                                  counted(number_of(body, "names"), "name", "names"),
+                                  counted(number_of(body, "addresses"), "address", "addresses"),
                                   number_of(body, "snapshot_bytes") >> 20)},
        {"listening", listeners},
        {"queries", fmt::format("{}: {} blocked, {} monitored, {} cached, {} forwarded, {} failed",

@@ -72,7 +72,8 @@ int show_monitored(const CommandContext& context, const std::string& feed) {
       rows.push_back({name, Cell::number(seen.first), Cell::number(seen.second.size())});
     }
     context.output.line(
-        {Cell(fmt::format("of the hits in memory, {} would have blocked {} names", feed, names.size()),
+        {Cell(fmt::format("of the hits in memory, {} would have blocked {}", feed,
+                          counted(names.size(), "name", "names")),
               Colour::kBold)});
     if (!rows.empty()) {
       context.output.table({"NAME", "HITS", "CLIENTS"}, rows);

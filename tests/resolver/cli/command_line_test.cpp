@@ -395,7 +395,7 @@ TEST_CASE("a promotion shows what would have been blocked, and is done only when
       {"feed":"old","action":"monitor","name":"b.test","client":"10.0.0.2"}]})"});
   const Run shown = run({"feed", "promote", "new"}, script);
   CHECK(shown.code == 0);
-  CHECK_THAT(shown.out, Catch::Contains("would have blocked 1 names") && Catch::Contains("a.test") &&
+  CHECK_THAT(shown.out, Catch::Contains("would have blocked 1 name\n") && Catch::Contains("a.test") &&
                             !Catch::Contains("b.test") && Catch::Contains("nothing changed"));
   CHECK(script.requests.size() == 1);
   script.answers.emplace_back(ApiResponse{200, kChange});

@@ -45,7 +45,7 @@ TEST_CASE("counts and rejected lines are shown with their reason", "[cli][feed_c
   const std::string list = "good.test\nbad_\x01name.test\n8.8.8.8\n";
   const Checked text = check(list, {.format = "plain"});
   CHECK(text.code == 0);
-  CHECK_THAT(text.out, Catch::Contains("accepted  1 names, 1 addresses, 0 allowed"));
+  CHECK_THAT(text.out, Catch::Contains("accepted  1 name, 1 address, 0 allowed"));
   CHECK_THAT(text.out, Catch::Contains("control_char  bad_\\x01name.test"));
   const auto json = nlohmann::json::parse(check(list, {.format = "plain", .is_json = true}).out);
   CHECK(json["accepted"]["names"] == 1);
