@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstring>
 
 namespace cenote {
 
@@ -56,6 +58,16 @@ Result<void> CompiledSnapshot::read_head() {
     return fail("snapshot: damaged records");
   }
   return {};
+}
+
+std::vector<uint8_t> CompiledSnapshot::copy_as(uint64_t generation) const {
+  const Bytes bytes = image_->bytes();
+  const Bytes head = image_->section(kSnapshotSection);
+  std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+  std::memcpy(copy.data() + (head.data() - bytes.data()) + offsetof(Head, generation), &generation,
+              sizeof generation);
+  reseal_image(copy);
+  return copy;
 }
 
 size_t CompiledSnapshot::find(const Name& name, std::span<Hit> out) const noexcept {

@@ -33,6 +33,11 @@ class CompiledSnapshot final : public Snapshot {
   [[nodiscard]] uint64_t addresses() const noexcept override { return address_index_->size(); }
   [[nodiscard]] uint64_t bytes() const noexcept override { return image_->bytes().size(); }
 
+  // Tells it from every other one, also of the same generation.
+  [[nodiscard]] uint64_t checksum() const noexcept { return image_checksum(image_->bytes()); }
+  // The same as the image of another generation.
+  [[nodiscard]] std::vector<uint8_t> copy_as(uint64_t generation) const;
+
   // The parts, for merging, measuring and tests.
   [[nodiscard]] const NameIndex& name_index() const noexcept { return *name_index_; }
   [[nodiscard]] const AddressIndex& address_index() const noexcept { return *address_index_; }

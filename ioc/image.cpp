@@ -187,6 +187,10 @@ std::vector<uint8_t> ImageWriter::finish() && {
   return std::move(bytes_);
 }
 
+uint64_t image_checksum(Bytes bytes) noexcept {
+  return bytes.size() < sizeof(Header) ? 0 : load<Header>(bytes, 0).checksum;
+}
+
 void reseal_image(MutableBytes bytes) noexcept {
   if (bytes.size() >= sizeof(Header)) {
     const uint64_t checksum = checksum_of(bytes);

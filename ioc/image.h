@@ -79,7 +79,9 @@ class ImageWriter {
   std::vector<uint8_t> bytes_;
 };
 
-// Makes the checksum of altered bytes true again: for tools and tests that damage an image on purpose.
+// Makes the checksum of altered bytes true again.
 void reseal_image(MutableBytes bytes) noexcept;
+// The checksum that an image carries: tells two images apart. 0: these bytes are none.
+uint64_t image_checksum(Bytes bytes) noexcept;
 
 }  // namespace cenote

@@ -18,6 +18,7 @@ void apply(const SmallChange& change, StoredGeneration& generation) {
   generation.who = change.who;
   generation.names = change.names;
   generation.addresses = change.addresses;
+  generation.snapshot = 0;
   if (!change.feed.empty()) {
     StoredFeed& feed = generation.feeds[change.feed];
     feed.patch_tail += change.patch;

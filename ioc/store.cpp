@@ -25,6 +25,8 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kMostManifestBytes = uint64_t{256} << 20;
 
+constexpr uint64_t kMostOldSnapshotBytes = uint64_t{512} << 20;
+
 constexpr std::string_view kSnapshot = "snapshot-";
 constexpr std::string_view kJournal = "journal-";
 
@@ -321,11 +323,13 @@ Result<void> Store::commit(StoredGeneration next) {
   return replace_manifest(std::move(generations), {});
 }
 
-Result<void> Store::fold(uint64_t generation) {
+Result<void> Store::fold(uint64_t generation, uint64_t snapshot) {
   std::vector<SmallChange> later;
   std::copy_if(changes_.begin(), changes_.end(), std::back_inserter(later),
                [&](const SmallChange& change) { return change.number > generation; });
-  return replace_manifest(generations_until(generation), std::move(later));
+  std::vector<StoredGeneration> generations = generations_until(generation);
+  generations.back().snapshot = snapshot;
+  return replace_manifest(std::move(generations), std::move(later));
 }
 
 Result<void> Store::append(SmallChange change) {
@@ -383,8 +387,23 @@ Result<void> Store::replace_manifest(std::vector<StoredGeneration> generations,
   return {};
 }
 
-// Contents that no kept generation names, snapshots other than the base's, journals that continue neither
-// manifest. What cannot be removed now is tried again the next time.
+// The base's, and those that make a rollback a matter of moments, as far as they fit.
+std::set<std::string> Store::kept_snapshots() const {
+  uint64_t room = kMostOldSnapshotBytes;
+  std::set<std::string> kept = {snapshot_path(base_number())};
+  std::for_each(generations_.rbegin(), generations_.rend(), [&](const StoredGeneration& generation) {
+    std::error_code error;
+    const std::string path = snapshot_path(generation.number);
+    const uint64_t size = generation.snapshot == 0 ? 0 : fs::file_size(path, error);
+    if (!error && size != 0 && size <= room && kept.insert(path).second) {
+      room -= size;
+    }
+  });
+  return kept;
+}
+
+// Contents that no kept generation names, snapshots beyond those, journals that continue neither manifest.
+// What cannot be removed now is tried again the next time.
 void Store::drop_unused() {
   std::set<std::string> used;
   const auto use = [&](const StoredGeneration& generation) {
@@ -403,12 +422,12 @@ void Store::drop_unused() {
       unused.push_back(entry.path());
     }
   }
-  const std::set<fs::path> kept = {snapshot_path(base_number()), journal_path(base_number()),
-                                   journal_path(previous_base_)};
+  std::set<std::string> kept = kept_snapshots();
+  kept.insert({journal_path(base_number()), journal_path(previous_base_)});
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string name = entry.path().filename().string();
     const bool is_ours = name.starts_with(kSnapshot) || name.starts_with(kJournal);
-    if (is_ours && name.find('.') == std::string::npos && !kept.contains(entry.path())) {
+    if (is_ours && name.find('.') == std::string::npos && !kept.contains(entry.path().string())) {
       unused.push_back(entry.path());
     }
   }

@@ -7,7 +7,9 @@
 //   STATE_DIR/journal-N         small changes since generation N, the newest of a manifest
 //   STATE_DIR/contents/ID       bytes of a feed, named by their hash; shared between generations
 //   STATE_DIR/incoming/         lists that have not come whole yet, or are still judged; emptied by open()
-//   STATE_DIR/snapshot-N        the compiled snapshot of generation N; can always be made again
+//   STATE_DIR/snapshot-N        the compiled snapshot of generation N; can always be made again. The base's,
+//   and
+//                               of earlier generations the newest, for a rollback
 //   STATE_DIR/lock              held while a process uses the folder
 //
 // Threads: one, the updater's.
@@ -17,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +66,7 @@ struct StoredGeneration {
   uint64_t names = 0;
   uint64_t addresses = 0;
   std::string exceptions_settings;  // fingerprint, as of a feed
+  uint64_t snapshot = 0;            // checksum of what was compiled for it; 0: nothing was
   std::map<std::string, StoredFeed> feeds;
   std::vector<SingleIndicator> singles;
   std::vector<ExceptionRecord> exceptions;
@@ -102,8 +106,9 @@ class Store {
   // Each is durable when it returns, and has changed nothing after an error.
   Result<void> commit(StoredGeneration next);  // REQUIRES: next.number > current().number
   Result<void> append(SmallChange change);     // REQUIRES: change.number == current().number + 1
-  // From now on `generation` is the base: its snapshot is there. REQUIRES: one of changes() made it.
-  Result<void> fold(uint64_t generation);
+  // From now on `generation` is the base: its snapshot, with this checksum, is there. REQUIRES: one of
+  // changes() made it.
+  Result<void> fold(uint64_t generation, uint64_t snapshot);
 
  private:
   explicit Store(std::string folder);
@@ -115,6 +120,7 @@ class Store {
   [[nodiscard]] std::vector<StoredGeneration> generations_until(uint64_t number) const;
   Result<void> write_patches(std::vector<StoredGeneration>& generations);
   Result<void> replace_manifest(std::vector<StoredGeneration> generations, std::vector<SmallChange> later);
+  [[nodiscard]] std::set<std::string> kept_snapshots() const;
   void drop_unused();
 
   std::string folder_;

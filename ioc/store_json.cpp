@@ -120,6 +120,7 @@ Json json_of(const StoredGeneration& generation) {
           {"names", generation.names},
           {"addresses", generation.addresses},
           {"exceptions_settings", generation.exceptions_settings},
+          {"snapshot", generation.snapshot},
           {"feeds", std::move(feeds)},
           {"singles", std::move(singles)},
           {"exceptions", std::move(exceptions)}};
@@ -134,6 +135,7 @@ StoredGeneration generation_from(const Json& json) {
   generation.names = json.at("names");
   generation.addresses = json.at("addresses");
   generation.exceptions_settings = json.at("exceptions_settings");
+  generation.snapshot = json.value("snapshot", uint64_t{0});  // manifests of 0.1 have none
   for (const auto& [name, feed] : json.at("feeds").items()) {
     generation.feeds[name] = feed_from(feed);
   }

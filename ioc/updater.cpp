@@ -101,7 +101,7 @@ Result<void> Updater::Work::load() {
       }
     }
   }
-  if (!snapshot_ || !change.feeds.empty() || change.exceptions || has_other_feeds()) {
+  if (!snapshot_ || !change.feeds.empty() || change.exceptions || has_other_feeds(*layers_.base)) {
     if (const ChangeResult done = enforce(std::move(change)); !done.accepted) {
       return fail("{}", done.error);
     }

@@ -83,7 +83,7 @@ void Updater::Work::finish_fold(const Fold& fold,
     log::error("fold: {} cannot be renamed", fold.file);
     return;
   }
-  if (Result<void> folded = store_->fold(fold.generation); !folded) {
+  if (Result<void> folded = store_->fold(fold.generation, (*base)->checksum()); !folded) {
     log::error("fold: {}", folded.error().message);
     ::unlink(path.c_str());
     return;

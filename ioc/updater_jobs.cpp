@@ -234,63 +234,6 @@ ChangeResult Updater::Work::remove_exception(const std::string& name, const std:
   return enforce(std::move(change));
 }
 
-namespace {
-
-bool is_same(const StoredFeed& now, const StoredFeed& then, const std::string& settings) {
-  const auto inputs = [](const StoredFeed& feed) {
-    return std::tie(feed.content, feed.format, feed.patch, feed.patch_bytes, feed.patch_tail, feed.decisions,
-                    feed.is_promoted);
-  };
-  return inputs(now) == inputs(then) && now.settings == settings;
-}
-
-bool has_same_singles(const std::vector<SingleIndicator>& now, const std::vector<SingleIndicator>& then,
-                      const std::string& feed) {
-  std::vector<std::tuple<std::string, bool, std::string, std::string, std::optional<WallTime>>> singles;
-  for (const SingleIndicator& single : now) {
-    if (single.feed == feed) {
-      singles.emplace_back(single.name, single.exact, single.category, single.reason, single.until);
-    }
-  }
-  size_t at = 0;
-  for (const SingleIndicator& single : then) {
-    if (single.feed == feed &&
-        (at == singles.size() || singles[at++] != std::tie(single.name, single.exact, single.category,
-                                                           single.reason, single.until))) {
-      return false;
-    }
-  }
-  return at == singles.size();
-}
-
-}  // namespace
-
-ChangeResult Updater::Work::rollback(uint64_t generation, const std::string& who) {
-  const std::optional<StoredGeneration> target = store_->generation(generation);
-  if (!target) {
-    return refused(fmt::format("generation {} is not kept", generation));
-  }
-  Change change = begin(fmt::format("rollback to {}", generation), who);
-  const StoredGeneration before = change.next;
-  change.next.feeds = target->feeds;
-  change.next.singles = target->singles;
-  change.next.exceptions = target->exceptions;
-  change.exceptions = true;
-  for (const FeedSettings& feed : settings_.feeds) {
-    const auto now = before.feeds.find(feed.name);
-    StoredFeed& then = change.next.feeds[feed.name];
-    if (now != before.feeds.end()) {
-      then.version = now->second.version;  // the source is not looked at again before it changes again
-    }
-    // What is in force as it was then need not be compiled again: a rollback is for the moments that count.
-    if (now == before.feeds.end() || !is_same(now->second, then, settings_id(feed)) ||
-        !has_same_singles(before.singles, target->singles, feed.name)) {
-      change.feeds.insert(feed.name);
-    }
-  }
-  return enforce(std::move(change));
-}
-
 ChangeResult Updater::Work::refresh(const std::string& feed) {
   const FeedSettings* settings = feed_named(feed);
   if (settings == nullptr) {
@@ -330,7 +273,7 @@ ChangeResult Updater::Work::reload(IocSettings settings) {
       }
     }
   }
-  if (change.feeds.empty() && !change.exceptions && !has_other_feeds()) {
+  if (change.feeds.empty() && !change.exceptions && !has_other_feeds(*layers_.base)) {
     refresh_views();
     ChangeResult unchanged = refused("");
     unchanged.accepted = true;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include <sys/stat.h>
@@ -251,12 +252,15 @@ void Updater::Work::mark_changed_settings(Change& change) const {
   change.exceptions = !snapshot_ || change.next.exceptions_settings != fingerprint_of(settings_.exceptions);
 }
 
-// Whether what is in force was compiled for another set of feeds than is configured.
-bool Updater::Work::has_other_feeds() const {
-  const auto& feeds = layers_.base->feeds();
+// Whether it was compiled for another set of feeds than is configured.
+bool Updater::Work::has_other_feeds(const CompiledSnapshot& snapshot) const {
+  const auto& feeds = snapshot.feeds();
+  const auto is_there = [&](const FeedSettings& feed) {
+    return std::any_of(feeds.begin(), feeds.end(),
+                       [&](const SnapshotFeed& each) { return each.name == feed.name; });
+  };
   return feeds.size() != settings_.feeds.size() + 1 ||
-         !std::all_of(settings_.feeds.begin(), settings_.feeds.end(),
-                      [&](const FeedSettings& feed) { return feed_id(feed.name).has_value(); });
+         !std::all_of(settings_.feeds.begin(), settings_.feeds.end(), is_there);
 }
 
 }  // namespace cenote

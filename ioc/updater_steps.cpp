@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ioc/image.h"
 #include "ioc/overlaid_snapshot.h"
 #include "ioc/store_json.h"
 #include "ioc/updater_work.h"
@@ -108,6 +109,7 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
   }
   change.next.names = built.names;
   change.next.addresses = built.addresses;
+  change.next.snapshot = image_checksum(built.image);
   change.next.exceptions_settings = fingerprint_of(settings_.exceptions);
   if (Result<void> written = store_->put_snapshot(change.next.number, built.image); !written) {
     return written;

@@ -81,7 +81,7 @@ class Updater::Work {
   ChangeResult remove_indicator(const std::string& feed, const std::string& name, const std::string& who);
   ChangeResult add_exception(ExceptionSettings exception, const std::string& who);
   ChangeResult remove_exception(const std::string& name, const std::string& who);
-  ChangeResult rollback(uint64_t generation, const std::string& who);
+  ChangeResult rollback(uint64_t generation, const std::string& who);  // updater_rollback.cpp
   ChangeResult refresh(const std::string& feed);
   ChangeResult reload(IocSettings settings);
   // And these: updater_holds.cpp.
@@ -141,6 +141,10 @@ class Updater::Work {
                                      const BuiltSnapshot& built) const;
   void refresh_views();
   void refresh_views(const SmallChange& change);
+
+  // Back without compiling: updater_rollback.cpp.
+  [[nodiscard]] std::unique_ptr<const CompiledSnapshot> kept_snapshot(const StoredGeneration& of) const;
+  ChangeResult enforce_again(Change change, const CompiledSnapshot& then);
 
   // A few entries at a time: updater_overlay.cpp.
   [[nodiscard]] SmallChange begin_small(std::string what, std::string who, std::string feed) const;
@@ -217,7 +221,7 @@ class Updater::Work {
   [[nodiscard]] uint64_t entries_of(const std::string& feed) const;
   [[nodiscard]] bool lists(const std::string& feed, const std::string& canonical) const;
   void mark_changed_settings(Change& change) const;
-  [[nodiscard]] bool has_other_feeds() const;
+  [[nodiscard]] bool has_other_feeds(const CompiledSnapshot& snapshot) const;
   void adopt_settings(IocSettings settings);
   void show_feeds();
   void show_rejects(const std::string& feed, const std::string& id);

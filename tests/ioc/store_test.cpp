@@ -145,7 +145,7 @@ TEST_CASE("the last twelve generations are kept, however they were made", "[ioc]
   const std::string before = patch_text(*store, 9);
   CHECK(before == "+0\n+1\n+2\n+3\n");
   REQUIRE(store->put_snapshot(13, as_bytes("folded")));
-  REQUIRE(store->fold(13));
+  REQUIRE(store->fold(13, 1));
   CHECK(store->base_number() == 13);
   check(15);
   CHECK(patch_text(*store, 9) == before);
@@ -166,7 +166,7 @@ TEST_CASE("a fold keeps what was appended meanwhile, over a restart too", "[ioc]
     patch(*store, "+a\n");
     patch(*store, "+b\n");
     REQUIRE(store->put_snapshot(2, as_bytes("folded")));
-    REQUIRE(store->fold(2));
+    REQUIRE(store->fold(2, 1));
     patch(*store, "+c\n");
   }
   const auto store = open(folder);
@@ -301,6 +301,26 @@ TEST_CASE("a list that nobody kept goes with its owner, and with a process that 
   folder.write("incoming/Xy12Zz", "half of a li");
   const auto store = open(folder);
   CHECK(fs::is_empty(incoming));
+}
+
+TEST_CASE("snapshots of earlier generations are kept as long as these are", "[ioc][store]") {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  for (uint64_t number = 1; number <= 20; ++number) {
+    StoredGeneration next = store->current();
+    next.number = number;
+    next.snapshot = number % 2;  // of half of them nothing was compiled
+    REQUIRE(store->put_snapshot(number, as_bytes("snapshot")));
+    REQUIRE(store->commit(next));
+  }
+  for (uint64_t number = 1; number <= 20; ++number) {
+    CAPTURE(number);
+    const bool is_kept = number > 20 - kKeptGenerations && number % 2 == 1;
+    CHECK(fs::exists(store->snapshot_path(number)) == (is_kept || number == 20));
+  }
+  patch(*store, "+a\n");
+  CHECK(store->generation(21)->snapshot == 0);
+  CHECK(store->generation(19)->snapshot == 1);
 }
 
 TEST_CASE("what no generation needs is deleted, and nothing that one needs", "[ioc][store]") {

@@ -381,6 +381,93 @@ TEST_CASE("a rollback brings back a generation's lists under a new number", "[io
   CHECK(again.action("accident.example.com") == Action::kPass);
 }
 
+TEST_CASE("a rollback takes the policy that was compiled then, and tells how it differs", "[ioc][updater]") {
+  const Folder folder;
+  uint64_t good = 0;
+  const auto lose_lists = [&] {
+    fs::remove_all(folder.at("state/contents"));
+    fs::create_directories(folder.at("state/contents"));
+  };
+  const auto is_back = [](Running& running) {
+    return running.action("a.example.com") == Action::kSinkhole &&
+           running.action("b.example.com") == Action::kSinkhole &&
+           running.action("accident.example.com") == Action::kPass &&
+           running.action("late.example.com") == Action::kPass;
+  };
+  {
+    Running running(folder, {feed("one"), feed("two")});
+    running.push("two", "b.example.com\n");
+    good = running.push("one", "a.example.com\nc.example.com\n185.10.20.30\n").generation;
+    running.push("one", "accident.example.com\nc.example.com\n185.10.20.31\n");
+    REQUIRE(running.patch("one", {"late.example.com"}, {}).accepted);
+    SECTION("without its lists: nothing is compiled again") {
+      lose_lists();
+      const ChangeResult result = running.rollback(good);
+      INFO(result.error);
+      REQUIRE(result.accepted);
+      CHECK(result.added == 2);
+      CHECK(result.removed == 3);
+      CHECK(result.unchanged == 1);
+      CHECK(is_back(running));
+      CHECK(running.status("one").entries == 3);
+      CHECK(running.updater.generations().front().names == 3);
+    }
+    SECTION("without it the lists are compiled again") {
+      fs::remove(folder.at("state/snapshot-" + std::to_string(good)));
+      REQUIRE(running.rollback(good).accepted);
+      CHECK(is_back(running));
+    }
+    SECTION("with one that is damaged, too") {
+      fs::resize_file(folder.at("state/snapshot-" + std::to_string(good)), 100);
+      REQUIRE(running.rollback(good).accepted);
+      CHECK(is_back(running));
+    }
+  }
+  Running again(folder, {feed("one"), feed("two")});
+  CHECK(is_back(again));
+  CHECK(again.push("one", "next.example.com\n").added == 1);
+  CHECK(again.action("b.example.com") == Action::kSinkhole);
+}
+
+TEST_CASE("a rollback compiles again what the configuration says otherwise by now", "[ioc][updater]") {
+  const Folder folder;
+  uint64_t good = 0;
+  {
+    Running running(folder, {feed("one")});
+    good = running.push("one", "a.example.com\n").generation;
+    running.push("one", "b.example.com\n");
+  }
+  std::vector<FeedSettings> feeds{feed("one")};
+  SECTION("about a feed") {
+    feeds[0].action = Action::kMonitor;
+  }
+  SECTION("about which feeds there are") {
+    feeds.push_back(feed("two"));
+  }
+  Running running(folder, feeds);
+  REQUIRE(running.rollback(good).accepted);
+  CHECK(running.action("a.example.com") == feeds[0].action);
+  CHECK(running.action("b.example.com") == Action::kPass);
+  CHECK(running.updater.feeds().size() == feeds.size());
+}
+
+TEST_CASE("a rollback to before a small change takes it back as well", "[ioc][updater]") {
+  const Folder folder;
+  Running running(folder, {feed("one")});
+  const uint64_t base = running.push("one", "a.example.com\n").generation;
+  REQUIRE(running.allow("partner.example").accepted);
+  const uint64_t patched = running.patch("one", {"b.example.com"}, {}).generation;
+  running.push("one", "accident.example.com\n");
+  REQUIRE(running.rollback(base).accepted);
+  CHECK(running.action("b.example.com") == Action::kPass);
+  CHECK(running.action("x.partner.example") == Action::kPass);
+  REQUIRE(running.rollback(patched).accepted);
+  CHECK(running.action("a.example.com") == Action::kSinkhole);
+  CHECK(running.action("b.example.com") == Action::kSinkhole);
+  CHECK(running.action("x.partner.example") == Action::kAllow);
+  CHECK(running.action("accident.example.com") == Action::kPass);
+}
+
 TEST_CASE("ten generations back can be rolled back to, and what no generation needs is deleted",
           "[ioc][updater]") {
   const Folder folder;

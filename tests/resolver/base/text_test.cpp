@@ -69,6 +69,12 @@ TEST_CASE("a number is digits alone", "[base][text]") {
   }
 }
 
+TEST_CASE("a number of things is written as people say it", "[base][text]") {
+  CHECK(counted(0, "name", "names") == "0 names");
+  CHECK(counted(1, "name", "names") == "1 name");
+  CHECK(counted(2, "entry", "entries") == "2 entries");
+}
+
 TEST_CASE("what was nearly written is suggested", "[base][text]") {
   const std::vector<std::string_view> words{"upstream", "listen", "cache"};
   CHECK(nearest("upstraem", words) == "upstream");

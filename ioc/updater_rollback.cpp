@@ -1,0 +1,124 @@
+// Back to an earlier generation: with its compiled snapshot where that is kept and still right, which takes
+// moments whatever its size; else its lists are compiled again.
+#include <algorithm>
+#include <tuple>
+
+#include "ioc/snapshot_difference.h"
+#include "ioc/updater_work.h"
+
+namespace cenote {
+namespace {
+
+bool is_same(const StoredFeed& now, const StoredFeed& then, const std::string& settings) {
+  const auto inputs = [](const StoredFeed& feed) {
+    return std::tie(feed.content, feed.format, feed.patch, feed.patch_bytes, feed.patch_tail, feed.decisions,
+                    feed.is_promoted);
+  };
+  return inputs(now) == inputs(then) && now.settings == settings;
+}
+
+bool has_same_singles(const std::vector<SingleIndicator>& now, const std::vector<SingleIndicator>& then,
+                      const std::string& feed) {
+  std::vector<std::tuple<std::string, bool, std::string, std::string, std::optional<WallTime>>> singles;
+  for (const SingleIndicator& single : now) {
+    if (single.feed == feed) {
+      singles.emplace_back(single.name, single.exact, single.category, single.reason, single.until);
+    }
+  }
+  size_t at = 0;
+  for (const SingleIndicator& single : then) {
+    if (single.feed == feed &&
+        (at == singles.size() || singles[at++] != std::tie(single.name, single.exact, single.category,
+                                                           single.reason, single.until))) {
+      return false;
+    }
+  }
+  return at == singles.size();
+}
+
+}  // namespace
+
+ChangeResult Updater::Work::rollback(uint64_t generation, const std::string& who) {
+  const std::optional<StoredGeneration> target = store_->generation(generation);
+  if (!target) {
+    return refused(fmt::format("generation {} is not kept", generation));
+  }
+  Change change = begin(fmt::format("rollback to {}", generation), who);
+  const StoredGeneration before = change.next;
+  change.next.feeds = target->feeds;
+  change.next.singles = target->singles;
+  change.next.exceptions = target->exceptions;
+  change.exceptions = true;
+  for (const FeedSettings& feed : settings_.feeds) {
+    const auto now = before.feeds.find(feed.name);
+    StoredFeed& then = change.next.feeds[feed.name];
+    if (now != before.feeds.end()) {
+      then.version = now->second.version;  // the source is not looked at again before it changes again
+    }
+    // What is in force as it was then need not be compiled again: a rollback is for the moments that count.
+    if (now == before.feeds.end() || !is_same(now->second, then, settings_id(feed)) ||
+        !has_same_singles(before.singles, target->singles, feed.name)) {
+      change.feeds.insert(feed.name);
+    }
+  }
+  const auto snapshot = kept_snapshot(*target);
+  return snapshot == nullptr ? enforce(std::move(change)) : enforce_again(std::move(change), *snapshot);
+}
+
+// What was compiled for it then, if it would come out the same today.
+std::unique_ptr<const CompiledSnapshot> Updater::Work::kept_snapshot(const StoredGeneration& of) const {
+  if (of.snapshot == 0 || of.exceptions_settings != fingerprint_of(settings_.exceptions)) {
+    return nullptr;
+  }
+  for (const FeedSettings& feed : settings_.feeds) {
+    const auto stored = of.feeds.find(feed.name);
+    const bool has_any = stored != of.feeds.end() && !stored->second.settings.empty();
+    if (has_any && stored->second.settings != settings_id(feed)) {
+      return nullptr;
+    }
+  }
+  auto snapshot = CompiledSnapshot::open(store_->snapshot_path(of.number));
+  if (!snapshot || (*snapshot)->checksum() != of.snapshot || has_other_feeds(**snapshot)) {
+    return nullptr;
+  }
+  return std::move(*snapshot);
+}
+
+ChangeResult Updater::Work::enforce_again(Change change, const CompiledSnapshot& then) {
+  const Layers before = layers_;
+  change.next.number = store_->current().number + 1;
+  change.next.made = wall_now();
+  std::vector<std::string> changed(change.feeds.begin(), change.feeds.end());
+  ChangeResult result;
+  for (const std::string& name : changed) {
+    StoredFeed& feed = change.next.feeds[name];
+    feed.generation = change.next.number;
+    result.rejected += feed.rejected;
+    result.held += feed.held;
+  }
+  const BuiltSnapshot again{then.copy_as(change.next.number), {}, then.names(), then.addresses()};
+  if (Result<void> kept = keep(change, {}, again); !kept) {
+    return refused(kept.error().message);
+  }
+  auto snapshot = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
+  if (!snapshot) {
+    return refused(snapshot.error().message);
+  }
+  publish({own(std::move(*snapshot)), nullptr});
+  changed.emplace_back(kExceptionsFeed);
+  behind_serving([&] {
+    for (const FeedDifference& each :
+         compare_snapshots(*before.base, before.overlay.get(), *layers_.base, changed)) {
+      result.added += each.added;
+      result.removed += each.removed;
+      result.unchanged += each.unchanged;
+    }
+  });
+  result.accepted = true;
+  result.generation = store_->current().number;
+  note_audit(store_->current(), "done", change.why, result);
+  refresh_views();
+  return result;
+}
+
+}  // namespace cenote
