@@ -129,14 +129,20 @@ void FeedRun::sort_items(std::span<Item> items, size_t depth) const {
   std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
     return a.window != b.window ? a.window < b.window : a.entry < b.entry;
   });
-  for (size_t begin = 0; begin < items.size();) {
+  for (size_t begin = 0, ahead = 0; begin < items.size();) {
     size_t end = begin + 1;
-    bool goes_on = entries_[items[begin].entry].key_size > depth + 8;
-    for (; end < items.size() && items[end].window == items[begin].window; ++end) {
-      goes_on = goes_on || entries_[items[end].entry].key_size > depth + 8;
+    while (end < items.size() && items[end].window == items[begin].window) {
+      ++end;
     }
-    if (end - begin > 1 && goes_on) {
-      sort_items(items.subspan(begin, end - begin), depth + 8);
+    if (end - begin > 1) {
+      for (ahead = std::max(ahead, end); ahead < std::min(end + kAhead, items.size()); ++ahead) {
+        __builtin_prefetch(&entries_[items[ahead].entry]);
+      }
+      const auto goes_on = [&](const Item& item) { return entries_[item.entry].key_size > depth + 8; };
+      const std::span<Item> group = items.subspan(begin, end - begin);
+      if (std::any_of(group.begin(), group.end(), goes_on)) {
+        sort_items(group, depth + 8);
+      }
     }
     begin = end;
   }
@@ -157,8 +163,9 @@ void FeedRun::finish() {
   sort_items(items, 0);
   std::vector<Entry> sorted;
   sorted.reserve(entries_.size());
-  for (const Item& item : items) {
-    sorted.push_back(entries_[item.entry]);
+  for (size_t i = 0; i < items.size(); ++i) {
+    __builtin_prefetch(&entries_[items[std::min(i + kAhead, items.size() - 1)].entry]);
+    sorted.push_back(entries_[items[i].entry]);
   }
   entries_ = std::move(sorted);
   drop_repeated_names();
@@ -170,6 +177,7 @@ void FeedRun::drop_repeated_names() {
   size_t group = 0;  // where the kept entries of the current key begin
   for (size_t i = 0; i < entries_.size(); ++i) {
     const Entry entry = entries_[i];
+    prefetch_key(i + kAhead);
     const Bytes key(keys_.data() + entry.key_at, entry.key_size);
     if (kept == 0 || !std::ranges::equal(key, this->key(kept - 1))) {
       group = kept;

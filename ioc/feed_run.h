@@ -66,6 +66,13 @@ class FeedRun {
     return Bytes(keys_).subspan(entries_[i].key_at, entries_[i].key_size);
   }
   [[nodiscard]] uint32_t record_of(size_t i) const noexcept { return entries_[i].record; }
+  // Keys lie in memory as they came: whoever walks them in order asks for those to come.
+  static constexpr size_t kAhead = 16;
+  void prefetch_key(size_t i) const noexcept {
+    if (i < entries_.size()) {
+      __builtin_prefetch(keys_.data() + entries_[i].key_at);
+    }
+  }
   [[nodiscard]] const std::vector<Block>& blocks() const noexcept { return blocks_; }
   [[nodiscard]] const std::vector<RunRecord>& records() const noexcept { return records_; }
   [[nodiscard]] const TextPool& texts() const noexcept { return texts_; }

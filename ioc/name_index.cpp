@@ -39,7 +39,7 @@ Result<std::unique_ptr<const NameIndex>> NameIndex::open(const Image& image) {
   const Bytes codes = image.section(kCodesSection);
   if (codes.size() != kLengthSymbols + kByteSymbols ||
       !index->lengths_code_.build(codes.first(kLengthSymbols)) ||
-      !index->bytes_code_.build(codes.subspan(kLengthSymbols)) || !index->check()) {
+      !index->bytes_code_.build(codes.subspan(kLengthSymbols), kEndSymbol) || !index->check()) {
     return fail("name index: damaged");
   }
   return std::unique_ptr<const NameIndex>(std::move(index));
@@ -159,8 +159,30 @@ size_t NameIndex::block_of(Bytes key) const noexcept {
   return first == begin ? begin - std::min<size_t>(begin, 1) : first - 1;
 }
 
-// Walks one block and compares while it decodes. `matched` is how many bytes of the key the last name shares,
-// which is below the key's size as long as all names so far are below the key.
+// How the rest of a name stands to the key's from `at` on, which moves to where they differ. Reads the name
+// to its end unless it is greater.
+NameIndex::Order NameIndex::compare(BitReader& in, Bytes key, size_t& at) const noexcept {
+  for (;; ++at) {
+    const unsigned symbol = bytes_code_.take(in);
+    if (symbol == kEndSymbol) {
+      at += at < key.size() && key[at] == 0 ? 1U : 0U;  // the end of the last label is not written
+      return at == key.size() ? Order::kSame : Order::kSmaller;
+    }
+    if (symbol == PrefixDecoder::kNoSymbol) {
+      return Order::kDamaged;
+    }
+    if (at == key.size() || symbol > key[at]) {
+      return Order::kGreater;
+    }
+    if (symbol < key[at]) {
+      return bytes_code_.skip_text(in, kMaxKeyBytes) ? Order::kSmaller : Order::kDamaged;
+    }
+  }
+}
+
+// Walks one block. `matched` is how many bytes of the key the last name shares, which is below the key's size
+// as long as all names so far are below the key. A name that shares more than that with the one before it is
+// below the key like that one, whatever the rest of it says.
 bool NameIndex::search(Bytes key, Sought sought, Posting& posting) const noexcept {
   const size_t block = block_of(key);
   std::array<uint8_t, kMaxKeyBytes> buffer;
@@ -175,38 +197,29 @@ bool NameIndex::search(Bytes key, Sought sought, Posting& posting) const noexcep
   size_t matched = shared_bytes(first, key);
   for (size_t i = 0; i < count; ++i) {
     const size_t shared = i == 0 ? first.size() : lengths_code_.take(in);
+    if (shared > matched) {
+      if (!bytes_code_.skip_text(in, kMaxKeyBytes)) {
+        return false;  // damaged
+      }
+      continue;
+    }
     if (shared < matched && shared != kMaxShared) {
       return false;  // above the key, and not below it in the tree
     }
-    const bool compares = shared <= matched;
-    size_t at = compares ? shared : matched;
-    enum class Order : uint8_t { kUndecided, kSmaller, kGreater } order = Order::kUndecided;
-    if (!compares) {
-      order = Order::kSmaller;
-    }
-    size_t bytes = 0;
-    for (unsigned symbol = 0; (symbol = bytes_code_.take(in)) != kEndSymbol;) {
-      if (symbol == PrefixDecoder::kNoSymbol || ++bytes > kMaxKeyBytes) {
-        return false;  // damaged
-      }
-      if (order != Order::kUndecided) {
-        continue;
-      }
-      if (at == key.size() || symbol > key[at]) {
+    size_t at = shared;
+    switch (compare(in, key, at)) {
+      case Order::kDamaged:
+        return false;
+      case Order::kGreater:
         return sought == Sought::kBelow && at == key.size();
-      }
-      if (symbol < key[at]) {
-        order = Order::kSmaller;
-      } else {
-        ++at;
-      }
-    }
-    if (order == Order::kUndecided && at < key.size() && key[at] == 0) {
-      ++at;  // the end of the last label is not written
-      if (at == key.size() && sought == Sought::kSame) {
-        posting = postings.at(i);
-        return in.ok();
-      }
+      case Order::kSame:
+        if (sought == Sought::kSame) {
+          posting = postings.at(i);
+          return in.ok();
+        }
+        break;
+      case Order::kSmaller:
+        break;
     }
     matched = at;
   }

@@ -93,6 +93,8 @@ class NameIndex {
   [[nodiscard]] size_t block_of(Bytes key) const noexcept;
   enum class Sought : uint8_t { kSame, kBelow };
   bool search(Bytes key, Sought sought, Posting& posting) const noexcept;
+  enum class Order : uint8_t { kSmaller, kSame, kGreater, kDamaged };
+  Order compare(BitReader& in, Bytes key, size_t& at) const noexcept;
   [[nodiscard]] uint64_t count_smaller(Bytes key) const noexcept;
 
   NameIndexHead head_{};
@@ -103,7 +105,7 @@ class NameIndex {
   Items<uint32_t> block_offsets_;  // one more than blocks
   Bytes blocks_;
   PrefixDecoder lengths_code_;  // of the bytes shared with the name before
-  PrefixDecoder bytes_code_;
+  TextDecoder bytes_code_;
 };
 
 class NameBlockReader;

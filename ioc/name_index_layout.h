@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "ioc/name_index.h"
 
@@ -43,20 +44,19 @@ constexpr size_t kFrontBytes = 8;
 // Compares like the bytes themselves. Filling with zeros is safe: a key has never two zero bytes in a row.
 inline uint64_t front_of(Bytes key) noexcept {
   uint64_t front = 0;
-  for (size_t i = 0; i < kFrontBytes; ++i) {
-    front = front << 8 | (i < key.size() ? key[i] : 0U);
+  if (key.size() >= kFrontBytes) {
+    std::memcpy(&front, key.data(), kFrontBytes);
+  } else {
+    std::copy(key.begin(), key.end(), reinterpret_cast<uint8_t*>(&front));
   }
-  return front;
+  return __builtin_bswap64(front);
 }
 
 // The bytes of a front without the filling; returns how many. A separator never ends with a zero byte.
 inline size_t front_bytes(uint64_t front, std::array<uint8_t, kMaxKeyBytes>& out) noexcept {
-  size_t size = 0;
-  for (size_t i = 0; i < kFrontBytes; ++i) {
-    out[i] = static_cast<uint8_t>(front >> (8 * (kFrontBytes - 1 - i)));
-    size = out[i] != 0 ? i + 1 : size;
-  }
-  return size;
+  const uint64_t bytes = __builtin_bswap64(front);
+  std::memcpy(out.data(), &bytes, kFrontBytes);
+  return kFrontBytes - static_cast<size_t>(std::countr_zero(front)) / 8;
 }
 
 // The hash that a look-up makes of the same name, label by label from the right; `depth` becomes how many

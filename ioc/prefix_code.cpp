@@ -150,4 +150,26 @@ bool PrefixDecoder::build(Bytes lengths) {
   return true;
 }
 
+bool TextDecoder::build(Bytes lengths, unsigned end) {
+  if (!symbols_.build(lengths)) {
+    return false;
+  }
+  for (size_t window = 0; window < steps_.size(); ++window) {
+    unsigned bits = 0;
+    bool ends = false;
+    while (!ends) {
+      const uint16_t entry = symbols_.table_[window >> bits];
+      const unsigned symbol = entry >> 4;
+      const unsigned next = bits + (entry & 0xF);
+      if (symbol == PrefixDecoder::kNoSymbol || next > kMaxCodeBits) {
+        break;
+      }
+      bits = next;
+      ends = symbol == end;
+    }
+    steps_[window] = static_cast<uint8_t>(bits | (ends ? kEnds : 0));
+  }
+  return true;
+}
+
 }  // namespace cenote

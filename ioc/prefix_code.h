@@ -91,7 +91,38 @@ class PrefixDecoder {
 
  private:
   static constexpr size_t kTableSize = size_t{1} << kMaxCodeBits;
+  friend class TextDecoder;
   std::array<uint16_t, kTableSize> table_{};  // symbol << 4 | bits
+};
+
+// For texts that end with a symbol of their own: what need not be read is passed over, several symbols a
+// step.
+class TextDecoder {
+ public:
+  bool build(Bytes lengths, unsigned end);
+  unsigned take(BitReader& in) const noexcept { return symbols_.take(in); }
+  // Behind the next end. False on bits that are no code, and where no end comes within `most` symbols.
+  bool skip_text(BitReader& in, size_t most) const noexcept {
+    for (size_t steps = 0; steps <= most; ++steps) {
+      const uint8_t step = steps_[in.peek() & (PrefixDecoder::kTableSize - 1)];
+      in.skip(step & kStepBits);
+      if ((step & kEnds) != 0) {
+        return true;
+      }
+      if (step == 0) {
+        return false;
+      }
+    }
+    return false;
+  }
+
+ private:
+  static constexpr uint8_t kEnds = 0x80;
+  static constexpr uint8_t kStepBits = 0x0F;
+
+  PrefixDecoder symbols_;
+  // For each window the bits of the whole symbols in it, up to the first end; 0: no code.
+  std::array<uint8_t, PrefixDecoder::kTableSize> steps_{};
 };
 
 }  // namespace cenote

@@ -17,7 +17,10 @@ class RunSource final : public Source {
         categories_(categories),
         known_(run.records().size(), kUnknown) {}
 
-  bool next_name() override { return ++at_ < run_.size(); }
+  bool next_name() override {
+    run_.prefetch_key(++at_ + FeedRun::kAhead);
+    return at_ < run_.size();
+  }
   [[nodiscard]] Bytes key() const override { return run_.key(at_); }
 
   void gather_name(Gathered& out) override {
