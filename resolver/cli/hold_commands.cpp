@@ -71,10 +71,9 @@ int show_monitored(const CommandContext& context, const std::string& feed) {
     for (const auto& [name, seen] : names) {
       rows.push_back({name, Cell::number(seen.first), Cell::number(seen.second.size())});
     }
-    context.output.line(
-        {Cell(fmt::format("of the hits in memory, {} would have blocked {}", feed,
-                          counted(names.size(), "name", "names")),
-              Colour::kBold)});
+    context.output.line({Cell(fmt::format("of the hits in memory, {} would have blocked {}", feed,
+                                          counted(names.size(), "name", "names")),
+                              Colour::kBold)});
     if (!rows.empty()) {
       context.output.table({"NAME", "HITS", "CLIENTS"}, rows);
     }
