@@ -3,6 +3,7 @@
 
 #include "resolver/base/address.h"
 #include "resolver/base/clock.h"
+#include "resolver/base/text.h"
 #include "resolver/cli/answer.h"
 
 namespace cenote {

@@ -3,6 +3,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "resolver/base/bytes.h"
 #include "resolver/base/text.h"
 
 namespace cenote {
