@@ -93,7 +93,9 @@ Result<void> Forwarder::open_transports() {
     }
     Server& made = servers_.emplace_back();
     if (server.scheme == UpstreamServer::Scheme::kUdp) {
-      made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_);
+      if (server.mix_case || server.cookies) {
+        made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_);
+      }
       made.udp = std::make_unique<UdpTransport>(loop_, server.address, random_, events, made.echo.get());
     }
     made.stream = std::make_unique<StreamTransport>(loop_, server.address, tls->get(), random_, events,

@@ -73,7 +73,7 @@ class Forwarder final : TransportEvents {
     bool operator>(const Deadline& other) const noexcept { return at > other.at; }
   };
   struct Server {
-    std::unique_ptr<Echo> echo;  // of a server that is asked over UDP
+    std::unique_ptr<Echo> echo;  // of a server that is asked over UDP for something to repeat
     std::unique_ptr<UdpTransport> udp;
     std::unique_ptr<StreamTransport> stream;
   };

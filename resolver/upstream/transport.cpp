@@ -8,6 +8,16 @@ namespace {
 
 constexpr size_t kPaddingBlock = 128;
 
+void write_name(ByteWriter& writer, Bytes name, const LetterCase& letter_case) noexcept {
+  if (letter_case == LetterCase{}) {
+    writer.bytes(name);
+    return;
+  }
+  for (size_t at = 0; at < name.size(); ++at) {
+    writer.u8(in_case(name[at], at, letter_case));
+  }
+}
+
 // The writer stands at the message's end.
 void write_padding(ByteWriter& writer) noexcept {
   const size_t bare = writer.size() + 4;
@@ -29,10 +39,7 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
   writer.u16(0);
   writer.u16(0);
   writer.u16(1);
-  const Bytes name = question.name.wire();
-  for (size_t at = 0; at < name.size(); ++at) {
-    writer.u8(in_case(name[at], at, options.letter_case));
-  }
+  write_name(writer, question.name.wire(), options.letter_case);
   writer.u16(question.type);
   writer.u16(kClassIn);
   writer.u8(0);

@@ -21,7 +21,9 @@ constexpr seconds kLifeOfSocket{10};
 
 UdpTransport::UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events,
                            Echo* echo)
-    : loop_(loop), server_(server), random_(random), events_(events), echo_(echo) {}
+    : loop_(loop), server_(server), random_(random), events_(events), echo_(echo), aging_(loop, [this] {
+        on_age();
+      }) {}
 
 UdpTransport::~UdpTransport() = default;
 
@@ -45,6 +47,13 @@ void UdpTransport::retire() {
   });
 }
 
+void UdpTransport::on_age() {
+  retire();
+  if (!sockets_.empty()) {
+    aging_.start(kLifeOfSocket);
+  }
+}
+
 UdpTransport::Socket* UdpTransport::open() {
   if (sockets_.size() >= kMostSockets) {
     return nullptr;
@@ -57,6 +66,9 @@ UdpTransport::Socket* UdpTransport::open() {
   Socket& made = *sockets_.emplace_back(std::make_unique<Socket>());
   made.client = std::move(*client);
   made.opened = loop_.now();
+  if (!aging_.is_active()) {
+    aging_.start(kLifeOfSocket);
+  }
   return &made;
 }
 

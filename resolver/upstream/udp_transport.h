@@ -54,6 +54,7 @@ class UdpTransport final : UdpClient::Handler {
   Socket* pick();
   Socket* open();
   void retire();
+  void on_age();
   [[nodiscard]] Socket* find(const UdpClient& client) noexcept;
 
   Loop& loop_;
@@ -62,6 +63,7 @@ class UdpTransport final : UdpClient::Handler {
   TransportEvents& events_;
   Echo* echo_;
   std::vector<std::unique_ptr<Socket>> sockets_;
+  Timer aging_;  // runs while there are sockets: none stays for want of another question
   Counters counters_;
 };
 

@@ -86,6 +86,18 @@ TEST_CASE_METHOD(Fixture, "a socket is replaced when it has been open for long, 
   CHECK(heard.responses.size() == 3);
 }
 
+TEST_CASE_METHOD(Fixture, "no socket stays when nobody asks any more", "[upstream][udp]") {
+  const ScriptedUpstream upstream;
+  UdpTransport transport(heard.loop, upstream.address(), random, heard);
+  ask(transport, "a.example");
+  CHECK(transport.sockets() == 1);
+  test::pass_time(seconds{11});
+  Timer later(heard.loop, [this] { heard.loop.stop(); });
+  later.start(milliseconds{1});
+  heard.loop.run();
+  CHECK(transport.sockets() == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "an upstream where nothing listens is told at once", "[upstream][udp]") {
   UdpTransport transport(heard.loop, test::loopback(test::free_port()), random, heard);
   ask(transport, "www.example");
