@@ -4,6 +4,8 @@
 
 #include <xxhash.h>
 
+#include "resolver/query/registered_domain.h"
+
 namespace cenote {
 namespace {
 
@@ -29,19 +31,16 @@ uint64_t client_of(const ReplyPath& path) noexcept {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
-// The domain that somebody registered, guessed: two labels, or three below "co.jp" and its like. A guess that
-// is wrong only counts more names together.
 uint64_t domain_of(const Name& name) noexcept {
-  const NameLabels labels(name);
-  size_t kept = std::min<size_t>(labels.count(), 2);
-  if (labels.count() > 2 && name.wire()[labels.offset(labels.count() - 2)] <= 3) {
-    kept = 3;
-  }
-  const Bytes wire = kept == 0 ? name.wire() : name.wire().subspan(labels.offset(labels.count() - kept));
+  const Bytes wire = registered_domain(name, PublicSuffixes::system());
   return XXH3_64bits(wire.data(), wire.size());
 }
 
 }  // namespace
+
+InFlight::InFlight() {
+  PublicSuffixes::system();  // is read now, and not when the first question waits
+}
 
 WaitingQuery::WaitingQuery(const Query& query) noexcept
     : path(query.path), message(query.message), asker(query.asker), verdict(query.verdict) {

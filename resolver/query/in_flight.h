@@ -33,6 +33,7 @@ struct WaitingBounds {
 
 class InFlight {
  public:
+  InFlight();
   struct Group {
     CacheKey key;
     uint64_t domain = 0;       // whose questions are counted together
