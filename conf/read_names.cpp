@@ -128,7 +128,13 @@ void read_limits(MapReader& root, ReadContext& context) {
       "32 hexadecimal digits", [](std::string_view text) {
         return text.empty() || parse_hex(text).size() == 16 ? std::optional(std::string(text)) : std::nullopt;
       }};
-  map.value("cookie_secret", limits.cookie_secret, secret);
+  map.list("cookie_secret", limits.cookie_secrets, secret);
+  std::erase(limits.cookie_secrets, "");
+  if (limits.cookie_secrets.size() > 2) {
+    context.findings.error(map.at("cookie_secret"),
+                           "limits.cookie_secret: at most two, the one that makes cookies and one that is "
+                           "accepted, too");
+  }
   map.finish();
 }
 

@@ -114,7 +114,7 @@ WorkerSettings Daemon::worker_settings(const Settings& settings) const {
           settings.blockpage.contact_mail,
           settings.cache.bytes / count_workers(settings_),
           incident_key_,
-          cookie_secret_,
+          cookie_secrets_,
           tickets_};
 }
 
@@ -148,17 +148,35 @@ Result<void> Daemon::open_secrets() {
     return incident.error().within("incident numbers");
   }
   std::memcpy(&incident_key_, incident->data(), sizeof incident_key_);
-  if (const auto given = parse_hex(settings_.admission.cookie_secret);
-      given.size() == cookie_secret_.size()) {
-    std::copy(given.begin(), given.end(), cookie_secret_.begin());
-    return {};
+  auto cookies = cookie_secrets(settings_);
+  if (!cookies) {
+    return cookies.error();
   }
-  auto cookie = persistent_secret(settings_.state_dir + "/cookie.key", cookie_secret_.size());
-  if (!cookie) {
-    return cookie.error().within("DNS cookies");
-  }
-  std::copy(cookie->begin(), cookie->end(), cookie_secret_.begin());
+  cookie_secrets_ = *cookies;
   return {};
+}
+
+Result<CookieSecrets> Daemon::cookie_secrets(const Settings& settings) {
+  const auto key_of = [](const auto& bytes) {
+    SipKey key{};
+    std::copy_n(bytes.begin(), std::min(bytes.size(), key.size()), key.begin());
+    return key;
+  };
+  const std::vector<std::string>& given = settings.admission.cookie_secrets;
+  CookieSecrets secrets;
+  if (given.empty()) {
+    auto kept = persistent_secret(settings.state_dir + "/cookie.key", secrets.makes.size());
+    if (!kept) {
+      return kept.error().within("DNS cookies");
+    }
+    secrets.makes = key_of(*kept);
+    return secrets;
+  }
+  secrets.makes = key_of(parse_hex(given.front()));
+  if (given.size() > 1) {
+    secrets.accepted = key_of(parse_hex(given.back()));
+  }
+  return secrets;
 }
 
 Result<void> Daemon::start() {
@@ -239,6 +257,12 @@ void Daemon::reload() {
     log::error("{}; everything stays as it was", completed.error().message);
     return;
   }
+  auto cookies = cookie_secrets(renewed);
+  if (!cookies) {
+    log::error("{}; everything stays as it was", cookies.error().message);
+    return;
+  }
+  cookie_secrets_ = *cookies;
   warn_of_restart(settings_, renewed);
   if (auto logging = start_log(renewed.log); !logging) {
     log::error("{}; the log stays as it was", logging.error().message);

@@ -43,12 +43,13 @@ class Daemon {
   void stop();
   Result<void> complete(Settings& settings) const;
   Result<void> open_secrets();
+  static Result<CookieSecrets> cookie_secrets(const Settings& settings);
   [[nodiscard]] WorkerSettings worker_settings(const Settings& settings) const;
 
   Settings settings_;
   Load load_;
   uint64_t incident_key_ = 0;
-  SipKey cookie_secret_{};
+  CookieSecrets cookie_secrets_{};
   const std::shared_ptr<TicketKeys> tickets_;
   Recorder recorder_;
   std::unique_ptr<Web> web_;

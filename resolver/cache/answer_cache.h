@@ -55,7 +55,8 @@ class AnswerCache {
     // What the pipeline has found out about this answer; it is the pipeline's to write.
     struct Findings {
       uint64_t passed_generation = 0;  // the snapshot whose policy it last passed
-      enum class Inside : uint8_t { kUnknown, kNo, kYes } leads_inside = Inside::kUnknown;
+      uint32_t guard_settings = 0;     // the rebinding guard's, by number, when it last looked; 0: never
+      bool leads_inside = false;       // what it saw
     };
     Findings findings;
 

@@ -44,7 +44,7 @@ CookieMaker::Cookie CookieMaker::make(Bytes client_cookie, const IpAddress& clie
   for (size_t i = 0; i < 4; ++i) {
     cookie[kTimeAt + i] = static_cast<uint8_t>(unix_time >> (24 - 8 * i));
   }
-  store_hash(hash_of(secret_, Bytes(cookie).first(kHashAt), client), cookie.data() + kHashAt);
+  store_hash(hash_of(secrets_.makes, Bytes(cookie).first(kHashAt), client), cookie.data() + kHashAt);
   return cookie;
 }
 
@@ -58,10 +58,10 @@ bool CookieMaker::is_good(Bytes cookie, const IpAddress& client, uint32_t unix_t
     return false;
   }
   std::array<uint8_t, 8> expected{};
-  store_hash(hash_of(secret_, cookie.first(kHashAt), client), expected.data());
+  store_hash(hash_of(secrets_.makes, cookie.first(kHashAt), client), expected.data());
   bool good = is_same(expected.data(), cookie.data() + kHashAt);
-  if (!good && previous_) {
-    store_hash(hash_of(*previous_, cookie.first(kHashAt), client), expected.data());
+  if (!good && secrets_.accepted) {
+    store_hash(hash_of(*secrets_.accepted, cookie.first(kHashAt), client), expected.data());
     good = is_same(expected.data(), cookie.data() + kHashAt);
   }
   return good;

@@ -13,11 +13,15 @@ constexpr size_t kClientCookieBytes = 8;
 constexpr size_t kServerCookieBytes = 16;  // RFC 9018 section 4
 constexpr size_t kCookieBytes = kClientCookieBytes + kServerCookieBytes;
 
+struct CookieSecrets {
+  SipKey makes{};
+  // Its cookies are good, too: what was in force before a change, or will be after it (RFC 9018 section 5).
+  std::optional<SipKey> accepted = {};
+};
+
 class CookieMaker {
  public:
-  // `previous`: what was in force before a change, whose cookies are still good (RFC 9018 section 5).
-  explicit CookieMaker(const SipKey& secret, std::optional<SipKey> previous = std::nullopt) noexcept
-      : secret_(secret), previous_(previous) {}
+  explicit CookieMaker(const CookieSecrets& secrets) noexcept : secrets_(secrets) {}
 
   using Cookie = std::array<uint8_t, kCookieBytes>;  // the client's part, then ours
   // REQUIRES: client_cookie has 8 bytes.
@@ -26,8 +30,7 @@ class CookieMaker {
   [[nodiscard]] bool is_good(Bytes cookie, const IpAddress& client, uint32_t unix_time) const noexcept;
 
  private:
-  SipKey secret_;
-  std::optional<SipKey> previous_;
+  CookieSecrets secrets_;
 };
 
 }  // namespace cenote

@@ -46,8 +46,8 @@ HttpResponse response_of(Bytes message) {
 DohService::DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits)
     : pipeline_(pipeline), server_(loop, *this, limits) {}
 
-Result<void> DohService::listen(const SocketAddress& address, const TlsContext* tls) {
-  return server_.listen(address, tls, {.reuse_port = true});
+Result<void> DohService::listen(const SocketAddress& address, const TlsContext* tls, Proxies proxies) {
+  return server_.listen(address, tls, {.reuse_port = true}, std::move(proxies));
 }
 
 void DohService::stop(milliseconds grace) {

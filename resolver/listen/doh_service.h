@@ -19,7 +19,7 @@ class DohService final : HttpSite, ReplySink {
   DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits = {});
 
   // `tls` outlives the service.
-  Result<void> listen(const SocketAddress& address, const TlsContext* tls);
+  Result<void> listen(const SocketAddress& address, const TlsContext* tls, Proxies proxies = {});
   // Accepts no more, lets what is under way finish for at most `grace`.
   void stop(milliseconds grace);
 
@@ -29,6 +29,7 @@ class DohService final : HttpSite, ReplySink {
  private:
   [[nodiscard]] size_t body_limit(const HttpRequest& head) const override;
   void serve(HttpRequest request, HttpResponder responder) override;
+  void on_bad_proxy() override { pipeline_.count_bad_proxy(); }
   void reply(const ReplyPath& path, Bytes message) noexcept override;
   int read_query(const HttpRequest& request, size_t& size) noexcept;
 

@@ -21,7 +21,7 @@ struct TlsFiles {
 struct ListenSettings {
   std::vector<SocketAddress> dns{*SocketAddress::from_text("127.0.0.1:5300"),
                                  *SocketAddress::from_text("[::1]:5300")};  // UDP and TCP
-  std::vector<Prefix> proxies;     // who speaks for others there, by the PROXY protocol
+  std::vector<Prefix> proxies;     // who speaks for others, by the PROXY protocol
   std::vector<SocketAddress> dot;  // DNS over TLS, RFC 7858
   std::vector<SocketAddress> doh;  // DNS over HTTPS, RFC 8484
   unsigned workers = 0;            // event loops; 0: one per core

@@ -10,7 +10,7 @@ class StreamService::Connection final : public StreamEvents {
   enum class Opening : uint8_t {
     kMessages,  // anything
     kNoHeader,  // no PROXY header: its sender is not listed
-    kHeader,    // one: until it is there nobody knows the client
+    kHeader,    // one, before TLS: until it is there nobody knows the client
   };
   Connection(StreamService& service, std::unique_ptr<Stream> stream, MonoTime now, Opening opening)
       : service_(service),
@@ -25,11 +25,8 @@ class StreamService::Connection final : public StreamEvents {
 
   void start(Handle self) {
     path_.connection = self;
-    std::unique_ptr<TlsSession> tls;
-    if (service_.tls_ != nullptr) {
-      tls = service_.tls_->accept(stream_->local(), stream_->peer());
-    }
-    stream_->start(*this, std::move(tls));
+    const bool begins_with_tls = service_.tls_ != nullptr && opening_ != Opening::kHeader;
+    stream_->start(*this, begins_with_tls ? service_.tls_->accept(stream_->local(), client()) : nullptr);
   }
 
   void on_bytes(Bytes bytes) override {
@@ -83,10 +80,8 @@ class StreamService::Connection final : public StreamEvents {
       on_bytes(bytes);
       return;
     }
-    keep(bytes);
-    ProxyHeader header;
     const ProxyStatus status =
-        opening_ == Opening::kHeader ? parse_proxy_header(kept_, header) : ProxyStatus::kMalformed;
+        opening_ == Opening::kHeader ? beginning_.take(bytes) : ProxyStatus::kMalformed;
     if (status == ProxyStatus::kIncomplete) {
       return;  // The deadline of a first question holds.
     }
@@ -95,16 +90,20 @@ class StreamService::Connection final : public StreamEvents {
       service_.drop(path_.connection);
       return;
     }
-    if (!header.is_local) {
-      path_.behind_proxy = header.client;
+    if (!beginning_.header().is_local) {
+      path_.behind_proxy = beginning_.header().client;
     }
     if (!service_.admit(client().address())) {
       service_.drop(path_.connection);
       return;
     }
     opening_ = Opening::kMessages;
-    const std::vector<uint8_t> first = std::exchange(kept_, {});
-    frames_.feed(Bytes(first).subspan(header.size));
+    const ProxyOpening beginning = std::exchange(beginning_, {});
+    if (service_.tls_ != nullptr) {
+      stream_->secure(service_.tls_->accept(stream_->local(), client()), beginning.rest());
+      return;
+    }
+    frames_.feed(beginning.rest());
     serve_frames();
   }
 
@@ -153,7 +152,8 @@ class StreamService::Connection final : public StreamEvents {
   size_t under_way_ = 0;
   Opening opening_;
   bool paused_ = false;
-  std::vector<uint8_t> kept_;  // at most what one read of the stream gives, and a header
+  std::vector<uint8_t> kept_;  // at most what one read of the stream gives
+  ProxyOpening beginning_;
 };
 
 Result<std::unique_ptr<StreamService>> StreamService::open(Loop& loop, const SocketAddress& address,
@@ -198,9 +198,9 @@ void StreamService::on_stream(StreamListener& /*from*/, std::unique_ptr<Stream> 
     return;  // Dropping the stream closes it.
   }
   const IpAddress sender = stream->peer().address();
-  const Opening opening = !proxies_.exist()          ? Opening::kMessages
-                          : proxies_.include(sender) ? Opening::kHeader
-                                                     : Opening::kNoHeader;
+  const Opening opening = proxies_.include(sender)              ? Opening::kHeader
+                          : proxies_.exist() && tls_ == nullptr ? Opening::kNoHeader
+                                                                : Opening::kMessages;
   if (opening != Opening::kHeader && !admit(sender)) {  // A proxy's client is counted when it is known.
     return;
   }

@@ -5,8 +5,8 @@
 
 #include <unordered_map>
 
-#include "resolver/listen/proxies.h"
 #include "resolver/net/frame.h"
+#include "resolver/net/proxies.h"
 #include "resolver/net/stream.h"
 #include "resolver/query/pipeline.h"
 
@@ -25,7 +25,7 @@ struct StreamLimits {
 
 class StreamService final : StreamAcceptor, ReplySink {
  public:
-  // `tls`: null for plain TCP; outlives the service. `proxies`: for plain TCP only.
+  // `tls`: null for plain TCP; outlives the service.
   static Result<std::unique_ptr<StreamService>> open(Loop& loop, const SocketAddress& address,
                                                      TlsContext* tls, Pipeline& pipeline,
                                                      StreamLimits limits = {}, Proxies proxies = {});

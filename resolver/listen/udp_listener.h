@@ -1,7 +1,7 @@
 // DNS over UDP on one address, for one worker: hands each datagram to the pipeline and sends what it answers.
 #pragma once
 
-#include "resolver/listen/proxies.h"
+#include "resolver/net/proxies.h"
 #include "resolver/query/pipeline.h"
 
 namespace cenote {

@@ -19,7 +19,7 @@ Worker::Worker(const WorkerSettings& settings, EventRing& events,
       blocked_answer_(settings.policy, settings.contact),
       pipeline_(loop_, {policy_, cache_, events, blocked_answer_, settings.incident_key,
                         std::move(on_indirect_block), &recent_, settings.names, settings.admission,
-                        settings.rebinding, settings.cookie_secret}) {}
+                        settings.rebinding, settings.cookie_secrets}) {}
 
 Worker::~Worker() {
   join();
@@ -62,7 +62,7 @@ Result<void> Worker::open_encrypted() {
     dot_tls_ = std::move(*tls);
   }
   for (const SocketAddress& address : listen.dot) {
-    auto dot = StreamService::open(loop_, address, dot_tls_.get(), pipeline_);
+    auto dot = StreamService::open(loop_, address, dot_tls_.get(), pipeline_, {}, Proxies(listen.proxies));
     if (!dot) {
       return dot.error();
     }
@@ -78,7 +78,7 @@ Result<void> Worker::open_encrypted() {
   doh_tls_ = std::move(*tls);
   doh_ = std::make_unique<DohService>(loop_, pipeline_);
   for (const SocketAddress& address : listen.doh) {
-    if (auto bound = doh_->listen(address, doh_tls_.get()); !bound) {
+    if (auto bound = doh_->listen(address, doh_tls_.get(), Proxies(listen.proxies)); !bound) {
       return bound;
     }
   }
@@ -126,7 +126,7 @@ void Worker::reload(const WorkerSettings& settings) {
       replace_upstream(settings.upstream);
     }
     reload_certificates(settings.listen.tls);
-    pipeline_.reload(settings.names, settings.admission, settings.rebinding);
+    pipeline_.reload(settings.names, settings.admission, settings.rebinding, settings.cookie_secrets);
     settings_ = settings;
   });
 }

@@ -26,7 +26,7 @@ struct WorkerSettings {
   std::string contact;       // for people, in the extended error
   uint64_t cache_bytes = 0;  // this worker's share
   uint64_t incident_key = 0;
-  SipKey cookie_secret{};
+  CookieSecrets cookie_secrets{};
   std::shared_ptr<TicketKeys> tickets;  // of dot and doh, shared by all workers
 };
 

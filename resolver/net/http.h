@@ -32,7 +32,7 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;
   std::shared_ptr<HttpBodySink> body_sink;  // has the body instead, when the site gave one
-  SocketAddress client;
+  SocketAddress client;                     // behind a listed proxy the one for whom it speaks
   SocketAddress local;  // the address the client connected to; unset (0.0.0.0:0) on a Unix socket
   bool over_tls = false;
   bool over_unix_socket = false;
@@ -92,6 +92,8 @@ class HttpSite {
     return nullptr;
   }
   virtual void serve(HttpRequest request, HttpResponder responder) = 0;
+  // A listed proxy's connection began without the header that says for whom it speaks: it was dropped.
+  virtual void on_bad_proxy() {}
 };
 
 }  // namespace cenote

@@ -98,18 +98,24 @@ class HttpExchange final : public HttpResponder::Exchange {
   bool has_started_ = false;
 };
 
-HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, const TlsContext* tls)
+HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, const TlsContext* tls,
+                               bool is_proxy)
     : server_(server),
       stream_(std::move(stream)),
-      over_tls_(tls != nullptr),
+      tls_(tls),
+      client_(stream_->peer()),
+      is_counted_(!is_proxy && !stream_->is_unix()),
       phase_start_(server.loop_.now()) {
   // A single response may be large; how much of it waits is decided by kHighWater.
   stream_->set_send_limit(SIZE_MAX);
-  if (tls == nullptr) {
+  if (is_proxy) {
+    beginning_ = std::make_unique<ProxyOpening>();
+    stream_->start(*this);
+  } else if (tls == nullptr) {
     speak(false);
     stream_->start(*this);
   } else {
-    stream_->start(*this, tls->accept(stream_->local(), stream_->peer()));
+    stream_->start(*this, tls->accept(stream_->local(), client_));
   }
 }
 
@@ -121,11 +127,11 @@ HttpConnection::~HttpConnection() {
 
 void HttpConnection::speak(bool http2) {
   HttpRequest about;
-  about.client = stream_->peer();
+  about.client = client_;
   about.local = stream_->local();
-  about.over_tls = over_tls_;
+  about.over_tls = tls_ != nullptr;
   about.over_unix_socket = stream_->is_unix();
-  if (over_tls_) {
+  if (tls_ != nullptr) {
     about.server_name = stream_->tls()->server_name();
   }
   if (http2) {
@@ -141,7 +147,42 @@ void HttpConnection::on_ready() {
   advance();  // HTTP/2 begins with our settings
 }
 
+// Ends with this object gone when the header is none, or its client has too many connections.
+void HttpConnection::take_proxy_header(Bytes bytes) {
+  const ProxyStatus status = beginning_->take(bytes);
+  if (status == ProxyStatus::kIncomplete) {
+    return;  // The time for a handshake holds for it, too.
+  }
+  if (status == ProxyStatus::kMalformed) {
+    server_.site_.on_bad_proxy();
+    server_.forget(*this);
+    return;
+  }
+  if (!beginning_->header().is_local) {
+    client_ = beginning_->header().client;
+  }
+  if (!server_.admit(client_, tls_ != nullptr)) {
+    server_.counters_.refused_connections.add();
+    server_.forget(*this);
+    return;
+  }
+  is_counted_ = true;
+  phase_start_ = server_.loop_.now();
+  const auto beginning = std::move(beginning_);
+  if (tls_ != nullptr) {
+    stream_->secure(tls_->accept(stream_->local(), client_), beginning->rest());
+    return;
+  }
+  speak(false);
+  protocol_->receive(beginning->rest());
+  advance();
+}
+
 void HttpConnection::on_bytes(Bytes bytes) {
+  if (beginning_ != nullptr) {
+    take_proxy_header(bytes);
+    return;
+  }
   protocol_->receive(bytes);
   advance();
 }

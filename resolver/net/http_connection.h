@@ -13,7 +13,8 @@ class HttpExchange;
 
 class HttpConnection final : public StreamEvents {
  public:
-  HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, const TlsContext* tls);
+  // `is_proxy`: it says first for whom it speaks, and is admitted then.
+  HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, const TlsContext* tls, bool is_proxy);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
@@ -23,7 +24,8 @@ class HttpConnection final : public StreamEvents {
   [[nodiscard]] bool is_over(MonoTime now);
   [[nodiscard]] bool is_idle() const noexcept;
   [[nodiscard]] MonoTime phase_start() const noexcept { return phase_start_; }
-  [[nodiscard]] const Stream& stream() const noexcept { return *stream_; }
+  [[nodiscard]] const SocketAddress& client() const noexcept { return client_; }
+  [[nodiscard]] bool is_counted() const noexcept { return is_counted_; }  // among its client's
 
  private:
   friend class HttpServer;
@@ -34,6 +36,7 @@ class HttpConnection final : public StreamEvents {
   void on_drained() override;
   void on_closed(StreamEnd end, std::string_view why) override;
 
+  void take_proxy_header(Bytes bytes);
   void speak(bool http2);
   void advance();
   void flush();
@@ -43,7 +46,10 @@ class HttpConnection final : public StreamEvents {
 
   HttpServer& server_;
   std::unique_ptr<Stream> stream_;
-  const bool over_tls_;
+  const TlsContext* const tls_;  // null: plain
+  SocketAddress client_;
+  std::unique_ptr<ProxyOpening> beginning_;  // until a proxy's header has come
+  bool is_counted_;
   std::unique_ptr<HttpProtocol> protocol_;    // null while TLS shakes hands
   std::vector<HttpExchange*> exchanges_;      // with the site; told when the connection goes
   std::list<HttpConnection>::iterator self_;  // where the server keeps it

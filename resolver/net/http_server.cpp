@@ -26,12 +26,13 @@ HttpServer::HttpServer(Loop& loop, HttpSite& site, HttpLimits limits)
 
 HttpServer::~HttpServer() = default;
 
-Result<void> HttpServer::listen(const SocketAddress& address, const TlsContext* tls, ListenOptions options) {
+Result<void> HttpServer::listen(const SocketAddress& address, const TlsContext* tls, ListenOptions options,
+                                Proxies proxies) {
   auto listener = StreamListener::listen(loop_, address, *this, options);
   if (!listener) {
     return listener.error();
   }
-  listeners_.push_back({std::move(*listener), tls, false});
+  listeners_.push_back({std::move(*listener), tls, false, std::move(proxies)});
   return {};
 }
 
@@ -40,7 +41,7 @@ Result<void> HttpServer::listen(const std::string& unix_path) {
   if (!listener) {
     return listener.error();
   }
-  listeners_.push_back({std::move(*listener), nullptr, true});
+  listeners_.push_back({std::move(*listener), nullptr, true, {}});
   return {};
 }
 
@@ -57,14 +58,17 @@ std::vector<SocketAddress> HttpServer::local() const {
 void HttpServer::on_stream(StreamListener& from, std::unique_ptr<Stream> stream) {
   const auto where = std::find_if(listeners_.begin(), listeners_.end(),
                                   [&from](const Listening& one) { return one.listener.get() == &from; });
-  if (!admit(*stream, where->tls != nullptr)) {
+  // All Unix streams share one "address", and the file's mode says who they are. A proxy's client is counted
+  // when it is known.
+  const bool is_proxy = !where->is_unix && where->proxies.include(stream->peer().address());
+  if (!has_room() || (!where->is_unix && !is_proxy && !admit(stream->peer(), where->tls != nullptr))) {
     counters_.refused_connections.add();
     return;
   }
   if (!sweeper_.is_active()) {
     sweeper_.start(tick_, tick_);
   }
-  connections_.emplace_front(*this, std::move(stream), where->tls);
+  connections_.emplace_front(*this, std::move(stream), where->tls, is_proxy);
   connections_.front().self_ = connections_.begin();
   counters_.connections.add();
   counters_.open_connections.set(connections_.size());
@@ -76,14 +80,12 @@ HttpServer::ClientKey HttpServer::key_of(const SocketAddress& address) {
   return {bytes.begin(), bytes.end()};
 }
 
-bool HttpServer::admit(const Stream& stream, bool with_tls) {
-  if (connections_.size() >= limits_.connections && !evict_idle()) {
-    return false;
-  }
-  if (stream.is_unix()) {
-    return true;  // all of them share one "address", and the file's mode says who they are
-  }
-  Client& client = clients_[key_of(stream.peer())];
+bool HttpServer::has_room() {
+  return connections_.size() < limits_.connections || evict_idle();
+}
+
+bool HttpServer::admit(const SocketAddress& address, bool with_tls) {
+  Client& client = clients_[key_of(address)];
   const MonoTime now = loop_.now();
   const std::chrono::duration<double> passed = now - client.drained;
   client.handshakes = std::max(0.0, client.handshakes - passed.count() * limits_.handshakes_per_second);
@@ -112,8 +114,8 @@ bool HttpServer::evict_idle() {
 }
 
 void HttpServer::forget(HttpConnection& connection) {
-  if (!connection.stream().is_unix()) {
-    --clients_[key_of(connection.stream().peer())].open;
+  if (connection.is_counted()) {
+    --clients_[key_of(connection.client())].open;
   }
   connections_.erase(connection.self_);
   counters_.open_connections.set(connections_.size());

@@ -15,6 +15,7 @@
 #include "resolver/net/http.h"
 #include "resolver/net/http_protocol.h"
 #include "resolver/net/loop.h"
+#include "resolver/net/proxies.h"
 #include "resolver/net/stream.h"
 
 namespace cenote {
@@ -43,9 +44,9 @@ class HttpServer final : private StreamAcceptor {
   HttpServer& operator=(const HttpServer&) = delete;
 
   // With `tls`, which outlives the server, HTTP/2 is spoken when its ALPN list has "h2" and the client
-  // agrees.
+  // agrees. `proxies` say for whom they speak before anything else, TLS included.
   Result<void> listen(const SocketAddress& address, const TlsContext* tls = nullptr,
-                      ListenOptions options = {});
+                      ListenOptions options = {}, Proxies proxies = {});
   Result<void> listen(const std::string& unix_path);
   [[nodiscard]] std::vector<SocketAddress> local() const;  // in the order of listen(), without Unix sockets
 
@@ -68,11 +69,13 @@ class HttpServer final : private StreamAcceptor {
     std::unique_ptr<StreamListener> listener;
     const TlsContext* tls;
     bool is_unix;
+    Proxies proxies;
   };
 
   static ClientKey key_of(const SocketAddress& address);
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
-  bool admit(const Stream& stream, bool with_tls);
+  bool has_room();
+  bool admit(const SocketAddress& client, bool with_tls);
   bool evict_idle();
   void forget(HttpConnection& connection);  // destroys it
   void sweep();

@@ -160,6 +160,9 @@ void Stream::Wire::on_read(ssize_t size, const uint8_t* bytes) noexcept {
     return;
   } else if (tls == nullptr) {
     events->on_bytes({bytes, static_cast<size_t>(size)});
+    if (is_live() && tls != nullptr) {  // since this call
+      pump_tls();
+    }
   } else {
     tls->receive({bytes, static_cast<size_t>(size)});
     pump_tls();
@@ -316,6 +319,11 @@ void Stream::start(StreamEvents& events, std::unique_ptr<TlsSession> tls) {
   wire_->events = &events;
   wire_->tls = std::move(tls);
   wire_->update_reading();
+}
+
+void Stream::secure(std::unique_ptr<TlsSession> tls, Bytes received) {
+  wire_->tls = std::move(tls);
+  wire_->tls->receive(received);
 }
 
 bool Stream::send(Bytes bytes) {

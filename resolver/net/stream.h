@@ -53,6 +53,10 @@ class Stream {
   void start(StreamEvents& events);
   void start(StreamEvents& events, std::unique_ptr<TlsSession> tls);
 
+  // From now on TLS, after something that came in clear before it. `received`: the first of its bytes, read
+  // already. REQUIRES: a call from on_bytes() of a stream that began plain.
+  void secure(std::unique_ptr<TlsSession> tls, Bytes received);
+
   // Sends, or queues what the kernel does not take now; also before on_ready(). False: more than the limit is
   // queued already, and nothing of this was taken; the peer does not read, so close it. After the end: true,
   // no-op.

@@ -19,17 +19,17 @@ Pipeline::Pipeline(Loop& loop, Parts parts)
       local_names_(std::make_unique<LocalNames>(parts_.names)),
       rate_limiter_(parts_.admission),
       rebinding_guard_(parts_.rebinding),
-      cookies_(parts_.cookie_secret),
+      cookies_(parts_.cookie_secrets),
       overdue_timer_(loop, [this] { on_overdue(); }) {}
 
 void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admission,
-                      const RebindingSettings& rebinding) {
+                      const RebindingSettings& rebinding, const CookieSecrets& cookie_secrets) {
   parts_.names = names;
   parts_.admission = admission;
   local_names_ = std::make_unique<LocalNames>(names);
   rate_limiter_ = RateLimiter(admission);
-  rebinding_guard_ = RebindingGuard(rebinding);
-  rebinding_guard_.connect(forwarder_->pool());
+  cookies_ = CookieMaker(cookie_secrets);
+  rebinding_guard_.reload(rebinding, forwarder_->pool());
 }
 
 void Pipeline::connect(Forwarder& forwarder) noexcept {

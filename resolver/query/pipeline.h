@@ -59,13 +59,13 @@ class Pipeline final : ResolutionEvents {
     NamesSettings names{};
     AdmissionSettings admission{};
     RebindingSettings rebinding{};
-    SipKey cookie_secret{};
+    CookieSecrets cookie_secrets{};
   };
   Pipeline(Loop& loop, Parts parts);
 
   // From the next query on.
   void reload(const NamesSettings& names, const AdmissionSettings& admission,
-              const RebindingSettings& rebinding = {});
+              const RebindingSettings& rebinding = {}, const CookieSecrets& cookie_secrets = {});
 
   // The upstream side reports to the pipeline, so it is made after it.
   void connect(Forwarder& forwarder) noexcept;

@@ -62,6 +62,12 @@ bool leads_inside(Bytes message, const Policy& policy) noexcept {
   return found;
 }
 
+void RebindingGuard::reload(const RebindingSettings& settings, const ServerPool& pool) {
+  settings_ = settings;
+  ++settings_number_;
+  connect(pool);
+}
+
 void RebindingGuard::connect(const ServerPool& pool) {
   using Guard = RebindingSettings::Guard;
   covered_zone_ = kNoZone;
@@ -79,11 +85,11 @@ void RebindingGuard::connect(const ServerPool& pool) {
 
 bool RebindingGuard::withholds(const Name& name, Bytes answer, const Policy& policy,
                                AnswerCache::Entry::Findings& findings) const noexcept {
-  using Inside = AnswerCache::Entry::Findings::Inside;
-  if (findings.leads_inside == Inside::kUnknown) {
-    findings.leads_inside = leads_inside(answer, policy) ? Inside::kYes : Inside::kNo;
+  if (findings.guard_settings != settings_number_) {
+    findings.leads_inside = leads_inside(answer, policy);
+    findings.guard_settings = settings_number_;
   }
-  return findings.leads_inside == Inside::kYes &&
+  return findings.leads_inside &&
          std::none_of(settings_.allow.begin(), settings_.allow.end(),
                       [&](const Name& allowed) { return name.is_at_or_below(allowed); });
 }

@@ -15,6 +15,8 @@ class RebindingGuard {
  public:
   explicit RebindingGuard(const RebindingSettings& settings) : settings_(settings) {}
 
+  // What it has seen in answers is looked at again: the block page's addresses may be others now.
+  void reload(const RebindingSettings& settings, const ServerPool& pool);
   // From now on `zone` numbers are those of this pool. REQUIRES: before the first covers().
   void connect(const ServerPool& pool);
   [[nodiscard]] bool covers(uint16_t zone) const noexcept { return zone == covered_zone_; }
@@ -26,6 +28,7 @@ class RebindingGuard {
   static constexpr uint32_t kNoZone = UINT32_MAX;
 
   RebindingSettings settings_;
+  uint32_t settings_number_ = 1;
   uint32_t covered_zone_ = kNoZone;
 };
 

@@ -42,8 +42,9 @@ struct AdmissionSettings {
   unsigned domain_waiting = 1000;  // questions below one registered domain that may
   // Not limited: address translators and inner forwarders, behind which many people stand.
   std::vector<Prefix> exempt{*Prefix::from_text("127.0.0.0/8"), *Prefix::from_text("::1/128")};
-  std::string cookie_secret =
-      {};  // 32 hexadecimal digits, the same on all servers of a site; empty: one is made
+  // 32 hexadecimal digits each, the same on all servers of a site: the first makes cookies, a second one is
+  // accepted, too. Empty: one is made.
+  std::vector<std::string> cookie_secrets = {};
 
   bool operator==(const AdmissionSettings&) const = default;
 };

@@ -194,7 +194,7 @@ names:
   identity: node
 rebinding: {guard: on, allow: [plex.example]}
 limits: {rate: 100, slip: 0, client_waiting: 9, domain_waiting: 8, exempt: [192.0.2.0/24],
-         cookie_secret: 000102030405060708090a0b0c0d0e0f}
+         cookie_secret: [000102030405060708090a0b0c0d0e0f, ff0102030405060708090a0b0c0d0e0f]}
 feeds:
   - {name: one, source: "https://feeds.example.net/x.csv", format: csv, column: 2, header: true, delimiter: ";", scope: suffix,
      category: c2, action: refuse, confidence: 100, min_confidence: 1, refresh: 90s, threat: "テスト",
@@ -266,8 +266,12 @@ events: {file: e.jsonl}
   CHECK(s.names.version == "9");
   CHECK(s.names.identity == "node");
   CHECK(s.admission ==
-        AdmissionSettings{
-            100, 0, 9, 8, {*Prefix::from_text("192.0.2.0/24")}, "000102030405060708090a0b0c0d0e0f"});
+        AdmissionSettings{100,
+                          0,
+                          9,
+                          8,
+                          {*Prefix::from_text("192.0.2.0/24")},
+                          {"000102030405060708090a0b0c0d0e0f", "ff0102030405060708090a0b0c0d0e0f"}});
   CHECK(s.rebinding == RebindingSettings{RebindingSettings::Guard::kOn, {*Name::from_text("plex.example")}});
   REQUIRE(s.ioc.feeds.size() == 1);
   const FeedSettings& feed = s.ioc.feeds[0];
@@ -349,6 +353,9 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"rebinding: {guard: maybe}", "rebinding.guard: expected auto, on or off, not 'maybe'"},
       {"rebinding: {allow: [a..b]}", "rebinding.allow: expected a domain name"},
       {"limits: {cookie_secret: 0011}", "limits.cookie_secret: expected 32 hexadecimal digits"},
+      {"limits: {cookie_secret: [000102030405060708090a0b0c0d0e0f, 000102030405060708090a0b0c0d0e0f, "
+       "000102030405060708090a0b0c0d0e0f]}",
+       "limits.cookie_secret: at most two"},
       {"upstream: [{servers: 'tls://192.0.2.1#pin-sha256=AAAA'}]", "upstream[0].servers: expected"},
       {"upstream: [{servers: 'udp://192.0.2.1#a.example'}]", "upstream[0].servers: expected"},
       {"upstream: [{servers: 'https://192.0.2.1/a b'}]", "upstream[0].servers: expected"},

@@ -1,5 +1,6 @@
 """Questions that come by a load balancer, which says for whom (PROXY protocol, version 2). The balancer is 127.0.0.9."""
 import socket
+import ssl
 import struct
 
 import upstream as up
@@ -131,6 +132,48 @@ def _(c):
     for opening in (b"", header(command=0x31), b"PROXY TCP4 10.0.0.5 198.51.100.1 4321 53\r\n"):
         equal(ask_tcp(c, [opening + framed(wire.query(c.name()))]), None, "answers")
     equal(c.upstream.asked(c.name()), [], "questions upstream")
+
+
+def ask_encrypted(c, port, alpn, opening, raw, sender="127.0.0.9"):
+    """The answer over TLS (alpn "dot") or HTTPS ("http/1.1"), with `opening` before the handshake; None: no handshake."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols([alpn])
+    with socket.create_connection(("127.0.0.1", port), 6, (sender, 0)) as plain:
+        try:
+            plain.sendall(opening)
+            with context.wrap_socket(plain, server_hostname="dns.example") as client:
+                if alpn == "dot":
+                    client.sendall(framed(raw))
+                    frame = up.receive_frame(client)
+                    return wire.Message(frame) if frame else None
+                client.sendall(b"POST /dns-query HTTP/1.1\r\nhost: dns.example\r\nconnection: close\r\ncontent-type: "
+                               b"application/dns-message\r\ncontent-length: %d\r\n\r\n" % len(raw) + raw)
+                answer = b""
+                while piece := client.recv(65536):
+                    answer += piece
+                return wire.Message(answer.split(b"\r\n\r\n", 1)[1])
+        except OSError:
+            return None
+
+
+for what, port, alpn in (("TLS", "tls", "dot"), ("HTTPS", "https", "http/1.1")):
+    @case(STANDARD, f"a balancer's header comes before the handshake of {what}", only="cenote")
+    def _(c, port=port, alpn=alpn):
+        def ask_for(opening, raw, sender="127.0.0.9"):
+            return ask_encrypted(c, getattr(c.server, port), alpn, opening, raw, sender)
+        for client in ("10.0.0.5", "fd00::5"):
+            equal(ask_for(header(client, family=0x21 if ":" in client else 0x11), wire.query(c.name())).addresses(), ["192.0.2.1"], "addresses")
+        equal(ask_for(header("198.51.100.7"), wire.query(c.name("other"))).rcode, wire.REFUSED, "rcode for a stranger behind the balancer")
+        equal(ask_for(header("198.51.100.7", 0x20, 0x00, body=b""), wire.query(c.name())).addresses(), ["192.0.2.1"], "addresses of a health check")
+
+    @case(STANDARD, f"over {what} a balancer without a good header gets no handshake, and nobody else's header is taken", only="cenote")
+    def _(c, port=port, alpn=alpn):
+        for opening in (b"", header(command=0x31), b"PROXY TCP4 10.0.0.5 198.51.100.1 4321 53\r\n"):
+            equal(ask_encrypted(c, getattr(c.server, port), alpn, opening, wire.query(c.name())), None, "answer")
+        equal(ask_encrypted(c, getattr(c.server, port), alpn, header(), wire.query(c.name()), "127.0.0.1"), None, "answer")
+        equal(c.upstream.asked(c.name()), [], "questions upstream")
 
 
 @case("RFC 7873 section 5.2.3", "a cookie belongs to the client behind the balancer", only="cenote")

@@ -153,6 +153,39 @@ TEST_CASE_METHOD(Fixture, "a client over its rate slips or hears nothing, unless
   CHECK(last.tc);
 }
 
+TEST_CASE_METHOD(Fixture, "RFC 9018 section 5: while the secret changes, cookies of both are good",
+                 "[query][cookie]") {
+  const SipKey old_secret{1};
+  const SipKey new_secret{2};
+  const auto use = [&](const CookieSecrets& secrets) {
+    served.on_loop([&] { served.pipeline().reload({}, {.rate = 1, .slip = 1}, {}, secrets); });
+  };
+  const auto is_good = [&](const Wire& cookie) {
+    Message last;
+    for (int i = 0; i < 10; ++i) {
+      last = read(client.ask(with_option(edns_option::kCookie, cookie)));
+    }
+    return !last.tc;
+  };
+  const auto made = [&] {
+    return option_of(client.ask(with_option(edns_option::kCookie, kClientCookie), Transport::kTcp),
+                     edns_option::kCookie)
+        .value();
+  };
+  use({old_secret, new_secret});
+  const Wire before = made();
+  use({new_secret, old_secret});
+  const Wire after = made();
+  CHECK(before != after);
+  CHECK(is_good(before));
+  CHECK(is_good(after));
+  use({old_secret, new_secret});  // a server that is still one step behind
+  CHECK(is_good(after));
+  use({new_secret, {}});
+  CHECK_FALSE(is_good(before));
+  CHECK(is_good(after));
+}
+
 TEST_CASE_METHOD(Fixture,
                  "RFC 8467 section 4.1: what is asked with padding over TLS is answered in blocks of 468",
                  "[query][padding]") {

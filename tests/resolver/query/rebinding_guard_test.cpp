@@ -115,12 +115,30 @@ TEST_CASE("names that may lead inside are let through, and what was found is not
   const Wire inside = answer("A 10.0.0.1");
   Findings findings;
   CHECK(guard.withholds(*Name::from_text("www.example.com"), inside, policy, findings));
-  CHECK(findings.leads_inside == Findings::Inside::kYes);
+  CHECK(findings.leads_inside);
   CHECK_FALSE(guard.withholds(*Name::from_text("a.plex.example"), inside, policy, findings));
   CHECK_FALSE(guard.withholds(*Name::from_text("plex.example"), inside, policy, findings));
   CHECK(guard.withholds(*Name::from_text("notplex.example"), inside, policy, findings));
-  findings.leads_inside = Findings::Inside::kNo;
+  findings.leads_inside = false;
   CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), inside, policy, findings));
+}
+
+TEST_CASE("after a reload an answer is looked at again, for the block page may be at another address",
+          "[query][rebinding]") {
+  PolicySettings settings;
+  settings.sinkhole.ipv4.otherwise = IpAddress::from_text("10.0.0.66");
+  const Policy before(settings);
+  settings.sinkhole.ipv4.otherwise = IpAddress::from_text("10.0.0.77");
+  const Policy after(settings);
+  const ServerPool servers = pool("192.0.2.53:53");
+  RebindingGuard guard({Guard::kOn, {}});
+  const Wire page = answer("A 10.0.0.66");
+  Findings findings;
+  CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), page, before, findings));
+  CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), page, after, findings));
+  guard.reload({Guard::kOn, {}}, servers);
+  CHECK(guard.withholds(*Name::from_text("www.example.com"), page, after, findings));
+  CHECK(guard.covers(*servers.zone_of(*Name::from_text("www.example.com"))));
 }
 
 }  // namespace cenote::rebinding_guard_test

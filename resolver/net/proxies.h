@@ -1,5 +1,5 @@
 // Who may say for whom it asks (PROXY protocol): load balancers in front of this server. From them each
-// datagram and each connection must begin with a header, from others none may.
+// datagram and each connection must begin with a header, before TLS; from others none may.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,22 @@ class Proxies {
 
  private:
   std::vector<Prefix> senders_;
+};
+
+// How a listed balancer's connection begins, until its header has come whole. One connection's.
+class ProxyOpening {
+ public:
+  ProxyStatus take(Bytes bytes) {
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    return parse_proxy_header(bytes_, header_);
+  }
+  // After kOk.
+  [[nodiscard]] const ProxyHeader& header() const noexcept { return header_; }
+  [[nodiscard]] Bytes rest() const noexcept { return Bytes(bytes_).subspan(header_.size); }
+
+ private:
+  std::vector<uint8_t> bytes_;
+  ProxyHeader header_;
 };
 
 }  // namespace cenote
