@@ -1,7 +1,5 @@
 #include "resolver/dns/name.h"
 
-#include <fmt/format.h>
-
 #include "resolver/dns/types.h"
 
 namespace cenote {
@@ -10,6 +8,28 @@ namespace {
 // An honest writer needs one pointer a name. A message may hold 8,000 that lead to each other, and thousands
 // of names that begin there: this bounds what such a name costs (CVE-2024-8508 and its like).
 constexpr size_t kMaxPointers = kMaxLabels;
+
+// Eight bytes in small letters. A length is at most 63 and below any letter, so labels may pass with theirs.
+uint64_t lower_each(uint64_t bytes) noexcept {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  const uint64_t low = bytes & (0x7F * kEach);
+  const uint64_t from_a = low + ((0x80 - 'A') * kEach);        // the top bit of a byte: it is 'A' or above
+  const uint64_t beyond_z = low + ((0x80 - 'Z' - 1) * kEach);  // it is above 'Z'
+  const uint64_t capital = (from_a ^ beyond_z) & ~bytes & (0x80 * kEach);
+  return bytes | (capital >> 2);  // 0x20 lies between a letter and its capital
+}
+
+void copy_lower(uint8_t* to, const uint8_t* from, size_t size) noexcept {
+  uint64_t bytes = 0;
+  for (; size >= sizeof bytes; size -= sizeof bytes, to += sizeof bytes, from += sizeof bytes) {
+    std::memcpy(&bytes, from, sizeof bytes);
+    bytes = lower_each(bytes);
+    std::memcpy(to, &bytes, sizeof bytes);
+  }
+  for (size_t i = 0; i < size; ++i) {
+    to[i] = lower(from[i]);
+  }
+}
 
 }  // namespace
 
@@ -107,40 +127,47 @@ bool Name::read(ByteReader& reader, Name& out) noexcept {
     return false;
   };
   size_t at = reader.offset();
+  if (reader.remaining() > 0 && message[at] == 0) {  // of every OPT record, and so of nearly every query
+    out.bytes_[0] = 0;
+    out.size_ = 1;
+    reader.skip(1);
+    return true;
+  }
   size_t lowest = at;  // every pointer must lead below all that was read before
   size_t behind = 0;   // where the reader goes on: behind the first pointer, or behind the root label
   size_t pointers = 0;
   size_t size = 0;
   while (true) {
+    // Up to a pointer or the root label the bytes stand as they are kept: walked by label, copied as one.
+    const size_t start = at;
+    uint8_t length = 0;
+    while (reader.ok() && at < message.size() && (length = message[at]) != 0 && length <= kMaxLabelBytes) {
+      at += size_t{1} + length;
+      if (size + (at - start) >= kMaxNameBytes) {
+        return violation();
+      }
+    }
     if (!reader.ok() || at >= message.size()) {
       return violation();
     }
-    const uint8_t length = message[at];
-    if ((length & 0xC0) == 0xC0) {
-      if (at + 1 >= message.size()) {
-        return violation();
-      }
-      const size_t target = (static_cast<size_t>(length & 0x3F) << 8) | message[at + 1];
-      if (behind == 0) {
-        behind = at + 2;
-      }
-      if (target >= lowest || target < kHeaderBytes || ++pointers > kMaxPointers) {
-        return violation();
-      }
-      lowest = at = target;
-      continue;
-    }
-    if (length > kMaxLabelBytes || size + 1 + length > kMaxNameBytes || length >= message.size() - at) {
-      return violation();
-    }
-    out.bytes_[size++] = length;
-    ++at;
+    copy_lower(out.bytes_.data() + size, message.data() + start, at - start);
+    size += at - start;
     if (length == 0) {
+      out.bytes_[size++] = 0;
+      ++at;
       break;
     }
-    for (const size_t end = at + length; at < end; ++at) {
-      out.bytes_[size++] = lower(message[at]);
+    if ((length & 0xC0) != 0xC0 || at + 1 >= message.size()) {
+      return violation();
     }
+    const size_t target = (static_cast<size_t>(length & 0x3F) << 8) | message[at + 1];
+    if (behind == 0) {
+      behind = at + 2;
+    }
+    if (target >= lowest || target < kHeaderBytes || ++pointers > kMaxPointers) {
+      return violation();
+    }
+    lowest = at = target;
   }
   out.size_ = static_cast<uint8_t>(size);
   reader.skip((behind == 0 ? at : behind) - reader.offset());
@@ -156,29 +183,43 @@ size_t Name::label_count() const noexcept {
 }
 
 std::string Name::to_text() const {
-  if (is_root()) {
-    return ".";
+  return std::string(NameText(*this).view());
+}
+
+NameText::NameText(const Name& name) noexcept {
+  if (name.is_root()) {
+    text_[size_++] = '.';
+    return;
   }
-  std::string text;
-  text.reserve(size_);
-  for (size_t at = 0; bytes_[at] != 0; at += size_t{1} + bytes_[at]) {
+  for (size_t at = 0; name.bytes_[at] != 0; at += size_t{1} + name.bytes_[at]) {
     if (at != 0) {
-      text += '.';
+      text_[size_++] = '.';
     }
-    for (size_t i = at + 1; i <= at + bytes_[at]; ++i) {
-      const auto c = static_cast<char>(bytes_[i]);
-      if (bytes_[i] <= 0x20 || bytes_[i] >= 0x7F) {
-        fmt::format_to(std::back_inserter(text), "\\{:03}", bytes_[i]);
-      } else {
-        // What RFC 1035 section 5.1 gives a meaning in a zone file.
-        if (c == '.' || c == '\\' || c == '"' || c == ';' || c == '@' || c == '$' || c == '(' || c == ')') {
-          text += '\\';
-        }
-        text += c;
-      }
+    for (size_t i = at + 1; i <= at + name.bytes_[at]; ++i) {
+      add(name.bytes_[i]);
     }
   }
-  return text;
+}
+
+void NameText::add(uint8_t byte) noexcept {
+  const auto c = static_cast<char>(byte);
+  if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') {
+    text_[size_++] = c;
+    return;
+  }
+  const bool is_shown = byte > 0x20 && byte < 0x7F;
+  // What RFC 1035 section 5.1 gives a meaning in a zone file.
+  constexpr std::string_view kSpecial = ".\\\";@$()";
+  if (!is_shown || kSpecial.find(c) != std::string_view::npos) {
+    text_[size_++] = '\\';
+  }
+  if (is_shown) {
+    text_[size_++] = c;
+    return;
+  }
+  for (const int unit : {100, 10, 1}) {
+    text_[size_++] = static_cast<char>('0' + byte / unit % 10);
+  }
 }
 
 Name Name::suffix(size_t labels) const noexcept {
@@ -199,8 +240,8 @@ bool Name::is_at_or_below(const Name& ancestor) const noexcept {
   }
   // The tail must match, which it rarely does, and begin where one of our labels begins.
   const size_t from = size_t{size_} - ancestor.size_;
-  if (!std::equal(bytes_.begin() + static_cast<ptrdiff_t>(from), bytes_.begin() + size_,
-                  ancestor.bytes_.begin())) {
+  if (bytes_[from] != ancestor.bytes_[0] || !std::equal(bytes_.begin() + static_cast<ptrdiff_t>(from),
+                                                        bytes_.begin() + size_, ancestor.bytes_.begin())) {
     return false;
   }
   size_t at = 0;

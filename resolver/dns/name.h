@@ -21,6 +21,11 @@ constexpr size_t kMaxLabels = 127;  // follows from the two above
 class Name {
  public:
   Name() noexcept { bytes_[0] = 0; }  // the root
+  Name(const Name& other) noexcept { copy(other); }
+  Name& operator=(const Name& other) noexcept {
+    copy(other);
+    return *this;
+  }
 
   // Presentation form (RFC 1035 section 5.1): a trailing dot is allowed, \DDD and \X escapes are understood.
   // nullopt: an empty label, a label over 63 bytes, a name over 255 bytes, a broken escape, or "".
@@ -55,8 +60,32 @@ class Name {
 
  private:
   friend class NameLabels;
+  friend class NameText;
+  // A name of usual length costs one cache line, not four.
+  void copy(const Name& other) noexcept {
+    constexpr size_t kUsual = 63;
+    size_ = other.size_;
+    std::memcpy(bytes_.data(), other.bytes_.data(), kUsual);
+    if (size_ > kUsual) {
+      std::memcpy(bytes_.data() + kUsual, other.bytes_.data() + kUsual, kMaxNameBytes - kUsual);
+    }
+  }
+
   uint8_t size_ = 1;
   std::array<uint8_t, kMaxNameBytes> bytes_;
+};
+
+// A name's presentation form, as Name::to_text() gives it, without an allocation.
+class NameText {
+ public:
+  explicit NameText(const Name& name) noexcept;
+  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
+
+ private:
+  void add(uint8_t byte) noexcept;
+
+  size_t size_ = 0;
+  std::array<char, 4 * kMaxNameBytes> text_;  // \DDD for each byte at worst
 };
 
 // Where each label of a name begins: offset(0) is the leftmost one. Made once per lookup that walks parents.
@@ -71,6 +100,7 @@ class NameLabels {
   std::array<uint8_t, kMaxLabels + 1> offsets_;
 };
 
+// ASCII only (RFC 4343 section 3).
 inline uint8_t lower(uint8_t byte) noexcept {
   return byte >= 'A' && byte <= 'Z' ? static_cast<uint8_t>(byte + ('a' - 'A')) : byte;
 }

@@ -96,16 +96,22 @@ QueryStatus judge_type(uint16_t type, uint16_t klass) noexcept {
 }  // namespace
 
 QueryStatus parse_query(Bytes message, QueryMessage& out) noexcept {
-  ByteReader reader(message);
-  out.id = reader.u16();
-  out.flags = reader.u16();
-  const uint16_t questions = reader.u16();
-  const uint16_t answers = reader.u16();
-  const uint16_t authorities = reader.u16();
-  const uint16_t additionals = reader.u16();
-  if (!reader.ok() || (out.flags & flag::kQr) != 0) {
+  if (message.size() < kHeaderBytes) {
     return QueryStatus::kIgnore;
   }
+  const auto field = [&](size_t i) {
+    return static_cast<uint16_t>(message[2 * i] << 8 | message[2 * i + 1]);
+  };
+  out.id = field(0);
+  out.flags = field(1);
+  const uint16_t questions = field(2);
+  const uint16_t answers = field(3);
+  const uint16_t authorities = field(4);
+  const uint16_t additionals = field(5);
+  if ((out.flags & flag::kQr) != 0) {
+    return QueryStatus::kIgnore;
+  }
+  ByteReader reader(message, kHeaderBytes);
   if ((out.flags & flag::kOpcode) != 0) {
     return QueryStatus::kNotImp;
   }

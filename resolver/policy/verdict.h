@@ -5,8 +5,10 @@
 // It holds no pointer into a snapshot, so it may be kept across a wait.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "ioc/indicator.h"
 #include "resolver/base/text.h"
@@ -28,7 +30,17 @@ std::string_view to_text(MatchKind kind) noexcept;  // "qname", "cname", "addres
 template <size_t N>
 class ShortText {
  public:
-  ShortText() = default;
+  ShortText() noexcept {}  // not "= default": that would clear all its bytes in a verdict's {}
+  ShortText(const ShortText& other) noexcept { *this = other; }
+  ShortText& operator=(const ShortText& other) noexcept {
+    constexpr size_t kUsual = std::min<size_t>(N, 30);  // a copy of fixed size is a few instructions
+    size_ = other.size_;
+    std::memcpy(bytes_.data(), other.bytes_.data(), kUsual);
+    if (size_ > kUsual) {
+      std::memcpy(bytes_.data() + kUsual, other.bytes_.data() + kUsual, N - kUsual);
+    }
+    return *this;
+  }
   ShortText(std::string_view text) noexcept {  // NOLINT(google-explicit-constructor): a text is a text
     const std::string_view taken = first_bytes(text, N);
     std::copy(taken.begin(), taken.end(), bytes_.begin());

@@ -49,8 +49,17 @@ std::string_view last_label(const Name& name) noexcept {
   if (name.is_root()) {
     return {};
   }
-  const NameLabels labels(name);
-  return as_text(name.wire().subspan(labels.offset(labels.count() - 1)));
+  const Bytes wire = name.wire();
+  size_t last = 0;
+  for (size_t at = 0; wire[at] != 0; at += size_t{1} + wire[at]) {
+    last = at;
+  }
+  return as_text(wire.subspan(last));
+}
+
+// REQUIRES: a whole last label, its length byte in front.
+uint64_t bit_of(std::string_view last) noexcept {
+  return uint64_t{1} << ((static_cast<uint8_t>(last[0]) * 7U + static_cast<uint8_t>(last[1])) % 64);
 }
 
 }  // namespace
@@ -84,6 +93,7 @@ void LocalNames::add_zone(std::string_view text, Kind kind) {
   const Name name = *Name::from_text(text);
   zones_.emplace(name, kind);
   const std::string label(last_label(name));
+  last_label_bits_ |= bit_of(label);
   if (std::find(last_labels_.begin(), last_labels_.end(), label) == last_labels_.end()) {
     last_labels_.push_back(label);
   }
@@ -117,7 +127,8 @@ LocalNames::Match LocalNames::find(const Name& name) const noexcept {
     }
   }
   const std::string_view last = last_label(name);
-  if (std::find(last_labels_.begin(), last_labels_.end(), last) == last_labels_.end()) {
+  if (last.empty() || (last_label_bits_ & bit_of(last)) == 0 ||
+      std::find(last_labels_.begin(), last_labels_.end(), last) == last_labels_.end()) {
     return {};
   }
   for (size_t labels = name.label_count(); labels > 0; --labels) {

@@ -39,7 +39,8 @@ class LocalNames {
 
   std::unordered_map<Name, std::vector<LocalRecord>, NameHash> records_;
   std::unordered_map<Name, Kind, NameHash> zones_;
-  std::vector<std::string> last_labels_;  // of zones_: most questions end elsewhere
+  std::vector<std::string> last_labels_;  // of zones_: most questions end elsewhere,
+  uint64_t last_label_bits_ = 0;          // which mostly one bit tells
   std::vector<Name> canaries_;
 };
 
