@@ -61,8 +61,16 @@ std::optional<IpAddress> IpAddress::from_text(std::string_view text) noexcept {
 }
 
 std::string IpAddress::to_text() const {
+  if (is_v4()) {  // by hand, for each hit has its client written
+    std::string text;
+    for (size_t i = 0; i < 4; ++i) {
+      const fmt::format_int digits(bytes_[i]);
+      text.append(i == 0 ? "" : ".").append(digits.data(), digits.size());
+    }
+    return text;
+  }
   std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes_.data(), text.data(), text.size());
+  inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
   return text.data();
 }
 

@@ -1,5 +1,7 @@
 #include "resolver/events/event_json.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "resolver/base/text.h"
@@ -9,6 +11,15 @@ namespace cenote {
 namespace {
 
 constexpr uint32_t kReplacement = 0xFFFD;
+
+// What stands in a JSON string as it is.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (size_t byte = ' '; byte < 0x7F; ++byte) {
+    plain[byte] = byte != '"' && byte != '\\';
+  }
+  return plain;
+}();
 
 void append_escaped(std::string& out, uint32_t code) {
   const auto unit = [&](uint32_t value) { fmt::format_to(std::back_inserter(out), "\\u{:04x}", value); };
@@ -46,8 +57,7 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
     size_t plain = 0;
-    while (plain < text.size() && text[plain] >= ' ' && text[plain] < 0x7F && text[plain] != '"' &&
-           text[plain] != '\\') {
+    while (plain < text.size() && kPlain[static_cast<uint8_t>(text[plain])]) {
       ++plain;
     }
     out += text.substr(0, plain);
@@ -76,7 +86,8 @@ void append_json_line(std::string& out, const Event& event) {
   append_member(out, R"(,"client":)", event.client.address().to_text());
   append_member(out, R"(,"client_port":)", event.client.port());
   append_member(out, R"(,"transport":)", to_text(event.transport));
-  append_member(out, R"(,"name":)", event.name.to_text());
+  const NameText name(event.name);
+  append_member(out, R"(,"name":)", name.view());
   if (event.type != 0) {
     append_member(out, R"(,"type":)", type_text(event.type));
   }
@@ -85,8 +96,8 @@ void append_json_line(std::string& out, const Event& event) {
   if (verdict.match == MatchKind::kAddress || verdict.match == MatchKind::kServiceHint) {
     append_member(out, R"(,"matched":)", verdict.address.to_text());
   } else {
-    append_member(out, R"(,"matched":)", verdict.matched.to_text());
-    append_member(out, R"(,"indicator":)", verdict.matched.suffix(verdict.depth).to_text());
+    append_member(out, R"(,"matched":)", NameText(verdict.matched).view());
+    append_member(out, R"(,"indicator":)", NameText(verdict.matched.suffix(verdict.depth)).view());
   }
   append_member(out, R"(,"scope":)", to_text(verdict.scope));
   append_member(out, R"(,"feed":)", verdict.feed);
