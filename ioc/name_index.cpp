@@ -17,6 +17,24 @@ size_t shared_bytes(Bytes a, Bytes b) noexcept {
       std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(most), b.begin()).first - a.begin());
 }
 
+// Of rising values the last that is not above `value`, or the first of all.
+size_t last_not_above(std::span<const uint64_t> sorted, uint64_t value) noexcept {
+  size_t at = 0;
+  for (size_t left = sorted.size(); left > 1;) {
+    const size_t half = left / 2;
+    at += sorted[at + half] <= value ? half : 0;
+    left -= half;
+  }
+  return at;
+}
+
+void prefetch_lines(const void* begin, size_t bytes) noexcept {
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < bytes; at += kLine) {
+    __builtin_prefetch(static_cast<const uint8_t*>(begin) + at);
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<const NameIndex>> NameIndex::open(const Image& image) {
@@ -41,6 +59,9 @@ Result<std::unique_ptr<const NameIndex>> NameIndex::open(const Image& image) {
       !index->lengths_code_.build(codes.first(kLengthSymbols)) ||
       !index->bytes_code_.build(codes.subspan(kLengthSymbols), kEndSymbol) || !index->check()) {
     return fail("name index: damaged");
+  }
+  for (size_t i = 0; i < index->fronts_.size(); i += kLandmark) {
+    index->landmarks_.push_back(index->fronts_[i]);
   }
   return std::unique_ptr<const NameIndex>(std::move(index));
 }
@@ -131,12 +152,10 @@ Bytes NameIndex::separator(size_t block, std::array<uint8_t, kMaxKeyBytes>& buff
 // The last block whose separator is not above the key.
 size_t NameIndex::block_of(Bytes key) const noexcept {
   const uint64_t front = front_of(key);
-  size_t block = 0;
-  for (size_t left = fronts_.size(); left > 1;) {
-    const size_t half = left / 2;
-    block += fronts_[block + half] <= front ? half : 0;
-    left -= half;
-  }
+  const size_t near = last_not_above(landmarks_, front) * kLandmark;
+  const auto fronts = fronts_.subspan(near, std::min(kLandmark, fronts_.size() - near));
+  prefetch_lines(fronts.data(), fronts.size_bytes());
+  const size_t block = near + last_not_above(fronts, front);
   if (fronts_[block] != front) {
     return block;
   }
@@ -185,6 +204,7 @@ NameIndex::Order NameIndex::compare(BitReader& in, Bytes key, size_t& at) const 
 // below the key like that one, whatever the rest of it says.
 bool NameIndex::search(Bytes key, Sought sought, Posting& posting) const noexcept {
   const size_t block = block_of(key);
+  prefetch_lines(blocks_.data() + block_offsets_[block], 2 * 64);  // while the separator is read
   std::array<uint8_t, kMaxKeyBytes> buffer;
   const Bytes first = separator(block, buffer);
   const size_t count = names_in_block(head_.names, block);
@@ -232,8 +252,9 @@ bool NameIndex::search(Bytes key, Sought sought, Posting& posting) const noexcep
 }
 
 uint64_t NameIndex::bytes() const noexcept {
-  return sizeof head_ + filter_.size_bytes() + fronts_.size_bytes() + tail_offsets_.size_bytes() +
-         tails_.size() + block_offsets_.size_bytes() + blocks_.size();
+  return sizeof head_ + filter_.size_bytes() + landmarks_.size() * sizeof landmarks_[0] +
+         fronts_.size_bytes() + tail_offsets_.size_bytes() + tails_.size() + block_offsets_.size_bytes() +
+         blocks_.size();
 }
 
 }  // namespace cenote

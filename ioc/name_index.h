@@ -99,6 +99,10 @@ class NameIndex {
 
   NameIndexHead head_{};
   Items<FilterLine> filter_;
+  // One of each kLandmark fronts, apart: they stay in the processor's caches, while a search among all fronts
+  // would wait for memory at each step.
+  static constexpr size_t kLandmark = 32;
+  std::vector<uint64_t> landmarks_;
   Items<uint64_t> fronts_;  // the first 8 bytes of each block's separator, zero-filled, big-endian value
   Items<uint32_t> tail_offsets_;  // where each separator's other bytes begin; one more than blocks
   Bytes tails_;

@@ -70,6 +70,9 @@ RecordRow RecordTable::row(uint32_t id) const noexcept {
   in.skip(static_cast<unsigned>(bit % 8));
   for (size_t i = 0; i < RecordRow::kColumns; ++i) {
     const Column& column = head_.columns[i];
+    if (column.width == 0) {
+      continue;  // most columns say nothing in most lists
+    }
     uint64_t stored = 0;
     for (unsigned done = 0; done < column.width;) {  // 32 bits are what a reader gives at once
       const auto part = std::min<unsigned>(32, static_cast<unsigned>(column.width) - done);
@@ -81,8 +84,15 @@ RecordRow RecordTable::row(uint32_t id) const noexcept {
   return row;
 }
 
+// The first column alone.
 RecordProfile RecordTable::profile(uint32_t id) const noexcept {
-  const uint64_t at = row(id).columns[RecordRow::kProfile];
+  static_assert(RecordRow::kProfile == 0);
+  const Column& column = head_.columns[RecordRow::kProfile];
+  const size_t bit = std::min<uint64_t>(id, head_.records) * row_bits_;
+  BitReader in(rows_, bit / 8);
+  in.skip(static_cast<unsigned>(bit % 8));
+  const uint64_t stored = in.take(static_cast<unsigned>(std::min<uint64_t>(column.width, 32)));
+  const uint64_t at = stored == 0 ? 0 : stored + column.base - 1;
   return at < profiles_.size() ? profiles_[at] : RecordProfile{};
 }
 

@@ -43,10 +43,10 @@ struct Record {
 // One entry that covers what was asked: `depth` is the number of labels of the entry's name (bits of the
 // prefix for an address), so the larger is the more specific; an exact entry is more specific than a suffix
 // of the same depth.
-struct Hit {
-  uint8_t depth = 0;
-  Scope scope = Scope::kExact;
-  uint32_t record = 0;
+struct Hit {  // without values of their own: arrays of them are made on the stack of every look-up
+  uint8_t depth;
+  Scope scope;
+  uint32_t record;
 };
 
 struct SnapshotFeed {
