@@ -1,5 +1,6 @@
 #include "resolver/cache/answer_cache.h"
 
+#include <array>
 #include <cstdlib>
 #include <new>
 
@@ -18,7 +19,7 @@ constexpr seconds kFailureTtl{5};
 constexpr seconds kStalePause{30};
 // Asked so often in its life an entry is hot, and when a tenth of that life is left it is asked for again.
 constexpr uint8_t kHot = 4;
-constexpr int kRefreshTenth = 10;
+constexpr uint32_t kRefreshTenth = 10;
 constexpr seconds kLeastRefreshed{10};  // what lives shorter would be asked for all the time
 // The key's type for "this name does not exist", which holds for all types. No question has it.
 constexpr uint16_t kNoSuchName = 0;
@@ -26,14 +27,16 @@ constexpr uint16_t kNoSuchName = 0;
 constexpr size_t kMaxEntryMessage = 16384;
 // What malloc adds to a block, roughly: counted, so that the limit is honest.
 constexpr size_t kAllocationOverhead = 16;
+// Slots a used one costs: between 3/8 and 3/4 of them are.
+constexpr size_t kSlotsPerEntry = 2;
 
 uint8_t flags_of(const CacheKey& key) noexcept {
   return static_cast<uint8_t>((key.dnssec_ok ? kDnssecOk : 0) |
                               (key.checking_disabled ? kCheckingDisabled : 0));
 }
 
-uint32_t tag_of(uint64_t hash) noexcept {
-  return static_cast<uint32_t>(hash >> 32);
+uint32_t slot_hash(const CacheKey& key, Bytes name, uint16_t type) noexcept {
+  return static_cast<uint32_t>(key.hash(name, type));
 }
 
 uint32_t load_ttl(const uint8_t* at) noexcept {
@@ -62,25 +65,30 @@ uint64_t CacheKey::hash(Bytes other_name, uint16_t other_type) const noexcept {
 }
 
 size_t AnswerCache::Entry::bytes() const noexcept {
-  return sizeof(Entry) + name_size_ + size_t{2} * ttl_count_ + message_size_ + kAllocationOverhead +
-         2 * sizeof(Slot);
+  return sizeof(Entry) + size_t{2} * ttl_count_ + message_size_ + kAllocationOverhead +
+         kSlotsPerEntry * sizeof(Slot);
 }
 
 uint16_t AnswerCache::Entry::ttl_offset(size_t index) const noexcept {
   uint16_t offset = 0;
-  std::memcpy(&offset, tail() + name_size_ + 2 * index, sizeof offset);
+  std::memcpy(&offset, tail() + 2 * index, sizeof offset);
   return offset;
 }
 
 Bytes AnswerCache::Entry::message() const noexcept {
-  return {tail() + name_size_ + size_t{2} * ttl_count_, message_size_};
+  return {tail() + size_t{2} * ttl_count_, message_size_};
+}
+
+// The question's, which stands whole and in small letters behind the header.
+Bytes AnswerCache::Entry::name() const noexcept {
+  return message().subspan(kHeaderBytes, name_size_);
 }
 
 size_t AnswerCache::Entry::copy(MutableBytes out, MonoTime now, seconds stale_ttl) const noexcept {
   const Bytes source = message();
   std::memcpy(out.data(), source.data(), source.size());
   const bool stale = !is_fresh(now);
-  const auto age = static_cast<uint32_t>(std::chrono::duration_cast<seconds>(now - stored_).count());
+  const uint32_t age = (ticks(now) - stored_) / kTicksPerSecond;
   for (size_t i = 0; i < ttl_count_; ++i) {
     uint8_t* at = out.data() + ttl_offset(i);
     const uint32_t ttl = load_ttl(at);
@@ -90,9 +98,9 @@ size_t AnswerCache::Entry::copy(MutableBytes out, MonoTime now, seconds stale_tt
 }
 
 bool AnswerCache::Entry::take_refresh(MonoTime now) noexcept {
-  const auto life = expires_ - stored_;
-  if (refreshed_ || !is_fresh(now) || hits_ < kHot || life < kLeastRefreshed ||
-      expires_ - now > life / kRefreshTenth) {
+  const Ticks life = expires_ - stored_;
+  if (refreshed_ || !is_fresh(now) || hits_ < kHot || life < ticks(kLeastRefreshed) ||
+      expires_ - ticks(now) > life / kRefreshTenth) {
     return false;
   }
   refreshed_ = true;
@@ -101,7 +109,7 @@ bool AnswerCache::Entry::take_refresh(MonoTime now) noexcept {
 
 // No client may keep a record longer than we would.
 void AnswerCache::Entry::cap_ttls(seconds most) noexcept {
-  uint8_t* message = tail() + name_size_ + size_t{2} * ttl_count_;
+  uint8_t* message = tail() + size_t{2} * ttl_count_;
   for (size_t i = 0; i < ttl_count_; ++i) {
     uint8_t* at = message + ttl_offset(i);
     store_ttl(at, std::min(load_ttl(at), static_cast<uint32_t>(most.count())));
@@ -116,12 +124,12 @@ AnswerCache::~AnswerCache() {
 }
 
 AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept {
-  const uint64_t hash = key.hash(name, type);
-  for (size_t i = probe(hash); slots_[i].entry != nullptr; i = (i + 1) & (slots_.size() - 1)) {
+  const uint32_t hash = slot_hash(key, name, type);
+  for (size_t i = home(hash); slots_[i].entry != nullptr; i = next(i)) {
     Entry* entry = slots_[i].entry;
-    if (slots_[i].tag == tag_of(hash) && entry->hash_ == hash && entry->type_ == type &&
-        entry->partition_ == key.partition && entry->key_flags_ == flags_of(key) &&
-        entry->name_size_ == name.size() && std::memcmp(entry->tail(), name.data(), name.size()) == 0) {
+    if (slots_[i].hash == hash && entry->type_ == type && entry->partition_ == key.partition &&
+        entry->key_flags_ == flags_of(key) && entry->name_size_ == name.size() &&
+        std::memcmp(entry->name().data(), name.data(), name.size()) == 0) {
       return entry;
     }
   }
@@ -140,7 +148,11 @@ AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now) noexcep
       entry = denied;
     }
   }
-  if (entry == nullptr || (!entry->is_fresh(now) && !entry->is_paused(now))) {
+  // Where upstream failed lately a stale answer is given without asking again (RFC 8767 section 5).
+  const auto is_paused = [&] {
+    return Entry::ticks(now) < entry->retry_after_ && is_usable_stale(*entry, now);
+  };
+  if (entry == nullptr || (!entry->is_fresh(now) && !is_paused())) {
     counters_.misses.add();
     return nullptr;
   }
@@ -168,11 +180,16 @@ AnswerCache::Entry* AnswerCache::find_cut(const CacheKey& key, MonoTime now) noe
 AnswerCache::Entry* AnswerCache::find_stale(const CacheKey& key, MonoTime now) noexcept {
   for (const uint16_t type : {key.type, kNoSuchName}) {
     Entry* entry = lookup(key, key.name.wire(), type);
-    if (entry != nullptr && !entry->failure_ && now < entry->stale_until_) {
+    if (entry != nullptr && !entry->failure_ && is_usable_stale(*entry, now)) {
       return entry;
     }
   }
   return nullptr;
+}
+
+bool AnswerCache::is_usable_stale(const Entry& entry, MonoTime now) const noexcept {
+  const seconds beyond = entry.failure_ ? seconds{0} : settings_.serve_stale;
+  return Entry::ticks(now) < entry.expires_ + Entry::ticks(beyond);
 }
 
 AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
@@ -180,40 +197,30 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
   if (Entry* old = lookup(key)) {
     remove(old);
   }
-  const Bytes name = key.name.wire();
-  void* memory = std::malloc(sizeof(Entry) + name.size() + 2 * ttl_offsets.size() + message.size());
+  void* memory = std::malloc(sizeof(Entry) + 2 * ttl_offsets.size() + message.size());
   if (memory == nullptr) {
     return nullptr;  // Out of memory costs a cache entry, nothing else.
   }
   auto* entry = new (memory) Entry;
-  entry->hash_ = key.hash();
-  entry->stored_ = now;
-  entry->name_size_ = static_cast<uint8_t>(name.size());
+  entry->stored_ = Entry::ticks(now);
+  entry->name_size_ = static_cast<uint8_t>(key.name.size());
   entry->key_flags_ = flags_of(key);
   entry->type_ = key.type;
   entry->partition_ = key.partition;
   entry->ttl_count_ = static_cast<uint16_t>(ttl_offsets.size());
   entry->message_size_ = static_cast<uint16_t>(message.size());
   uint8_t* tail = entry->tail();
-  std::memcpy(tail, name.data(), name.size());
   if (!ttl_offsets.empty()) {
-    std::memcpy(tail + name.size(), ttl_offsets.data(), 2 * ttl_offsets.size());
+    std::memcpy(tail, ttl_offsets.data(), 2 * ttl_offsets.size());
   }
-  if (!message.empty()) {
-    std::memcpy(tail + name.size() + 2 * ttl_offsets.size(), message.data(), message.size());
-  }
+  std::memcpy(tail + 2 * ttl_offsets.size(), message.data(), message.size());
   while (size_ > 0 && counters_.bytes.value() + entry->bytes() > capacity_) {
     evict_one();
   }
-  if ((size_ + 1) * 2 > slots_.size()) {
+  if ((size_ + 1) * 4 > slots_.size() * 3) {
     grow();
   }
-  size_t i = probe(entry->hash_);
-  while (slots_[i].entry != nullptr) {
-    i = (i + 1) & (slots_.size() - 1);
-  }
-  slots_[i] = {entry, tag_of(entry->hash_)};
-  entry->slot_ = static_cast<uint32_t>(i);
+  place(entry, static_cast<uint32_t>(key.hash()));
   entry->older_ = newest_;
   (newest_ != nullptr ? newest_->newer_ : oldest_) = entry;
   newest_ = entry;
@@ -222,6 +229,15 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
   counters_.entries.set(size_);
   counters_.bytes.add(entry->bytes());
   return entry;
+}
+
+void AnswerCache::place(Entry* entry, uint32_t hash) noexcept {
+  size_t i = home(hash);
+  while (slots_[i].entry != nullptr) {
+    i = next(i);
+  }
+  slots_[i] = {entry, hash};
+  entry->slot_ = static_cast<uint32_t>(i);
 }
 
 AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now) {
@@ -242,8 +258,7 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
   Entry* entry = emplace(kept, response.message, response.ttl_offsets, now);
   if (entry != nullptr) {
     entry->rcode_ = response.rcode;
-    entry->expires_ = now + ttl;
-    entry->stale_until_ = entry->expires_ + settings_.serve_stale;
+    entry->expires_ = Entry::ticks(now) + Entry::ticks(ttl);
     entry->cap_ttls(response.negative ? settings_.max_negative_ttl : settings_.max_ttl);
   }
   return entry;
@@ -251,13 +266,18 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
 
 void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
   if (Entry* old = find_stale(key, now)) {
-    old->retry_after_ = now + kStalePause;  // A stale answer is worth more than the knowledge that it failed.
+    old->retry_after_ =
+        Entry::ticks(now) +
+        Entry::ticks(kStalePause);  // A stale answer is worth more than the knowledge that it failed.
     return;
   }
-  if (Entry* entry = emplace(key, {}, {}, now)) {
+  std::array<uint8_t, kHeaderBytes + kMaxNameBytes> question{};  // whose name it is
+  const Bytes name = key.name.wire();
+  std::copy(name.begin(), name.end(), question.begin() + kHeaderBytes);
+  if (Entry* entry = emplace(key, Bytes(question).first(kHeaderBytes + name.size()), {}, now)) {
     entry->rcode_ = Rcode::kServFail;
     entry->failure_ = true;
-    entry->expires_ = entry->stale_until_ = now + kFailureTtl;
+    entry->expires_ = Entry::ticks(now) + Entry::ticks(kFailureTtl);
   }
 }
 
@@ -272,9 +292,8 @@ void AnswerCache::remove(Entry* entry) noexcept {
   // Backward-shift deletion: what probed past the hole moves into it, so that no tombstones are needed.
   const size_t mask = slots_.size() - 1;
   size_t hole = entry->slot_;
-  for (size_t i = (hole + 1) & mask; slots_[i].entry != nullptr; i = (i + 1) & mask) {
-    const size_t home = probe(slots_[i].entry->hash_);
-    if (((i - home) & mask) >= ((i - hole) & mask)) {
+  for (size_t i = next(hole); slots_[i].entry != nullptr; i = next(i)) {
+    if (((i - home(slots_[i].hash)) & mask) >= ((i - hole) & mask)) {
       slots_[hole] = slots_[i];
       slots_[hole].entry->slot_ = static_cast<uint32_t>(hole);
       hole = i;
@@ -297,16 +316,11 @@ void AnswerCache::evict_one() noexcept {
 }
 
 void AnswerCache::grow() {
-  std::vector<Slot> larger(slots_.size() * 2);
-  slots_.swap(larger);
-  for (const Slot& slot : larger) {
+  std::vector<Slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  for (const Slot& slot : old) {
     if (slot.entry != nullptr) {
-      size_t i = probe(slot.entry->hash_);
-      while (slots_[i].entry != nullptr) {
-        i = (i + 1) & (slots_.size() - 1);
-      }
-      slots_[i] = slot;
-      slot.entry->slot_ = static_cast<uint32_t>(i);
+      place(slot.entry, slot.hash);
     }
   }
 }

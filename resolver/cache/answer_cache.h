@@ -6,6 +6,7 @@
 // that are asked once leaves before it can push out what is asked often.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -32,20 +33,16 @@ struct CacheKey {
 
 class AnswerCache {
  public:
+  // Small, for there are millions: times in sixteenths of a second, and the key's name only in the message.
   class Entry {
    public:
     [[nodiscard]] Bytes message() const noexcept;  // as ScrubbedResponse::message, TTLs as received
     [[nodiscard]] Rcode rcode() const noexcept { return rcode_; }
     [[nodiscard]] bool is_failure() const noexcept { return failure_; }  // RFC 9520: answer SERVFAIL
-    [[nodiscard]] bool is_fresh(MonoTime now) const noexcept { return now < expires_; }
+    [[nodiscard]] bool is_fresh(MonoTime now) const noexcept { return ticks(now) < expires_; }
     // Copies the message with each TTL reduced by its age, to `out` (REQUIRES: room for message().size()); a
     // stale one carries `stale_ttl` everywhere (RFC 8767 section 4).
     size_t copy(MutableBytes out, MonoTime now, seconds stale_ttl = seconds{30}) const noexcept;
-
-    // Upstream failed lately, so a stale answer is given without asking again (RFC 8767 section 5).
-    [[nodiscard]] bool is_paused(MonoTime now) const noexcept {
-      return now < retry_after_ && now < stale_until_;
-    }
 
     // Asked often, and close to its end: worth to be asked for again before it goes. True once in its life.
     bool take_refresh(MonoTime now) noexcept;
@@ -62,30 +59,43 @@ class AnswerCache {
 
    private:
     friend class AnswerCache;
+    // Time since the machine's start, good for eight years. Whole seconds apart stay whole seconds apart, and
+    // nothing lasts longer than it may.
+    using Ticks = uint32_t;
+    static constexpr Ticks kTicksPerSecond = 16;
+    static Ticks ticks(MonoTime time) noexcept {
+      return static_cast<Ticks>(
+          std::chrono::floor<std::chrono::duration<int64_t, std::ratio<1, kTicksPerSecond>>>(
+              time.time_since_epoch())
+              .count());
+    }
+    static Ticks ticks(seconds duration) noexcept {
+      constexpr seconds kLongest = std::chrono::years{1};
+      return static_cast<Ticks>(std::min(duration, kLongest).count()) * kTicksPerSecond;
+    }
     [[nodiscard]] size_t bytes() const noexcept;
+    [[nodiscard]] Bytes name() const noexcept;
     [[nodiscard]] uint16_t ttl_offset(size_t index) const noexcept;
     void cap_ttls(seconds most) noexcept;
 
-    uint64_t hash_ = 0;
-    MonoTime stored_;
-    MonoTime expires_;
-    MonoTime stale_until_;
-    MonoTime retry_after_;
-    Rcode rcode_ = Rcode::kNoError;
-    bool failure_ = false;
-    bool visited_ = false;  // SIEVE's bit
-    bool refreshed_ = false;
-    uint8_t hits_ = 0;  // up to what makes it hot
-    uint8_t name_size_ = 0;
-    uint8_t key_flags_ = 0;
+    Entry* newer_ = nullptr;
+    Entry* older_ = nullptr;
+    uint32_t slot_ = 0;
+    Ticks stored_ = 0;
+    Ticks expires_ = 0;
+    Ticks retry_after_ = 0;  // upstream failed: until then a stale answer is given without asking
     uint16_t type_ = 0;
     uint16_t partition_ = 0;
     uint16_t ttl_count_ = 0;
     uint16_t message_size_ = 0;
-    uint32_t slot_ = 0;
-    Entry* newer_ = nullptr;
-    Entry* older_ = nullptr;
-    // Behind the entry: the name, the TTL offsets (2 bytes each), the message.
+    Rcode rcode_ = Rcode::kNoError;
+    uint8_t name_size_ = 0;
+    uint8_t key_flags_ = 0;
+    uint8_t hits_ = 0;  // up to what makes it hot
+    bool failure_ : 1 = false;
+    bool visited_ : 1 = false;  // SIEVE's bit
+    bool refreshed_ : 1 = false;
+    // Behind the entry: the TTL offsets (2 bytes each), the message.
     [[nodiscard]] uint8_t* tail() noexcept { return reinterpret_cast<uint8_t*>(this + 1); }
     [[nodiscard]] const uint8_t* tail() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1); }
   };
@@ -127,14 +137,17 @@ class AnswerCache {
   Entry* lookup(const CacheKey& key) noexcept;
   Entry* lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept;
   Entry* emplace(const CacheKey& key, Bytes message, const std::vector<uint16_t>& ttl_offsets, MonoTime now);
+  [[nodiscard]] bool is_usable_stale(const Entry& entry, MonoTime now) const noexcept;
+  void place(Entry* entry, uint32_t hash) noexcept;
   void remove(Entry* entry) noexcept;
   void evict_one() noexcept;
   void grow();
-  [[nodiscard]] size_t probe(uint64_t hash) const noexcept { return hash & (slots_.size() - 1); }
+  [[nodiscard]] size_t next(size_t slot) const noexcept { return (slot + 1) & (slots_.size() - 1); }
+  [[nodiscard]] size_t home(uint32_t hash) const noexcept { return hash & (slots_.size() - 1); }
 
   struct Slot {
     Entry* entry = nullptr;
-    uint32_t tag = 0;  // upper bits of the hash: most mismatches never touch the entry
+    uint32_t hash = 0;  // most mismatches never touch the entry
   };
 
   CacheSettings settings_;

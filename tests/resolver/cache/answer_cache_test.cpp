@@ -69,6 +69,15 @@ TEST_CASE("an answer ages with the clock and is gone when its TTL is over", "[ca
   CHECK(cache->counters().misses.value() == 1);
 }
 
+TEST_CASE("an answer lasts no longer than its TTL, in whatever part of a second it came", "[cache]") {
+  const milliseconds part{GENERATE(range(0, 1000, 37))};
+  Cache cache;
+  const MonoTime came = kStart + part;
+  cache->insert(key("www.example.test"), address("www.example.test", 2), came);
+  CHECK(cache->find(key("www.example.test"), came + milliseconds{1930}) != nullptr);
+  CHECK(cache->find(key("www.example.test"), came + seconds{2}) == nullptr);
+}
+
 TEST_CASE("what differs in type, DO, CD or upstream zone is another question", "[cache]") {  // RFC 6840 5.9
   Cache cache;
   cache->insert(key("a.test"), address("a.test", 60), kStart);
@@ -232,7 +241,7 @@ TEST_CASE("random operations do what a plain map would do", "[cache]") {
   MonoTime now = kStart;
   for (int step = 0; step < 4000; ++step) {
     const std::string name = "n" + std::to_string(random() % 400) + ".test";
-    now += milliseconds{random() % 300};
+    now += std::chrono::nanoseconds{62'500'000} * (random() % 5);  // the cache reckons in sixteenths
     const auto known = model.find(name);
     switch (random() % 8) {
       case 0:
