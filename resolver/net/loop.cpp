@@ -120,6 +120,22 @@ bool Timer::is_active() const noexcept {
   return uv_is_active(reinterpret_cast<const uv_handle_t*>(timer_)) != 0;
 }
 
+TurnEnd::TurnEnd(Loop& loop, Callback callback, void* context)
+    : prepare_(new uv_prepare_t), callback_(callback), context_(context) {
+  uv_prepare_init(loop.raw(), prepare_);
+  prepare_->data = this;
+  uv_prepare_start(prepare_, [](uv_prepare_t* handle) {
+    if (handle->data != nullptr) {
+      const auto* self = static_cast<TurnEnd*>(handle->data);
+      self->callback_(self->context_);
+    }
+  });
+}
+
+TurnEnd::~TurnEnd() {
+  close_and_free(prepare_);
+}
+
 Poll::Poll(Loop& loop, int descriptor, Callback callback, void* context)
     : poll_(new uv_poll_t), callback_(callback), context_(context) {
   must(uv_poll_init(loop.raw(), poll_, descriptor), "watch a socket");

@@ -12,6 +12,7 @@ struct uv_loop_s;
 struct uv_async_s;
 struct uv_timer_s;
 struct uv_poll_s;
+struct uv_prepare_s;
 
 namespace cenote {
 
@@ -62,6 +63,22 @@ class Timer {
  private:
   uv_timer_s* timer_;
   std::function<void()> on_time_;
+};
+
+// Calls back at the end of each of the loop's turns, before it waits again: where what a turn has gathered is
+// sent at once.
+class TurnEnd {
+ public:
+  using Callback = void (*)(void* context);
+  TurnEnd(Loop& loop, Callback callback, void* context);
+  ~TurnEnd();
+  TurnEnd(const TurnEnd&) = delete;
+  TurnEnd& operator=(const TurnEnd&) = delete;
+
+ private:
+  uv_prepare_s* prepare_;
+  Callback callback_;
+  void* context_;
 };
 
 // Watches a descriptor that somebody else owns. The watcher must go before the descriptor is closed.

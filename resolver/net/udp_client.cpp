@@ -32,7 +32,7 @@ bool bind_random_port(int descriptor, bool v4, Random& random) {
 }  // namespace
 
 Result<std::unique_ptr<UdpClient>> UdpClient::open(Loop& loop, const SocketAddress& server, Random& random,
-                                                   Handler& handler) {
+                                                   Inbox& inbox, Handler& handler) {
   const int descriptor =
       socket(server.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
@@ -44,11 +44,12 @@ Result<std::unique_ptr<UdpClient>> UdpClient::open(Loop& loop, const SocketAddre
     ::close(descriptor);
     return fail("reach {} (UDP): {}", server.to_text(), std::strerror(why));
   }
-  return std::unique_ptr<UdpClient>(new UdpClient(loop, descriptor, handler));
+  return std::unique_ptr<UdpClient>(new UdpClient(loop, descriptor, inbox, handler));
 }
 
-UdpClient::UdpClient(Loop& loop, int descriptor, Handler& handler)
-    : handler_(handler),
+UdpClient::UdpClient(Loop& loop, int descriptor, Inbox& inbox, Handler& handler)
+    : inbox_(inbox),
+      handler_(handler),
       descriptor_(descriptor),
       poll_(
           loop, descriptor, [](void* context, bool, bool) { static_cast<UdpClient*>(context)->receive(); },
@@ -64,29 +65,67 @@ UdpClient::~UdpClient() {
   ::close(descriptor_);
 }
 
-bool UdpClient::send(Bytes datagram) noexcept {
-  return ::send(descriptor_, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+size_t UdpClient::send(std::span<const Bytes> datagrams) noexcept {
+  std::array<iovec, Inbox::kDatagrams> vectors;
+  std::array<mmsghdr, Inbox::kDatagrams> headers;
+  size_t taken = 0;
+  bool is_second_try = false;
+  for (size_t done = 0; done < datagrams.size();) {
+    const size_t count = std::min(datagrams.size() - done, headers.size());
+    for (size_t i = 0; i < count; ++i) {
+      const Bytes datagram = datagrams[done + i];
+      vectors[i] = {const_cast<uint8_t*>(datagram.data()), datagram.size()};
+      headers[i] = {{nullptr, 0, &vectors[i], 1, nullptr, 0, 0}, 0};
+    }
+    const int sent =
+        sendmmsg(descriptor_, headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      done += static_cast<size_t>(sent);
+      taken += static_cast<size_t>(sent);
+      is_second_try = false;
+    } else if (!is_second_try) {
+      is_second_try = true;  // what failed may have been an earlier datagram: the kernel tells it once
+    } else {
+      ++done;
+      is_second_try = false;
+    }
+  }
+  return taken;
 }
 
 void UdpClient::receive() {
-  // Larger than any answer we ask for (1232), so that a liar's long one is seen whole and judged.
-  std::array<uint8_t, 4096> buffer;
   bool gone = false;
   gone_ = &gone;
   // Bounded, so that a flood on one socket cannot hold the loop.
-  for (int i = 0; i < 32 && !gone; ++i) {
-    const ssize_t size = recv(descriptor_, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (size >= 0) {
-      handler_.on_reply(*this, Bytes(buffer).first(static_cast<size_t>(size)));
-    } else if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) {
-      handler_.on_unreachable(*this);
-    } else if (errno != EINTR) {
-      break;
-    }
+  for (int i = 0; i < 2 && receive_some(gone); ++i) {
   }
   if (!gone) {
     gone_ = nullptr;
   }
+}
+
+// One batch; true: there may be more, and we are still there.
+bool UdpClient::receive_some(const bool& gone) {
+  std::array<iovec, Inbox::kDatagrams> vectors;
+  std::array<mmsghdr, Inbox::kDatagrams> headers;
+  for (size_t i = 0; i < headers.size(); ++i) {
+    vectors[i] = {inbox_.buffers[i].data(), Inbox::kBytes};
+    headers[i] = {{nullptr, 0, &vectors[i], 1, nullptr, 0, 0}, 0};
+  }
+  const int received =
+      recvmmsg(descriptor_, headers.data(), static_cast<unsigned>(headers.size()), MSG_DONTWAIT, nullptr);
+  if (received < 0) {
+    if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) {
+      handler_.on_unreachable(*this);
+      return !gone;
+    }
+    return errno == EINTR;
+  }
+  const auto count = static_cast<size_t>(received);
+  for (size_t i = 0; i < count && !gone; ++i) {
+    handler_.on_reply(*this, Bytes(inbox_.buffers[i]).first(headers[i].msg_len));
+  }
+  return count == headers.size() && !gone;
 }
 
 }  // namespace cenote

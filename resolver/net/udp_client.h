@@ -2,7 +2,9 @@
 // server's datagrams through (RFC 5452 sections 9.1 and 9.2). One loop's thread.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <span>
 
 #include "resolver/base/address.h"
 #include "resolver/base/random.h"
@@ -13,6 +15,13 @@ namespace cenote {
 
 class UdpClient {
  public:
+  // Where one call puts what has arrived: the clients of one thread share one, for each is read in turn.
+  struct Inbox {
+    static constexpr size_t kDatagrams = 16;
+    // Larger than any answer we ask for (1232), so that a liar's long one is seen whole and judged.
+    static constexpr size_t kBytes = 4096 + 64;
+    std::array<std::array<uint8_t, kBytes>, kDatagrams> buffers;
+  };
   class Handler {
    public:
     virtual ~Handler() = default;
@@ -21,19 +30,22 @@ class UdpClient {
     virtual void on_unreachable(UdpClient& client) = 0;
   };
 
-  // The handler may destroy the client inside either call.
+  // The handler may destroy the client inside either call. The inbox outlives it.
   static Result<std::unique_ptr<UdpClient>> open(Loop& loop, const SocketAddress& server, Random& random,
-                                                 Handler& handler);
+                                                 Inbox& inbox, Handler& handler);
   ~UdpClient();
   UdpClient(const UdpClient&) = delete;
   UdpClient& operator=(const UdpClient&) = delete;
 
-  bool send(Bytes datagram) noexcept;
+  // Returns how many the kernel took; what it did not take is lost like any datagram.
+  size_t send(std::span<const Bytes> datagrams) noexcept;
 
  private:
-  UdpClient(Loop& loop, int descriptor, Handler& handler);
+  UdpClient(Loop& loop, int descriptor, Inbox& inbox, Handler& handler);
   void receive();
+  bool receive_some(const bool& gone);
 
+  Inbox& inbox_;
   Handler& handler_;
   int descriptor_;
   bool* gone_ = nullptr;  // set while receive() runs: tells it that a callback destroyed us

@@ -16,10 +16,14 @@ constexpr size_t kBatch = 64;
 // A query never needs more; a reply over UDP is at most 1232 bytes. Longer datagrams are cut and so
 // malformed.
 constexpr size_t kBufferBytes = 4096;
+// From one buffer to the next: at whole pages their first bytes would fight for the same few cache lines.
+constexpr size_t kBufferStride = kBufferBytes + 64;
 // Batches served before the loop may look at its other sockets.
 constexpr int kBatchesPerTurn = 8;
 // Room for a burst while the loop is busy: with the default of 208 KiB packets were lost in measurements.
 constexpr int kReceiveBuffer = 4 << 20;
+
+const IpAddress kAnyV6 = IpAddress::v6({});
 
 Error failure(const SocketAddress& address, const char* what) {
   const int why = errno;
@@ -30,16 +34,19 @@ bool set_option(int descriptor, int level, int option, int value) {
   return setsockopt(descriptor, level, option, &value, sizeof value) == 0;
 }
 
-bool configure(int descriptor, bool v4) {
+bool configure(int descriptor, const SocketAddress& address) {
+  // Packet information only where several addresses may have been asked: the kernel takes time for it.
+  const bool is_wildcard = address.address() == IpAddress() || address.address() == kAnyV6;
+  const bool v4 = address.is_v4();
   bool ok = set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
   set_option(descriptor, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);  // the kernel may grant less
   if (v4) {
-    ok = ok && set_option(descriptor, IPPROTO_IP, IP_PKTINFO, 1);
+    ok = ok && (!is_wildcard || set_option(descriptor, IPPROTO_IP, IP_PKTINFO, 1));
     // Sets DF and ignores forged path-MTU messages: answers are never fragmented (RFC 9715).
     set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
   } else {
     ok = ok && set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-         set_option(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+         (!is_wildcard || set_option(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
     set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
   }
   return ok;
@@ -78,7 +85,7 @@ struct UdpServer::Batch {
   std::array<mmsghdr, kBatch> headers{};
   std::array<iovec, kBatch> vectors{};
   std::array<UdpPeer, kBatch> peers{};
-  std::array<std::array<uint8_t, kBufferBytes>, kBatch> buffers{};
+  std::array<std::array<uint8_t, kBufferStride>, kBatch> buffers{};
 
   void aim_to_receive() noexcept {
     for (size_t i = 0; i < kBatch; ++i) {
@@ -94,6 +101,32 @@ struct UdpServer::Batch {
   }
 };
 
+// Late replies that wait for the end of the turn.
+struct UdpServer::Outbox {
+  // Any answer over UDP that fits into a frame (kUdpBytes) has room.
+  static constexpr size_t kReplyBytes = 1280 + 64;
+
+  std::array<mmsghdr, kBatch> headers{};
+  std::array<iovec, kBatch> vectors{};
+  std::array<UdpPeer, kBatch> peers{};
+  std::array<std::array<uint8_t, kReplyBytes>, kBatch> replies;
+  size_t size = 0;
+
+  void add(const UdpPeer& peer, Bytes reply) noexcept {
+    UdpPeer& target = peers[size] = peer;
+    std::memcpy(replies[size].data(), reply.data(), reply.size());
+    vectors[size] = {replies[size].data(), reply.size()};
+    headers[size].msg_hdr = {target.client.data(),
+                             target.client.size(),
+                             &vectors[size],
+                             1,
+                             target.control.data(),
+                             target.control_size,
+                             0};
+    ++size;
+  }
+};
+
 Result<std::unique_ptr<UdpServer>> UdpServer::bind(Loop& loop, const SocketAddress& address,
                                                    Handler& handler) {
   const int descriptor =
@@ -102,7 +135,7 @@ Result<std::unique_ptr<UdpServer>> UdpServer::bind(Loop& loop, const SocketAddre
     return failure(address, "open a socket for");
   }
   std::unique_ptr<UdpServer> server(new UdpServer(loop, descriptor, handler));
-  if (!configure(descriptor, address.is_v4()) || ::bind(descriptor, address.data(), address.size()) != 0) {
+  if (!configure(descriptor, address) || ::bind(descriptor, address.data(), address.size()) != 0) {
     return failure(address, "listen on");
   }
   socklen_t size = SocketAddress::kCapacity;
@@ -111,9 +144,16 @@ Result<std::unique_ptr<UdpServer>> UdpServer::bind(Loop& loop, const SocketAddre
 }
 
 UdpServer::UdpServer(Loop& loop, int descriptor, Handler& handler)
-    : loop_(loop), handler_(handler), descriptor_(descriptor), batch_(std::make_unique<Batch>()) {}
+    : loop_(loop),
+      handler_(handler),
+      descriptor_(descriptor),
+      batch_(std::make_unique<Batch>()),
+      outbox_(new Outbox),
+      turn_end_(
+          loop, [](void* context) { static_cast<UdpServer*>(context)->flush(); }, this) {}
 
 UdpServer::~UdpServer() {
+  flush();
   poll_.reset();
   ::close(descriptor_);
 }
@@ -151,7 +191,8 @@ bool UdpServer::serve_batch() noexcept {
   for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
     msghdr& header = batch.headers[i].msg_hdr;
     prepare_control(header, batch.peers[i]);
-    const size_t size = handler_.on_datagram(batch.peers[i], batch.buffers[i], batch.headers[i].msg_len);
+    const MutableBytes buffer = MutableBytes(batch.buffers[i]).first(kBufferBytes);
+    const size_t size = handler_.on_datagram(batch.peers[i], buffer, batch.headers[i].msg_len);
     if (size == 0) {
       continue;
     }
@@ -164,14 +205,14 @@ bool UdpServer::serve_batch() noexcept {
     }
     ++replies;
   }
-  send_batch(replies);
+  send_batch(batch.headers.data(), replies);
   return static_cast<size_t>(received) == kBatch;
 }
 
-void UdpServer::send_batch(size_t count) noexcept {
+void UdpServer::send_batch(mmsghdr* headers, size_t count) noexcept {
   size_t done = 0;
   while (done < count) {
-    const int sent = sendmmsg(descriptor_, batch_->headers.data() + done, static_cast<unsigned>(count - done),
+    const int sent = sendmmsg(descriptor_, headers + done, static_cast<unsigned>(count - done),
                               MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
       counters_.sent.add(static_cast<uint64_t>(sent));
@@ -187,7 +228,19 @@ void UdpServer::send_batch(size_t count) noexcept {
   }
 }
 
+void UdpServer::flush() noexcept {
+  send_batch(outbox_->headers.data(), outbox_->size);
+  outbox_->size = 0;
+}
+
 void UdpServer::send(const UdpPeer& peer, Bytes reply) noexcept {
+  if (reply.size() <= Outbox::kReplyBytes) {
+    outbox_->add(peer, reply);
+    if (outbox_->size == kBatch) {
+      flush();
+    }
+    return;
+  }
   iovec vector{const_cast<uint8_t*>(reply.data()), reply.size()};
   UdpPeer target = peer;
   msghdr header{target.client.data(),  target.client.size(), &vector, 1,

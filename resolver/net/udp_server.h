@@ -12,6 +12,8 @@
 #include "resolver/base/result.h"
 #include "resolver/net/loop.h"
 
+struct mmsghdr;
+
 namespace cenote {
 
 // Where a datagram came from and which of our addresses it was sent to: all that a late reply needs.
@@ -47,6 +49,7 @@ class UdpServer {
   void start();  // begins to receive
   void stop();   // receives no more; what the kernel still holds can be served by drain()
   void drain();  // serves what has arrived, without waiting
+  // A late reply: goes out with others at the end of the loop's turn, or at once where it is large.
   void send(const UdpPeer& peer, Bytes reply) noexcept;
 
   [[nodiscard]] const SocketAddress& local() const noexcept { return local_; }
@@ -54,15 +57,19 @@ class UdpServer {
 
  private:
   struct Batch;
+  struct Outbox;
   UdpServer(Loop& loop, int descriptor, Handler& handler);
   bool serve_batch() noexcept;  // true: there may be more
-  void send_batch(size_t count) noexcept;
+  void send_batch(mmsghdr* headers, size_t count) noexcept;
+  void flush() noexcept;
 
   Loop& loop_;
   Handler& handler_;
   int descriptor_;
   SocketAddress local_;
   std::unique_ptr<Batch> batch_;
+  std::unique_ptr<Outbox> outbox_;
+  TurnEnd turn_end_;
   std::unique_ptr<Poll> poll_;
   Counters counters_;
 };

@@ -12,7 +12,7 @@ constexpr int kStreamFactor = 3;
 
 }  // namespace
 
-Exchange::Exchange(std::vector<Candidate> candidates, MonoTime now) : deadline_(now + kTotal) {
+Exchange::Exchange(std::span<const Candidate> candidates, MonoTime now) : deadline_(now + kTotal) {
   states_.reserve(candidates.size());
   for (const Candidate& candidate : candidates) {
     states_.push_back({candidate, false, candidate.stream_only, false});

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <span>
+
+#include <boost/container/small_vector.hpp>
 
 #include "resolver/base/clock.h"
 
@@ -27,6 +29,10 @@ class Exchange {
     bool stream_only = false;  // TCP, TLS: never UDP
     milliseconds patience{0};  // how long its answer usually takes at most
   };
+  // Few zones have more servers: those need an allocation.
+  template <typename T>
+  using PerServer = boost::container::small_vector<T, 4>;
+
   struct Action {
     enum class Kind : uint8_t { kSendDatagram, kSendStream, kWait, kSucceed, kFail } kind = Kind::kWait;
     uint16_t server = 0;
@@ -37,7 +43,7 @@ class Exchange {
   static constexpr milliseconds kTotal{4500};
 
   Exchange() = default;
-  Exchange(std::vector<Candidate> candidates, MonoTime now);
+  Exchange(std::span<const Candidate> candidates, MonoTime now);
 
   Action start(MonoTime now) { return send(now); }
   // `server`: who answered; possibly one that was asked before and is late.
@@ -58,7 +64,7 @@ class Exchange {
   Action next(MonoTime now);
   [[nodiscard]] milliseconds patience() const noexcept;
 
-  std::vector<State> states_;
+  PerServer<State> states_;
   size_t current_ = 0;
   unsigned round_ = 0;  // how often the list was gone through
   unsigned attempts_ = 0;

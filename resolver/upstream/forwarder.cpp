@@ -108,7 +108,8 @@ Result<void> Forwarder::open_transports() {
 void Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
   const MonoTime now = loop_.now();
   Active active;
-  active.exchange = Exchange(pool_.candidates(zone, now), now);
+  const auto candidates = pool_.candidates(zone, now);
+  active.exchange = Exchange({candidates.data(), candidates.size()}, now);
   active.question = question;
   active.cookie = cookie;
   active.trusts_ad = pool_.trusts_ad(zone);
@@ -173,7 +174,7 @@ void Forwarder::on_response(const Attempt& attempt, Bytes message) {
   }
   const Exchange::Action action = active->exchange.on_reply(attempt.server, judged.kind, now);
   if (action.kind == Exchange::Action::Kind::kSucceed) {
-    finish(attempt.exchange, std::move(judged.resolution));
+    finish(attempt.exchange, std::move(judged.resolution), 1);
     return;
   }
   if (judged.kind == ReplyKind::kBad && judged.resolution.answered) {
@@ -201,11 +202,15 @@ void Forwarder::on_doubtful(const Attempt& attempt) {
 
 void Forwarder::on_time() {
   const MonoTime now = loop_.now();
-  while (!deadlines_.empty() && deadlines_.top().at <= now) {
+  while (!deadlines_.empty()) {
     const Deadline due = deadlines_.top();
-    deadlines_.pop();
     Active* active = active_.find(due.exchange);
-    if (active != nullptr && active->timer == due.timer) {
+    const bool is_over = active == nullptr || active->timer != due.timer;
+    if (due.at > now && !is_over) {
+      break;
+    }
+    deadlines_.pop();
+    if (!is_over) {
       pool_.on_silent(active->current, now);
       act(due.exchange, active->exchange.on_timeout(now));
     }
@@ -218,18 +223,25 @@ void Forwarder::arm() {
     timer_.stop();
     return;
   }
-  const auto left = std::chrono::ceil<milliseconds>(deadlines_.top().at - loop_.now());
-  timer_.start(std::max(left, milliseconds{1}));
+  const MonoTime due = deadlines_.top().at;
+  if (timer_.is_active() && timer_due_ <= due) {
+    return;  // most questions come after others that are due before them
+  }
+  timer_due_ = due;
+  timer_.start(std::max(std::chrono::ceil<milliseconds>(due - loop_.now()), milliseconds{1}));
 }
 
-void Forwarder::finish(Handle handle, Resolution resolution) {
+// `answered`: of so many of its attempts the transports have let go themselves.
+void Forwarder::finish(Handle handle, Resolution resolution, size_t answered) {
   Active* active = active_.find(handle);
   const uint64_t cookie = active->cookie;
-  for (const uint16_t server : active->asked) {
-    if (servers_[server].udp) {
-      servers_[server].udp->cancel(handle);
+  if (active->exchange.attempts() > answered) {
+    for (const uint16_t server : active->asked) {
+      if (servers_[server].udp) {
+        servers_[server].udp->cancel(handle);
+      }
+      servers_[server].stream->cancel(handle);
     }
-    servers_[server].stream->cancel(handle);
   }
   active_.erase(handle);
   events_.on_resolved(cookie, resolution);

@@ -63,7 +63,7 @@ class Forwarder final : TransportEvents {
     unsigned timer = 0;  // counts the waits: an older deadline means nothing
     uint16_t current = 0;
     bool trusts_ad = false;
-    std::vector<uint16_t> asked;
+    Exchange::PerServer<uint16_t> asked;
     Resolution bad;  // the last answer that was no good: passed on when nothing better comes
   };
   struct Deadline {
@@ -86,7 +86,7 @@ class Forwarder final : TransportEvents {
   void on_time();
   void act(Handle handle, Exchange::Action action);
   bool send(Handle handle, Active& active, const Exchange::Action& action);
-  void finish(Handle handle, Resolution resolution);
+  void finish(Handle handle, Resolution resolution, size_t answered = 0);
   void arm();
 
   Loop& loop_;
@@ -98,6 +98,7 @@ class Forwarder final : TransportEvents {
   Slab<Active> active_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   Timer timer_;
+  MonoTime timer_due_{};  // while the timer runs
 };
 
 }  // namespace cenote

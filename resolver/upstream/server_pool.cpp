@@ -55,9 +55,9 @@ std::optional<uint16_t> ServerPool::zone_of(const Name& name, uint16_t type) con
   return around ? around : zone;
 }
 
-std::vector<Exchange::Candidate> ServerPool::candidates(uint16_t zone, MonoTime now) {
-  std::vector<Exchange::Candidate> order;
-  std::vector<Exchange::Candidate> last;
+Exchange::PerServer<Exchange::Candidate> ServerPool::candidates(uint16_t zone, MonoTime now) {
+  Exchange::PerServer<Exchange::Candidate> order;
+  Exchange::PerServer<Exchange::Candidate> last;
   order.reserve(zones_[zone].servers.size());
   for (const uint16_t index : zones_[zone].servers) {
     Server& server = servers_[index];

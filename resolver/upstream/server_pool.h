@@ -31,7 +31,7 @@ class ServerPool {
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name, uint16_t type) const noexcept;
   // The zone's servers in the order to try them: as configured, those that are down last. One whose pause is
   // over stands in its place once: that question finds out whether it is back, the others do not wait for it.
-  [[nodiscard]] std::vector<Exchange::Candidate> candidates(uint16_t zone, MonoTime now);
+  [[nodiscard]] Exchange::PerServer<Exchange::Candidate> candidates(uint16_t zone, MonoTime now);
 
   void on_sent(uint16_t server) noexcept { servers_[server].health.asked.add(); }
   void on_answered(uint16_t server, milliseconds took, MonoTime now) noexcept;

@@ -1,6 +1,7 @@
 #include "resolver/upstream/udp_transport.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "resolver/base/log.h"
 #include "resolver/dns/records.h"
@@ -8,10 +9,9 @@
 namespace cenote {
 namespace {
 
-// So many sockets share the questions of one server; more are opened while each has kBusy questions waiting.
+// So many sockets share the questions of one server; more are opened while all of them are full.
 constexpr size_t kSockets = 16;
 constexpr size_t kMostSockets = 512;
-constexpr size_t kBusy = 16;
 // A socket's port is a secret that wears out with use, and with time: a side channel needs seconds to find
 // an open port (SAD DNS, CVE-2020-25705).
 constexpr unsigned kUsesOfSocket = 64;
@@ -19,31 +19,95 @@ constexpr seconds kLifeOfSocket{10};
 
 }  // namespace
 
+// A port, and the questions that it was used for. Each has a place of its own, for a port has no more.
+class UdpTransport::Socket final : public UdpClient::Handler {
+ public:
+  Socket(UdpTransport& transport, MonoTime opened) : opened(opened), transport_(transport) {}
+
+  struct Waiting {
+    Attempt attempt;
+    UpstreamQuestion question;
+    LetterCase letter_case{};
+  };
+  // REQUIRES: used less than kUsesOfSocket times. The id is one that nobody here waits for.
+  uint16_t add(Waiting waiting, Random& random) {
+    uint16_t id = random.u16();
+    while (find(id) != kNone) {
+      id = random.u16();
+    }
+    waits_ |= uint64_t{1} << uses();
+    ids_[uses()] = id;
+    waiting_.push_back(std::move(waiting));
+    return id;
+  }
+  void cancel(Handle exchange) noexcept {
+    for (size_t i = 0; i < uses(); ++i) {
+      if (waiting_[i].attempt.exchange == exchange) {
+        forget(i);
+      }
+    }
+  }
+  void wear_out() noexcept { is_spoilt_ = true; }
+  [[nodiscard]] size_t uses() const noexcept { return waiting_.size(); }
+  [[nodiscard]] bool is_full() const noexcept { return is_spoilt_ || uses() >= kUsesOfSocket; }
+  [[nodiscard]] bool is_idle() const noexcept { return waits_ == 0; }
+
+  std::unique_ptr<UdpClient> client;
+  MonoTime opened;
+
+ private:
+  static constexpr size_t kNone = SIZE_MAX;
+  static_assert(kUsesOfSocket <= 64, "one bit each");
+
+  [[nodiscard]] size_t find(uint16_t id) const noexcept {
+    for (uint64_t left = waits_; left != 0; left &= left - 1) {
+      if (const auto i = static_cast<size_t>(std::countr_zero(left)); ids_[i] == id) {
+        return i;
+      }
+    }
+    return kNone;
+  }
+  void forget(size_t i) noexcept { waits_ &= ~(uint64_t{1} << i); }
+  void on_reply(UdpClient& client, Bytes datagram) override;
+  void on_unreachable(UdpClient& client) override;
+
+  UdpTransport& transport_;
+  uint64_t waits_ = 0;  // one bit for each use: no reply yet
+  bool is_spoilt_ = false;
+  std::array<uint16_t, kUsesOfSocket> ids_;
+  std::vector<Waiting> waiting_;
+};
+
+// The queries of this turn, all for the current socket.
+struct UdpTransport::Outbox {
+  std::array<std::array<uint8_t, kMaxQueryBytes>, kUsesOfSocket> messages;
+  std::array<Bytes, kUsesOfSocket> datagrams;
+  size_t size = 0;
+};
+
 UdpTransport::UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events,
                            Echo* echo)
-    : loop_(loop), server_(server), random_(random), events_(events), echo_(echo), aging_(loop, [this] {
-        on_age();
-      }) {}
+    : loop_(loop),
+      server_(server),
+      random_(random),
+      events_(events),
+      echo_(echo),
+      inbox_(new UdpClient::Inbox),
+      outbox_(new Outbox),
+      aging_(loop, [this] { on_age(); }),
+      turn_end_(
+          loop, [](void* context) { static_cast<UdpTransport*>(context)->flush(); }, this) {}
 
 UdpTransport::~UdpTransport() = default;
 
-UdpTransport::Socket* UdpTransport::find(const UdpClient& client) noexcept {
-  for (const auto& socket : sockets_) {
-    if (socket->client.get() == &client) {
-      return socket.get();
-    }
-  }
-  return nullptr;
-}
-
 bool UdpTransport::is_worn(const Socket& socket) const noexcept {
-  return socket.uses >= kUsesOfSocket || loop_.now() - socket.opened >= kLifeOfSocket;
+  return socket.is_full() || loop_.now() - socket.opened >= kLifeOfSocket;
 }
 
 // Closes worn sockets for which nobody waits.
 void UdpTransport::retire() {
   std::erase_if(sockets_, [this](const std::unique_ptr<Socket>& socket) {
-    return socket->waiting.empty() && is_worn(*socket);
+    return socket.get() != current_ && socket->is_idle() && is_worn(*socket);
   });
 }
 
@@ -58,113 +122,103 @@ UdpTransport::Socket* UdpTransport::open() {
   if (sockets_.size() >= kMostSockets) {
     return nullptr;
   }
-  auto client = UdpClient::open(loop_, server_, random_, *this);
+  auto made = std::make_unique<Socket>(*this, loop_.now());
+  auto client = UdpClient::open(loop_, server_, random_, *inbox_, *made);
   if (!client) {
     log::debug("{}", client.error().message);
     return nullptr;
   }
-  Socket& made = *sockets_.emplace_back(std::make_unique<Socket>());
-  made.client = std::move(*client);
-  made.opened = loop_.now();
+  made->client = std::move(*client);
   if (!aging_.is_active()) {
     aging_.start(kLifeOfSocket);
   }
-  return &made;
+  return sockets_.emplace_back(std::move(made)).get();
 }
 
 // One of the usable sockets, each with the same chance, or a new one while there are few.
 UdpTransport::Socket* UdpTransport::pick() {
-  Socket* chosen = nullptr;
-  size_t fresh = 0;
-  size_t usable = 0;
+  retire();
+  const auto usable = static_cast<size_t>(
+      std::count_if(sockets_.begin(), sockets_.end(), [this](const auto& each) { return !is_worn(*each); }));
+  if (usable < kSockets) {
+    if (Socket* made = open()) {
+      return made;
+    }
+  }
+  size_t chosen = usable == 0 ? 0 : static_cast<size_t>(random_.below(usable));
   for (const auto& socket : sockets_) {
-    if (is_worn(*socket)) {
-      continue;
-    }
-    ++fresh;
-    if (socket->waiting.size() < kBusy && random_.below(++usable) == 0) {
-      chosen = socket.get();
+    if (!is_worn(*socket) && chosen-- == 0) {
+      return socket.get();
     }
   }
-  if (fresh >= kSockets && chosen != nullptr) {
-    return chosen;
-  }
-  Socket* made = open();
-  return made != nullptr ? made : chosen;
+  return nullptr;
 }
 
 bool UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question) {
-  retire();
-  Socket* socket = pick();
-  if (socket == nullptr) {
+  if (current_ == nullptr || current_->is_full()) {
+    flush();
+    current_ = pick();
+  }
+  if (current_ == nullptr) {
     return false;
   }
-  const auto taken = [&](uint16_t id) {
-    return std::any_of(socket->waiting.begin(), socket->waiting.end(),
-                       [&](const Waiting& each) { return each.id == id; });
-  };
-  uint16_t id = random_.u16();
-  while (taken(id)) {
-    id = random_.u16();
-  }
-  std::array<uint8_t, kMaxQueryBytes> message;
   QueryExtras extras;
   if (echo_ != nullptr) {
     extras.letter_case = echo_->draw();
     extras.cookie = echo_->cookie();
   }
-  const size_t size = write_query(message, question, id, extras);
-  ++socket->uses;
-  if (!socket->client->send(Bytes(message).first(size))) {
-    return false;
-  }
-  counters_.sent.add();
-  socket->waiting.push_back({attempt, id, question, extras.letter_case});
+  const uint16_t id = current_->add({attempt, question, extras.letter_case}, random_);
+  auto& message = outbox_->messages[outbox_->size];
+  outbox_->datagrams[outbox_->size++] = Bytes(message).first(write_query(message, question, id, extras));
   return true;
+}
+
+void UdpTransport::flush() noexcept {
+  if (current_ != nullptr) {
+    counters_.sent.add(current_->client->send(std::span(outbox_->datagrams).first(outbox_->size)));
+    outbox_->size = 0;
+    current_ = nullptr;
+  }
 }
 
 void UdpTransport::cancel(Handle exchange) noexcept {
   for (const auto& socket : sockets_) {
-    std::erase_if(socket->waiting, [&](const Waiting& each) { return each.attempt.exchange == exchange; });
+    socket->cancel(exchange);
   }
 }
 
-void UdpTransport::on_reply(UdpClient& client, Bytes datagram) {
-  Socket* socket = find(client);
-  if (socket == nullptr || datagram.size() < kHeaderBytes) {
-    counters_.mismatched.add();
+void UdpTransport::Socket::on_reply(UdpClient& /*client*/, Bytes datagram) {
+  UdpTransport& transport = transport_;
+  const size_t i =
+      datagram.size() < kHeaderBytes ? kNone : find(static_cast<uint16_t>((datagram[0] << 8) | datagram[1]));
+  if (i == kNone || !is_reply_to(datagram, waiting_[i].question)) {
+    transport.counters_.mismatched.add();  // The wait goes on: a wrong reply must not end it.
     return;
   }
-  const auto id = static_cast<uint16_t>((datagram[0] << 8) | datagram[1]);
-  const auto found = std::find_if(socket->waiting.begin(), socket->waiting.end(),
-                                  [&](const Waiting& each) { return each.id == id; });
-  if (found == socket->waiting.end() || !is_reply_to(datagram, found->question)) {
-    counters_.mismatched.add();  // The wait goes on: a wrong reply must not end it.
+  const Waiting& found = waiting_[i];
+  const Attempt attempt = found.attempt;
+  if (transport.echo_ != nullptr &&
+      !transport.echo_->believes(datagram, found.question.name, found.letter_case)) {
+    transport.counters_.doubtful.add();
+    transport.events_.on_doubtful(attempt);  // The wait goes on here, too: the true reply may be on its way.
     return;
   }
-  const Attempt attempt = found->attempt;
-  if (echo_ != nullptr && !echo_->believes(datagram, found->question.name, found->letter_case)) {
-    counters_.doubtful.add();
-    events_.on_doubtful(attempt);  // The wait goes on here, too: the true reply may be on its way.
-    return;
-  }
-  counters_.replies.add();
-  *found = std::move(socket->waiting.back());
-  socket->waiting.pop_back();
-  events_.on_response(attempt, datagram);
+  transport.counters_.replies.add();
+  forget(i);
+  transport.events_.on_response(attempt, datagram);
 }
 
-void UdpTransport::on_unreachable(UdpClient& client) {
-  Socket* socket = find(client);
-  if (socket == nullptr) {
-    return;
-  }
+void UdpTransport::Socket::on_unreachable(UdpClient& /*client*/) {
   // The kernel reports it for the socket, not for a question: everybody who waits here hears of it.
-  std::vector<Waiting> waiting;
-  waiting.swap(socket->waiting);
-  socket->uses = kUsesOfSocket;
-  for (const Waiting& each : waiting) {
-    events_.on_unreachable(each.attempt);
+  std::vector<Attempt> attempts;
+  for (uint64_t left = waits_; left != 0; left &= left - 1) {
+    attempts.push_back(waiting_[static_cast<size_t>(std::countr_zero(left))].attempt);
+  }
+  waits_ = 0;
+  wear_out();
+  TransportEvents& events = transport_.events_;  // this socket may go in the calls
+  for (const Attempt& attempt : attempts) {
+    events.on_unreachable(attempt);
   }
 }
 

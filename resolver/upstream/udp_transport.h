@@ -1,7 +1,7 @@
 // Questions over UDP: from a changing set of sockets, each connected and on its own random port, with random
 // ids. Why not one socket a question: opening one costs more than asking. A socket is used for few questions
-// and not for long, then replaced, so the port of a given question stays unknown (RFC 5452 section 9.2). One
-// worker's.
+// and not for long, then replaced, so the port of a given question stays unknown (RFC 5452 section 9.2). The
+// questions of one turn of the loop share a socket and go out in one call. One worker's.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace cenote {
 
-class UdpTransport final : UdpClient::Handler {
+class UdpTransport {
  public:
   struct Counters {
     Counter sent;
@@ -28,7 +28,8 @@ class UdpTransport final : UdpClient::Handler {
                Echo* echo = nullptr);
   ~UdpTransport();
 
-  // False: it could not be sent; nothing will be reported.
+  // Goes out with others at the end of the loop's turn. False: it cannot be sent; nothing will be reported.
+  // What the network loses later on is silence.
   bool send(const Attempt& attempt, const UpstreamQuestion& question);
   void cancel(Handle exchange) noexcept;  // no more replies for that exchange are wanted
 
@@ -36,35 +37,27 @@ class UdpTransport final : UdpClient::Handler {
   [[nodiscard]] size_t sockets() const noexcept { return sockets_.size(); }
 
  private:
-  struct Waiting {
-    Attempt attempt;
-    uint16_t id;
-    UpstreamQuestion question;
-    LetterCase letter_case{};
-  };
-  struct Socket {
-    std::unique_ptr<UdpClient> client;
-    unsigned uses = 0;
-    MonoTime opened;
-    std::vector<Waiting> waiting;
-  };
-  void on_reply(UdpClient& client, Bytes datagram) override;
-  void on_unreachable(UdpClient& client) override;
+  class Socket;
+  struct Outbox;
   [[nodiscard]] bool is_worn(const Socket& socket) const noexcept;
   Socket* pick();
   Socket* open();
   void retire();
   void on_age();
-  [[nodiscard]] Socket* find(const UdpClient& client) noexcept;
+  void flush() noexcept;
 
   Loop& loop_;
   SocketAddress server_;
   Random& random_;
   TransportEvents& events_;
   Echo* echo_;
+  std::unique_ptr<UdpClient::Inbox> inbox_;
+  std::unique_ptr<Outbox> outbox_;
   std::vector<std::unique_ptr<Socket>> sockets_;
-  Timer aging_;  // runs while there are sockets: none stays for want of another question
+  Socket* current_ = nullptr;  // takes this turn's questions
+  Timer aging_;                // runs while there are sockets: none stays for want of another question
   Counters counters_;
+  TurnEnd turn_end_;
 };
 
 }  // namespace cenote

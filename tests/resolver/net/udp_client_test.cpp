@@ -35,6 +35,7 @@ struct Fixture {
   Loop loop;
   Random random;
   Heard heard{loop};
+  UdpClient::Inbox inbox;
   Descriptor server{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   SocketAddress address = bound(server);
 
@@ -46,9 +47,13 @@ struct Fixture {
     return local;
   }
   std::unique_ptr<UdpClient> open() {
-    auto made = UdpClient::open(loop, address, random, heard);
+    auto made = UdpClient::open(loop, address, random, inbox, heard);
     REQUIRE(made);
     return std::move(*made);
+  }
+  static size_t send(UdpClient& client, std::string_view text) {
+    const Bytes datagram = as_bytes(text);
+    return client.send({&datagram, 1});
   }
   // Who sent the next datagram to the server.
   SocketAddress receive() const {
@@ -70,7 +75,7 @@ struct Fixture {
 TEST_CASE_METHOD(Fixture, "only the server's own datagrams are heard",
                  "[net][udp]") {  // RFC 5452 section 9.1
   const auto client = open();
-  REQUIRE(client->send(as_bytes("question")));
+  REQUIRE(send(*client, "question") == 1);
   const SocketAddress from = receive();
   const Descriptor forger(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sendto(forger.get(), "forged", 6, 0, from.data(), from.size());
@@ -85,7 +90,7 @@ TEST_CASE_METHOD(Fixture, "each socket has a port of its own, from the whole ran
   uint16_t most = 0;
   for (int i = 0; i < 64; ++i) {
     const auto client = open();
-    REQUIRE(client->send(as_bytes("x")));
+    REQUIRE(send(*client, "x") == 1);
     const uint16_t port = receive().port();
     ports.insert(port);
     least = std::min(least, port);
@@ -99,9 +104,42 @@ TEST_CASE_METHOD(Fixture, "each socket has a port of its own, from the whole ran
 TEST_CASE_METHOD(Fixture, "a host where nothing listens is reported", "[net][udp]") {
   const auto client = open();
   server = Descriptor();
-  client->send(as_bytes("question"));
+  send(*client, "question");
   run();
   CHECK(heard.unreachable == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "many datagrams leave and arrive in order", "[net][udp]") {
+  const auto client = open();
+  const std::vector<Bytes> questions(40, as_bytes("question"));  // more than one batch
+  REQUIRE(client->send(questions) == 40);
+  SocketAddress from;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    from = receive();
+    const std::string answer = std::to_string(i);
+    sendto(server.get(), answer.data(), answer.size(), 0, from.data(), from.size());
+  }
+  for (int turn = 0; turn < 40 && heard.replies.size() < 40; ++turn) {
+    run();
+  }
+  REQUIRE(heard.replies.size() == 40);
+  for (size_t i = 0; i < heard.replies.size(); ++i) {
+    CHECK(heard.replies[i] == std::to_string(i));
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "an error of earlier datagrams takes none of the later ones", "[net][udp]") {
+  const auto client = open();
+  server = Descriptor();
+  send(*client, "to nobody");  // the kernel tells it with the next call
+  Descriptor again(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  REQUIRE(bind(again.get(), address.data(), address.size()) == 0);
+  server = std::move(again);
+  const std::vector<Bytes> questions(20, as_bytes("question"));
+  CHECK(client->send(questions) == 20);
+  for (size_t i = 0; i < questions.size(); ++i) {
+    receive();
+  }
 }
 
 }  // namespace cenote::udp_client_test

@@ -59,6 +59,10 @@ struct Fixture {
     REQUIRE(made);
     return std::move(*made);
   }
+  void end_turn() {
+    loop.stop();
+    loop.run();
+  }
 };
 
 }  // namespace
@@ -89,6 +93,7 @@ TEST_CASE_METHOD(Fixture, "on a wildcard bind the answer leaves from the address
   // And so does one that comes later.
   const Wire late = wire("late");
   wildcard->send(echo.last, late);
+  end_turn();
   CHECK(client.receive(&from) == "late");
   CHECK(from == asked);
 }
@@ -103,9 +108,31 @@ TEST_CASE_METHOD(Fixture, "one reply that the kernel refuses takes no other with
   UdpPeer nobody = echo.last;
   nobody.client.set_port(0);
   server->send(nobody, wire("lost"));
+  server->send(echo.last, wire("late"));
+  end_turn();
   CHECK(server->counters().send_failed.value() == 1);
   CHECK(before.receive() == ">one");
   CHECK(after.receive() == ">two");
+  CHECK(after.receive() == "late");
+}
+
+TEST_CASE_METHOD(Fixture, "late replies leave when the turn ends, each to its own client", "[net][udp]") {
+  std::vector<Client> clients(100);  // more than are gathered
+  std::vector<UdpPeer> peers;
+  for (Client& client : clients) {
+    client.send(server->local(), "quiet");
+    server->drain();
+    peers.push_back(echo.last);
+  }
+  const std::string large(4000, 'x');  // more than has room among the others
+  for (size_t i = 0; i < clients.size(); ++i) {
+    server->send(peers[i], i == 50 ? wire(large) : wire(std::to_string(i)));
+  }
+  end_turn();
+  for (size_t i = 0; i < clients.size(); ++i) {
+    CHECK(clients[i].receive() == (i == 50 ? large : std::to_string(i)));
+  }
+  CHECK(server->counters().sent.value() == 100);
 }
 
 TEST_CASE_METHOD(Fixture, "an address that is taken is named", "[net][udp]") {

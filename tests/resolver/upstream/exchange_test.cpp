@@ -10,7 +10,7 @@ using Kind = Exchange::Action::Kind;
 // An exchange with a clock that only the test moves.
 class Walk {
  public:
-  explicit Walk(std::vector<Exchange::Candidate> candidates) : exchange_(std::move(candidates), now_) {}
+  explicit Walk(const std::vector<Exchange::Candidate>& candidates) : exchange_(candidates, now_) {}
 
   Walk& start() { return took(exchange_.start(now_)); }
   Walk& timeout() {

@@ -98,6 +98,28 @@ TEST_CASE_METHOD(Fixture, "no socket stays when nobody asks any more", "[upstrea
   CHECK(transport.sockets() == 0);
 }
 
+TEST_CASE_METHOD(Fixture, "questions of one turn share a socket as far as it may be used",
+                 "[upstream][udp]") {
+  const ScriptedUpstream upstream;
+  UdpTransport transport(heard.loop, upstream.address(), random, heard);
+  constexpr size_t kQuestions = 150;
+  heard.loop.post([&] {
+    for (size_t i = 0; i < kQuestions; ++i) {
+      const Name name = Name::from_text("n" + std::to_string(i) + ".example").value();
+      CHECK(transport.send({}, {name, rrtype::kA, false, false}));
+    }
+    CHECK(transport.sockets() == 3);  // 64 uses each
+  });
+  Timer limit(heard.loop, [this] { heard.loop.stop(); });
+  limit.start(seconds{5});
+  while (heard.responses.size() < kQuestions && limit.is_active()) {
+    heard.loop.run();
+  }
+  CHECK(heard.responses.size() == kQuestions);
+  CHECK(transport.counters().sent.value() == kQuestions);
+  CHECK(transport.counters().mismatched.value() == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "an upstream where nothing listens is told at once", "[upstream][udp]") {
   UdpTransport transport(heard.loop, test::loopback(test::free_port()), random, heard);
   ask(transport, "www.example");
