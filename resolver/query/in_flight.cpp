@@ -43,20 +43,18 @@ InFlight::InFlight() {
 }
 
 WaitingQuery::WaitingQuery(const Query& query) noexcept
-    : path(query.path), message(query.message), asker(query.asker), verdict(query.verdict) {
+    : path(query.path), message(query.message), asker(query.asker) {
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }
 
 InFlight::Group* InFlight::lookup(const CacheKey& key, Handle& handle) {
-  const auto [first, last] = by_hash_.equal_range(key.hash());
-  for (auto it = first; it != last; ++it) {
-    Group* group = groups_.find(it->second);
-    if (same(group->key, key)) {
-      handle = it->second;
-      return group;
-    }
+  const Handle* found = by_hash_.find(key.hash());
+  if (found == nullptr) {
+    return nullptr;
   }
-  return nullptr;
+  handle = *found;
+  Group* group = groups_.find(handle);
+  return same(group->key, key) ? group : nullptr;
 }
 
 const InFlight::Group* InFlight::find(const CacheKey& key) {
@@ -74,23 +72,25 @@ Handle InFlight::insert(const CacheKey& key) {
   group.domain = domain_of(key.name);
   ++by_domain_[group.domain];
   const Handle handle = groups_.insert(std::move(group));
-  by_hash_.emplace(key.hash(), handle);
+  if (const uint64_t hash = key.hash(); by_hash_.find(hash) == nullptr) {
+    by_hash_[hash] = handle;
+  }
   return handle;
 }
 
 std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query& query,
                                                const WaitingBounds& bounds) {
   const uint64_t client = client_of(query.path);
-  const auto of_client = by_client_.find(client);
-  if (waiting_ >= kMostInAll || (of_client != by_client_.end() && of_client->second >= bounds.of_client)) {
+  const size_t* of_client = by_client_.find(client);
+  if (waiting_ >= kMostInAll || (of_client != nullptr && *of_client >= bounds.of_client)) {
     return std::nullopt;
   }
   Handle handle;
   Group* group = lookup(key, handle);
   const bool is_first = group == nullptr;
   if (is_first) {
-    const auto of_domain = by_domain_.find(domain_of(key.name));
-    if (of_domain != by_domain_.end() && of_domain->second >= bounds.of_domain) {
+    const size_t* of_domain = by_domain_.find(domain_of(key.name));
+    if (of_domain != nullptr && *of_domain >= bounds.of_domain) {
       return std::nullopt;
     }
     handle = insert(key);
@@ -112,13 +112,17 @@ std::optional<uint64_t> InFlight::start(const CacheKey& key) {
   return to_cookie(insert(key));
 }
 
+void InFlight::count_down(Counts& counts, uint64_t key) noexcept {
+  size_t* count = counts.find(key);
+  if (count != nullptr && --*count == 0) {
+    counts.erase(key);
+  }
+}
+
 void InFlight::forget(const std::vector<WaitingQuery>& waiters) {
   waiting_ -= waiters.size();
   for (const WaitingQuery& waiter : waiters) {
-    const auto found = by_client_.find(client_of(waiter.path));
-    if (found != by_client_.end() && --found->second == 0) {
-      by_client_.erase(found);
-    }
+    count_down(by_client_, client_of(waiter.path));
   }
 }
 
@@ -145,17 +149,11 @@ InFlight::Group InFlight::take(uint64_t cookie) {
   }
   Group group = std::move(*found);
   groups_.erase(handle);
-  const auto [first, last] = by_hash_.equal_range(group.key.hash());
-  for (auto it = first; it != last; ++it) {
-    if (it->second == handle) {
-      by_hash_.erase(it);
-      break;
-    }
+  const uint64_t hash = group.key.hash();
+  if (const Handle* known = by_hash_.find(hash); known != nullptr && *known == handle) {
+    by_hash_.erase(hash);
   }
-  const auto of_domain = by_domain_.find(group.domain);
-  if (of_domain != by_domain_.end() && --of_domain->second == 0) {
-    by_domain_.erase(of_domain);
-  }
+  count_down(by_domain_, group.domain);
   forget(group.waiters);
   return group;
 }

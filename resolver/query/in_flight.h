@@ -4,9 +4,9 @@
 
 #include <array>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "resolver/base/flat_map.h"
 #include "resolver/base/slab.h"
 #include "resolver/cache/answer_cache.h"
 #include "resolver/query/query.h"
@@ -18,7 +18,6 @@ struct WaitingQuery {
   ReplyPath path;
   QueryMessage message;
   Policy::Asker asker;
-  Verdict verdict;  // what was decided about the question (kMonitor or kPass)
   // Header and question as received: the answer repeats the question's letter case.
   std::array<uint8_t, kHeaderBytes + kMaxNameBytes + 4> packet;
 
@@ -61,13 +60,14 @@ class InFlight {
   [[nodiscard]] size_t waiting() const noexcept { return waiting_; }
 
  private:
-  using Counts = std::unordered_map<uint64_t, size_t>;
+  using Counts = FlatMap<size_t>;
+  static void count_down(Counts& counts, uint64_t key) noexcept;
   Group* lookup(const CacheKey& key, Handle& handle);
   Handle insert(const CacheKey& key);
   void forget(const std::vector<WaitingQuery>& waiters);
 
   Slab<Group> groups_;
-  std::unordered_multimap<uint64_t, Handle> by_hash_;
+  FlatMap<Handle> by_hash_;  // of two questions with one hash the later is not found: it is asked twice
   Counts by_client_;
   Counts by_domain_;  // questions under way
   size_t waiting_ = 0;

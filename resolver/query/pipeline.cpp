@@ -99,7 +99,7 @@ Pipeline::Step Pipeline::admit(Query& query) noexcept {
     return done(error(query, Rcode::kRefused, Ede::kProhibited, "this resolver does not serve your network"));
   }
   query.asker.group = clients.group_of(query.asker.address);
-  query.asker.unix_time = unix_time(loop_.now());
+  query.asker.unix_time = unix_seconds(wall_time());
   choose_options(query);
   if (query.message.klass == kClassChaos) {
     return done(write_identity(query.buffer, query.limit(), query.message, query.packet, parts_.names));
@@ -126,12 +126,13 @@ void Pipeline::choose_nsid(Query& query) const noexcept {
   query.message.reply.nsid = query.message.edns.asks_nsid ? parts_.names.identity : std::string_view();
 }
 
-int64_t Pipeline::unix_time(MonoTime now) noexcept {
+WallTime Pipeline::wall_time() noexcept {
+  const MonoTime now = loop_.now();
   if (now - wall_read_ >= seconds{1}) {
     wall_ = wall_now();
     wall_read_ = now;
   }
-  return unix_seconds(wall_ + std::chrono::duration_cast<WallTime::duration>(now - wall_read_));
+  return wall_ + std::chrono::duration_cast<WallTime::duration>(now - wall_read_);
 }
 
 bool Pipeline::is_exempt(const IpAddress& client) const noexcept {
@@ -318,7 +319,7 @@ size_t Pipeline::block(Query& query, Bytes chain) noexcept {
 
 IncidentId Pipeline::record(const Query& query) noexcept {
   Event event;
-  event.time = wall_now();
+  event.time = wall_time();
   event.client = query.path.client();
   event.transport = query.path.transport;
   event.type = query.message.type;

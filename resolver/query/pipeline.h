@@ -102,7 +102,7 @@ class Pipeline final : ResolutionEvents {
   void on_overdue();
   void choose_options(Query& query) noexcept;
   void choose_nsid(Query& query) const noexcept;
-  [[nodiscard]] int64_t unix_time(MonoTime now) noexcept;
+  [[nodiscard]] WallTime wall_time() noexcept;
   [[nodiscard]] bool is_exempt(const IpAddress& client) const noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;
 

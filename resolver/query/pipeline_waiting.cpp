@@ -73,14 +73,16 @@ void Pipeline::on_overdue() {
 template <typename Answer>
 void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) {
   for (WaitingQuery& waiter : waiters) {
-    std::copy(waiter.packet.begin(), waiter.packet.end(), reply_.begin());
+    std::copy_n(waiter.packet.begin(), waiter.message.question_end, reply_.begin());
     Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
-                waiter.message, waiter.asker, waiter.verdict};
+                waiter.message, waiter.asker, {}};
     choose_nsid(query);
     if (parts_.recent != nullptr) {
       parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
     }
-    const size_t size = answer(query);
+    // What was pushed while the query waited acts on it, too.
+    query.verdict = parts_.policy.decide(query.message.name, query.asker);
+    const size_t size = query.verdict.blocks() ? block(query, {}) : answer(query);
     count_answer(Bytes(reply_).first(size));
     if (size != 0) {
       waiter.path.sink->reply(waiter.path, Bytes(reply_).first(size));
@@ -109,11 +111,6 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
 
 size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
                                AnswerCache::Entry::Findings& findings) noexcept {
-  // What was pushed while the query waited acts on it, too.
-  query.verdict = parts_.policy.decide(query.message.name, query.asker);
-  if (query.verdict.blocks()) {
-    return block(query, {});
-  }
   return good ? answer_with(query, {resolution.response.message, key.partition, findings})
               : answer_failure(query, key, resolution);
 }
