@@ -66,10 +66,10 @@ const InFlight::Group* InFlight::find(uint64_t cookie) {
   return groups_.find(to_handle(cookie));
 }
 
-Handle InFlight::insert(const CacheKey& key) {
+Handle InFlight::insert(const CacheKey& key, uint64_t domain) {
   Group group;
   group.key = key;
-  group.domain = domain_of(key.name);
+  group.domain = domain;
   ++by_domain_[group.domain];
   const Handle handle = groups_.insert(std::move(group));
   if (const uint64_t hash = key.hash(); by_hash_.find(hash) == nullptr) {
@@ -89,11 +89,12 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
   Group* group = lookup(key, handle);
   const bool is_first = group == nullptr;
   if (is_first) {
-    const size_t* of_domain = by_domain_.find(domain_of(key.name));
+    const uint64_t domain = domain_of(key.name);
+    const size_t* of_domain = by_domain_.find(domain);
     if (of_domain != nullptr && *of_domain >= bounds.of_domain) {
       return std::nullopt;
     }
-    handle = insert(key);
+    handle = insert(key, domain);
     group = groups_.find(handle);
   } else if (group->waiters.size() >= kMostPerQuestion) {
     return std::nullopt;
@@ -109,7 +110,7 @@ std::optional<uint64_t> InFlight::start(const CacheKey& key) {
   if (lookup(key, handle) != nullptr) {
     return std::nullopt;
   }
-  return to_cookie(insert(key));
+  return to_cookie(insert(key, domain_of(key.name)));
 }
 
 void InFlight::count_down(Counts& counts, uint64_t key) noexcept {

@@ -63,7 +63,7 @@ class InFlight {
   using Counts = FlatMap<size_t>;
   static void count_down(Counts& counts, uint64_t key) noexcept;
   Group* lookup(const CacheKey& key, Handle& handle);
-  Handle insert(const CacheKey& key);
+  Handle insert(const CacheKey& key, uint64_t domain);
   void forget(const std::vector<WaitingQuery>& waiters);
 
   Slab<Group> groups_;
