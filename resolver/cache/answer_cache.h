@@ -51,9 +51,11 @@ class AnswerCache {
 
     // What the pipeline has found out about this answer; it is the pipeline's to write.
     struct Findings {
-      uint64_t passed_generation = 0;  // the snapshot whose policy it last passed
-      uint32_t guard_settings = 0;     // the rebinding guard's, by number, when it last looked; 0: never
-      bool leads_inside = false;       // what it saw
+      // The snapshot whose policy it last passed. The lower bits are enough: four thousand million pushes do
+      // not come within an entry's life.
+      uint32_t passed_generation = 0;
+      uint16_t guard_settings = 0;  // the rebinding guard's, by number, when it last looked; 0: never
+      bool leads_inside = false;    // what it saw
     };
     Findings findings;
 

@@ -251,12 +251,13 @@ size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, Mono
 // nothing in it was listed. Whoever allows a name means the site behind it, so an exception for the question
 // covers its answer.
 size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
-  uint64_t& passed_generation = said.findings.passed_generation;
-  const bool has_passed = passed_generation == parts_.policy.generation() && passed_generation != 0;
+  uint32_t& passed_generation = said.findings.passed_generation;
+  const auto generation = static_cast<uint32_t>(parts_.policy.generation());
+  const bool has_passed = passed_generation == generation && generation != 0;
   if (!has_passed && !query.verdict.excepted) {
     const Policy::Inspection inspection = parts_.policy.inspect(said.message, query.asker);
     if (inspection.untouched) {
-      passed_generation = parts_.policy.generation();
+      passed_generation = generation;
     } else if (inspection.verdict.is_recorded()) {
       query.verdict = inspection.verdict;
       if (query.verdict.blocks()) {

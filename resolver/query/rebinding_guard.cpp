@@ -64,7 +64,7 @@ bool leads_inside(Bytes message, const Policy& policy) noexcept {
 
 void RebindingGuard::reload(const RebindingSettings& settings, const ServerPool& pool) {
   settings_ = settings;
-  ++settings_number_;
+  settings_number_ = static_cast<uint16_t>(settings_number_ % UINT16_MAX + 1);
   connect(pool);
 }
 

@@ -28,7 +28,7 @@ class RebindingGuard {
   static constexpr uint32_t kNoZone = UINT32_MAX;
 
   RebindingSettings settings_;
-  uint32_t settings_number_ = 1;
+  uint16_t settings_number_ = 1;  // never 0
   uint32_t covered_zone_ = kNoZone;
 };
 

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # the sources' folder stays as it is
+import dns_conditions
 import dns_instructions
 import dns_report
 from dns_servers import PEERS, Cenote, Process, Server, ask, free_port
@@ -38,6 +39,9 @@ def arguments():
     parser.add_argument("--no-edns", action="store_true", help="ask without an OPT record")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--instructions", action="store_true", help="count Cenote's own instead, with callgrind")
+    parser.add_argument(
+        "--conditions", action="store_true", help="measure latency, reload, cache, workers and ten times the names instead"
+    )
     parser.add_argument("--json", metavar="FILE", help="writes every single run")
     parser.add_argument("--svg", metavar="FILE", help="draws the medians, e.g. docs/images/bench.svg")
     parser.add_argument("--build", default=ROOT / "build/release", type=Path, help="the release build's folder")
@@ -83,12 +87,17 @@ class Bench:
             return any(".".join(labels[i:]) in known for i in range(len(labels) - 1))
 
         others = [name for name in self.names(4 * HOT_NAMES, self.options.seed + 1) if not is_listed(name)]
+        self.asked_near = {".".join(name.split(".")[i:]) for name in others for i in range(name.count(".") + 1)}
         order = random.Random(self.options.seed)
         asked = self.listed[:]
         order.shuffle(asked)
         (self.folder / "blocked").write_text("\n".join(asked) + "\n")
         (self.folder / "cached").write_text("\n".join(others[:HOT_NAMES]) + "\n")
         (self.folder / "forwarded").write_text("\n".join(others[:HOT_NAMES]) + "\n")
+
+    def is_asked_near(self, name):
+        """Whether it is, or is above, a name that is asked and not listed."""
+        return name in self.asked_near
 
     def start_upstream(self):
         port = free_port()
@@ -132,9 +141,9 @@ class Bench:
         time.sleep(1)
         return server.process.resident_bytes()
 
-    def load(self, server, traffic, seconds):
+    def load(self, server, traffic, seconds, rate=0):
         command = [self.tool, "load", "127.0.0.1", server.port, self.folder / traffic, "--seconds", seconds]
-        command += ["--inflight", self.options.inflight]
+        command += ["--inflight", self.options.inflight, "--qps", rate]
         command += [] if self.options.no_edns else ["--edns"]
         command += ["--fresh", next(self.fresh) % 2**32] if traffic == "forwarded" else []
         pin = lambda: self.load_cpu is None or os.sched_setaffinity(0, {self.load_cpu})
@@ -193,6 +202,18 @@ class Bench:
         load = lambda traffic: self.load(server, traffic, self.options.seconds)
         return dns_instructions.count(server, self.listed, load, lambda: self.warm(server))
 
+    def measure_conditions(self):
+        self.write_names()
+        port = self.start_upstream()
+        echo = Echo(self.tool, self.server_cpu, self.folder / "echo")
+
+        def make(name):
+            self.servers.append(Cenote(self.folder / name, port, self.server_cpu))
+            return self.servers[-1]
+
+        self.servers.append(echo)
+        dns_conditions.Conditions(self, make, echo).run()
+
     def stop(self):
         for each in [*self.servers, *self.helpers]:
             each.stop()
@@ -214,6 +235,9 @@ def main():
         try:
             if options.instructions:
                 dns_instructions.show(bench.count_instructions())
+                return
+            if options.conditions:
+                bench.measure_conditions()
                 return
             bench.run()
         finally:

@@ -28,6 +28,7 @@ struct LoadResult {
   uint64_t sent = 0;
   uint64_t answered = 0;
   uint64_t with_records = 0;
+  uint64_t bytes = 0;  // of all answers
   std::array<uint64_t, 16> rcodes{};
   std::vector<uint32_t> nanoseconds;  // of each answer
   double seconds = 0;
@@ -141,6 +142,7 @@ class Client {
       return;
     }
     ++result.answered;
+    result.bytes += size;
     ++result.rcodes[packet[3] & 15];
     result.with_records += packet[6] != 0 || packet[7] != 0 ? 1U : 0U;
     result.nanoseconds.push_back(static_cast<uint32_t>((at - slots_[slot].sent) * 1e9));
@@ -210,10 +212,12 @@ inline void print_result(LoadResult& result) {
     return *at / 1e3;
   };
   std::printf(
-      "{\"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"with_records\": %llu, \"seconds\": %.3f",
+      "{\"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"with_records\": %llu, "
+      "\"bytes\": %llu, \"seconds\": %.3f",
       static_cast<unsigned long long>(result.sent), static_cast<unsigned long long>(result.answered),
       static_cast<unsigned long long>(result.sent - result.answered),
-      static_cast<unsigned long long>(result.with_records), result.seconds);
+      static_cast<unsigned long long>(result.with_records), static_cast<unsigned long long>(result.bytes),
+      result.seconds);
   std::printf(", \"us\": {\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f}, \"rcodes\": {",
               percentile(.5), percentile(.9), percentile(.99), percentile(.999));
   const char* comma = "";

@@ -154,6 +154,8 @@ class Server:
 class Cenote(Server):
     name = "cenote"
     binary = None  # set by dns.py
+    workers = 1
+    cache = "256MiB"
 
     @classmethod
     def available(cls):
@@ -161,20 +163,24 @@ class Cenote(Server):
 
     def configure(self, names):
         shutil.rmtree(self.folder / "state", ignore_errors=True)
-        (self.folder / "list.txt").write_text("".join(name + "\n" for name in names))
+        self.write_list(names)
         feed = '[{name: list, source: "file:list.txt", format: plain, scope: suffix, category: c2, refresh: 1h}]'
         (self.folder / "cenote.yaml").write_text(
             f"""state_dir: state
-listen: {{dns: ["127.0.0.1:{self.port}"], workers: 1}}
+listen: {{dns: ["127.0.0.1:{self.port}"], workers: {self.workers}}}
 upstream: [{{zone: ".", servers: ["udp://127.0.0.1:{self.upstream}"]}}]
 feeds: {feed if names else "[]"}
 sinkhole: {{ipv4: {SINKHOLE}}}
 blockpage: {{http: ["127.0.0.1:{free_port()}"], https: ["127.0.0.1:{free_port()}"]}}
 control: {{socket: control.sock, http: ["127.0.0.1:{free_port()}"], tokens: tokens.yaml}}
+cache: {{size: {self.cache}}}
 events: {{file: events.jsonl}}
 log: {{level: warning}}
 """
         )
+
+    def write_list(self, names):
+        (self.folder / "list.txt").write_text("".join(name + "\n" for name in names))
 
     def command(self):
         return [self.binary, "serve", "--config", self.folder / "cenote.yaml"]

@@ -1,0 +1,147 @@
+"""What ./dev bench dns --conditions measures of Cenote alone: latency at half of what it can, a reload under load,
+what a cached answer takes in memory, two workers instead of one, ten times as many names.
+
+Each figure is a ratio within one run; everything is on loopback and bounded in time."""
+
+import signal
+import statistics
+import threading
+import time
+
+from dns_report import print_rows
+
+ROUNDS = 5
+
+
+def spread(values):
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+class Conditions:
+    """`bench` has written the names and started the upstream; `make` gives a server that is not started yet."""
+
+    def __init__(self, bench, make, echo):
+        self.bench, self.make, self.echo = bench, make, echo
+        self.listed, self.rows = bench.listed, []
+
+    def add(self, what, figure, target):
+        self.rows.append((what, figure, target))
+        self.bench.say(f"{what}: {figure}")
+
+    def run(self):
+        server = self.make("conditions")
+        server.start(self.listed)
+        self.latency(server)
+        self.reload(server)
+        server.stop()
+        self.more_names()
+        self.cache()
+        self.workers()
+        self.echo.stop()
+        print_rows(("", "measured", "target"), self.rows)
+
+    def rate_of(self, server, traffic):
+        result = self.bench.load(server, traffic, 2)
+        return result["answered"] / result["seconds"]
+
+    def latency(self, server):
+        """The 99th percentile at half of each one's own saturation, against the echo's of the same round."""
+        for traffic in ("blocked", "cached"):
+            ratios = []
+            for _ in range(ROUNDS):
+                p99 = {}
+                for each in (self.echo, server):
+                    rate = self.rate_of(each, traffic) / 2
+                    p99[each] = self.bench.load(each, traffic, 2, rate)["us"]["p99"]
+                    server.tidy()
+                ratios.append(p99[server] / p99[self.echo])
+            self.add(f"{traffic}: p99 at half of saturation, over the echo's", spread(ratios), "1.5")
+
+    def reload(self, server):
+        """The list comes again with a tenth of it changed, while questions come at half of saturation."""
+        rate = self.rate_of(server, "cached") / 2
+        steady = self.bench.load(server, "cached", 4, rate)
+        others = self.bench.names(len(self.listed) // 10, self.bench.options.seed + 2)
+        changed = self.listed[len(others) :] + others
+        resident = [server.process.resident_bytes()]
+        over = threading.Event()
+
+        def watch():
+            while not over.wait(0.02):
+                resident.append(server.process.resident_bytes())
+
+        def push():
+            time.sleep(1)
+            server.write_list(changed)
+            server.process.child.send_signal(signal.SIGHUP)
+
+        threads = [threading.Thread(target=watch), threading.Thread(target=push)]
+        for thread in threads:
+            thread.start()
+        result = self.bench.load(server, "cached", 8, rate)
+        over.set()
+        for thread in threads:
+            thread.join()
+        taken = server.enforced_share(others)
+        size = f"{len(self.listed):,} names"
+        self.add(f"reload of {size}, a tenth changed: enforced after it", f"{taken:.0%}", "100 %")
+        self.add("  questions lost or later than a second", f"{result['lost']} of {result['sent']:,}", "0")
+        self.add("  p99 over that of the steady state", f"{result['us']['p99'] / steady['us']['p99']:.2f}", "1.3")
+        self.add("  most resident over the steady state", f"{max(resident) / resident[0]:.2f}", "1.5")
+
+    def cpu(self, server, traffic):
+        before = sum(server.process.cpu_seconds().values())
+        result = self.bench.load(server, traffic, 2)
+        return (sum(server.process.cpu_seconds().values()) - before) / result["answered"]
+
+    def more_names(self):
+        """The same questions to a server with the list and to one with ten times as many names."""
+        few, many = self.make("few"), self.make("many")
+        few.start(self.listed)
+        known = set(self.listed)
+        tenfold = self.bench.names(10 * len(self.listed), self.bench.options.seed)
+        # What was asked and not listed stays so: the questions must mean the same to both.
+        tenfold = self.listed + [name for name in tenfold if name not in known and not self.bench.is_asked_near(name)]
+        many.start(tenfold)
+        for traffic in ("cached", "blocked"):
+            ratios = []
+            for server in (few, many):
+                self.bench.warm(server)
+            for number in range(ROUNDS):
+                spent = {each: self.cpu(each, traffic) for each in ((few, many) if number % 2 else (many, few))}
+                few.tidy(), many.tidy()
+                ratios.append(spent[many] / spent[few])
+            self.add(f"{traffic}: CPU with {len(tenfold):,} names over {len(self.listed):,}", spread(ratios), "1.05")
+        few.stop(), many.stop()
+
+    def cache(self):
+        """As many answers as there are listed names, each asked for once."""
+        server = self.make("cache")
+        server.cache = "2GiB"
+        server.start([])
+        count, answered, octets = len(self.listed), 0, 0
+        empty = server.process.resident_bytes()
+        while answered < count:
+            result = self.bench.load(server, "forwarded", 2)
+            answered += result["answered"]
+            octets += result["bytes"]
+        per_answer = (server.process.resident_bytes() - empty) / answered
+        wire = octets / answered
+        beyond = per_answer - 1.3 * wire
+        figure = f"{per_answer:.0f} bytes for {wire:.0f} on the wire ({beyond:.0f} beyond 1.3 times)"
+        self.add(f"cache of {answered:,} answers, each", figure, "48 beyond")
+        server.stop()
+
+    def workers(self):
+        """CPU an answer with two workers on two CPUs over one worker on one: what they share would show in it."""
+        one, two = self.make("one"), self.make("two")
+        two.workers, two.cpu = 2, None
+        ratios = []
+        for server in (one, two):
+            server.start([])
+            self.bench.warm(server)
+        for number in range(ROUNDS):
+            spent = {each: self.cpu(each, "cached") for each in ((one, two) if number % 2 else (two, one))}
+            ratios.append(spent[two] / spent[one])
+        self.add("cached: CPU an answer with 2 workers over 1", spread(ratios), "1.11 (1.8 times the throughput)")
+        one.stop(), two.stop()
