@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True  # the sources' folder stays as it is
 import dns_conditions
 import dns_instructions
 import dns_report
+import dns_streams
 from dns_servers import PEERS, Cenote, Process, Server, ask, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,7 @@ def arguments():
     parser.add_argument(
         "--conditions", action="store_true", help="measure latency, reload, cache, workers and ten times the names instead"
     )
+    parser.add_argument("--streams", action="store_true", help="measure kept TCP and TLS connections instead, beside peers")
     parser.add_argument("--json", metavar="FILE", help="writes every single run")
     parser.add_argument("--svg", metavar="FILE", help="draws the medians, e.g. docs/images/bench.svg")
     parser.add_argument("--build", default=ROOT / "build/release", type=Path, help="the release build's folder")
@@ -214,6 +216,12 @@ class Bench:
         self.servers.append(echo)
         dns_conditions.Conditions(self, make, echo).run()
 
+    def measure_streams(self):
+        self.write_names()
+        streams = dns_streams.Streams(self, self.start_upstream(), self.server_cpu)
+        self.servers += streams.servers
+        streams.run()
+
     def stop(self):
         for each in [*self.servers, *self.helpers]:
             each.stop()
@@ -238,6 +246,9 @@ def main():
                 return
             if options.conditions:
                 bench.measure_conditions()
+                return
+            if options.streams:
+                bench.measure_streams()
                 return
             bench.run()
         finally:
