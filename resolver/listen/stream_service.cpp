@@ -3,6 +3,11 @@
 #include "resolver/net/tls.h"
 
 namespace cenote {
+namespace {
+
+constexpr size_t kMostTogether = 8192;  // with one answer more still mostly one TLS record
+
+}  // namespace
 
 class StreamService::Connection final : public StreamEvents {
  public:
@@ -107,25 +112,36 @@ class StreamService::Connection final : public StreamEvents {
     serve_frames();
   }
 
-  // False: the connection has been dropped, and this object with it.
+  // The answers to what came together leave together: one call of the kernel, and one TLS record. False: the
+  // connection has been dropped, and this object with it.
   bool serve_frames() {
-    while (!paused_) {
+    std::vector<uint8_t>& answers = service_.answers_;
+    answers.clear();
+    bool is_read = true;  // by the client
+    while (is_read && !paused_) {
       const auto message = frames_.next();
       if (!message) {
-        return true;
+        break;
       }
-      if (!serve(*message)) {
-        service_.drop(path_.connection);
-        return false;
+      serve(*message, answers);
+      if (answers.size() >= kMostTogether) {
+        is_read = stream_->send(answers);
+        answers.clear();
       }
     }
-    keep(frames_.take_rest());
+    if (paused_) {
+      keep(frames_.take_rest());
+    }
+    if (!is_read || (!answers.empty() && !stream_->send(answers))) {
+      service_.drop(path_.connection);
+      return false;
+    }
     return true;
   }
 
   void keep(Bytes bytes) { kept_.insert(kept_.end(), bytes.begin(), bytes.end()); }
 
-  bool serve(Bytes message) {
+  void serve(Bytes message, std::vector<uint8_t>& answers) {
     deadline_ = service_.loop_.now() + service_.limits_.idle;
     const MutableBytes body = MutableBytes(service_.buffer_).subspan(kFrameHeaderSize);
     std::copy(message.begin(), message.end(), body.begin());
@@ -137,11 +153,12 @@ class StreamService::Connection final : public StreamEvents {
         paused_ = true;
         stream_->set_reading(false);
       }
-      return true;
+      return;
     }
     ByteWriter header(service_.buffer_);
     write_frame_header(header, size);
-    return stream_->send(Bytes(service_.buffer_).first(kFrameHeaderSize + size));
+    answers.insert(answers.end(), service_.buffer_.begin(),
+                   service_.buffer_.begin() + static_cast<ptrdiff_t>(kFrameHeaderSize + size));
   }
 
   StreamService& service_;

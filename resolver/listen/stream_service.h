@@ -4,6 +4,7 @@
 #pragma once
 
 #include <unordered_map>
+#include <vector>
 
 #include "resolver/net/frame.h"
 #include "resolver/net/proxies.h"
@@ -56,6 +57,7 @@ class StreamService final : StreamAcceptor, ReplySink {
   std::unordered_map<std::string, size_t> by_client_;
   // The question in hand and the answer to it, with two bytes in front for the frame's length.
   std::array<uint8_t, kFrameHeaderSize + kMaxMessageBytes> buffer_;
+  std::vector<uint8_t> answers_;  // of the connection that is being served
   Timer sweep_;
   bool stopping_ = false;
   Counter refused_;
