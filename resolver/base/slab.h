@@ -20,6 +20,13 @@ template <typename T>
 class Slab {
  public:
   Handle insert(T value) {
+    const Handle handle = add();
+    slots_[handle.index].value = std::move(value);
+    return handle;
+  }
+
+  // A new T{}, to be filled in place.
+  Handle add() {
     if (free_.empty()) {
       free_.push_back(static_cast<uint32_t>(slots_.size()));
       slots_.emplace_back();
@@ -27,7 +34,6 @@ class Slab {
     const uint32_t index = free_.back();
     free_.pop_back();
     Slot& slot = slots_[index];
-    slot.value = std::move(value);
     slot.live = true;
     ++size_;
     return {index, slot.generation};

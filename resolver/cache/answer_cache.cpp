@@ -140,7 +140,7 @@ AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
   return lookup(key, key.name.wire(), key.type);
 }
 
-AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now) noexcept {
+AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now, bool* has_stale) noexcept {
   Entry* entry = lookup(key);
   if (entry == nullptr || !entry->is_fresh(now)) {
     Entry* denied = lookup(key, key.name.wire(), kNoSuchName);
@@ -154,6 +154,9 @@ AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now) noexcep
   };
   if (entry == nullptr || (!entry->is_fresh(now) && !is_paused())) {
     counters_.misses.add();
+    if (has_stale != nullptr) {
+      *has_stale = entry != nullptr;
+    }
     return nullptr;
   }
   counters_.hits.add();

@@ -119,7 +119,8 @@ class AnswerCache {
 
   // A fresh entry, or a stale one while upstream is known to fail, or null. The pointer holds until the next
   // call that is not const. That a name does not exist is known for all its types (RFC 2308 section 5).
-  Entry* find(const CacheKey& key, MonoTime now) noexcept;
+  // `has_stale`, where it is wanted: there was one that is neither, and find_stale() may have a use for it.
+  Entry* find(const CacheKey& key, MonoTime now, bool* has_stale = nullptr) noexcept;
   // A fresh entry that says that some name above this one does not exist: then this one does not either (RFC
   // 8020 section 2). Not for DNSSEC's askers, whose proof names the question.
   Entry* find_cut(const CacheKey& key, MonoTime now) noexcept;

@@ -56,6 +56,7 @@ bool may_compress(uint16_t type) noexcept {
 
 MessageBuilder::MessageBuilder(const Name& question, uint16_t type) {
   bytes_.reserve(512);
+  ttl_offsets_.reserve(4);
   bytes_.resize(kHeaderBytes);
   write_name(question, true);
   u16(type);

@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "resolver/dns/records.h"
 
 namespace cenote {
@@ -32,7 +34,8 @@ class MessageBuilder {
 
   std::vector<uint8_t> bytes_;
   std::vector<uint16_t> ttl_offsets_;
-  std::vector<Suffix> suffixes_;  // names written so far, by the hash of what follows their offset
+  boost::container::small_vector<Suffix, 16>
+      suffixes_;  // names written so far, by the hash of what follows their offset
   std::array<uint16_t, 2> counts_{};
   size_t authority_start_ = 0;
 };

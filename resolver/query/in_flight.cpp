@@ -47,8 +47,8 @@ WaitingQuery::WaitingQuery(const Query& query) noexcept
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }
 
-InFlight::Group* InFlight::lookup(const CacheKey& key, Handle& handle) {
-  const Handle* found = by_hash_.find(key.hash());
+InFlight::Group* InFlight::lookup(const CacheKey& key, uint64_t hash, Handle& handle) {
+  const Handle* found = by_hash_.find(hash);
   if (found == nullptr) {
     return nullptr;
   }
@@ -59,20 +59,21 @@ InFlight::Group* InFlight::lookup(const CacheKey& key, Handle& handle) {
 
 const InFlight::Group* InFlight::find(const CacheKey& key) {
   Handle handle;
-  return lookup(key, handle);
+  return lookup(key, key.hash(), handle);
 }
 
 const InFlight::Group* InFlight::find(uint64_t cookie) {
   return groups_.find(to_handle(cookie));
 }
 
-Handle InFlight::insert(const CacheKey& key, uint64_t domain) {
-  Group group;
+Handle InFlight::insert(const CacheKey& key, uint64_t hash, uint64_t domain) {
+  const Handle handle = groups_.add();
+  Group& group = *groups_.find(handle);
   group.key = key;
+  group.hash = hash;
   group.domain = domain;
   ++by_domain_[group.domain];
-  const Handle handle = groups_.insert(std::move(group));
-  if (const uint64_t hash = key.hash(); by_hash_.find(hash) == nullptr) {
+  if (by_hash_.find(hash) == nullptr) {
     by_hash_[hash] = handle;
   }
   return handle;
@@ -86,7 +87,8 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
     return std::nullopt;
   }
   Handle handle;
-  Group* group = lookup(key, handle);
+  const uint64_t hash = key.hash();
+  Group* group = lookup(key, hash, handle);
   const bool is_first = group == nullptr;
   if (is_first) {
     const uint64_t domain = domain_of(key.name);
@@ -94,7 +96,7 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
     if (of_domain != nullptr && *of_domain >= bounds.of_domain) {
       return std::nullopt;
     }
-    handle = insert(key, domain);
+    handle = insert(key, hash, domain);
     group = groups_.find(handle);
   } else if (group->waiters.size() >= kMostPerQuestion) {
     return std::nullopt;
@@ -107,10 +109,11 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
 
 std::optional<uint64_t> InFlight::start(const CacheKey& key) {
   Handle handle;
-  if (lookup(key, handle) != nullptr) {
+  const uint64_t hash = key.hash();
+  if (lookup(key, hash, handle) != nullptr) {
     return std::nullopt;
   }
-  return to_cookie(insert(key, domain_of(key.name)));
+  return to_cookie(insert(key, hash, domain_of(key.name)));
 }
 
 void InFlight::count_down(Counts& counts, uint64_t key) noexcept {
@@ -150,9 +153,8 @@ InFlight::Group InFlight::take(uint64_t cookie) {
   }
   Group group = std::move(*found);
   groups_.erase(handle);
-  const uint64_t hash = group.key.hash();
-  if (const Handle* known = by_hash_.find(hash); known != nullptr && *known == handle) {
-    by_hash_.erase(hash);
+  if (const Handle* known = by_hash_.find(group.hash); known != nullptr && *known == handle) {
+    by_hash_.erase(group.hash);
   }
   count_down(by_domain_, group.domain);
   forget(group.waiters);

@@ -35,6 +35,7 @@ class InFlight {
   InFlight();
   struct Group {
     CacheKey key;
+    uint64_t hash = 0;         // the key's
     uint64_t domain = 0;       // whose questions are counted together
     bool is_outdated = false;  // asked of upstreams that were replaced since
     bool is_overdue = false;   // its waiters were given something stale; who comes later is, too
@@ -62,8 +63,8 @@ class InFlight {
  private:
   using Counts = FlatMap<size_t>;
   static void count_down(Counts& counts, uint64_t key) noexcept;
-  Group* lookup(const CacheKey& key, Handle& handle);
-  Handle insert(const CacheKey& key, uint64_t domain);
+  Group* lookup(const CacheKey& key, uint64_t hash, Handle& handle);
+  Handle insert(const CacheKey& key, uint64_t hash, uint64_t domain);
   void forget(const std::vector<WaitingQuery>& waiters);
 
   Slab<Group> groups_;

@@ -41,7 +41,7 @@ void Pipeline::connect(Forwarder& forwarder) noexcept {
 }
 
 size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept {
-  Query query{path, buffer, buffer.first(size), {}, {}, {}};
+  Query query{path, buffer, buffer.first(size), {}, {}, {}, false};
 
   Step step = parse(query);  // first, for nothing can be said to what is no query
   if (!step.done) {
@@ -197,7 +197,7 @@ Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
     return done(error(query, Rcode::kServFail, Ede::kNoReachableAuthority, "no upstream serves this zone"));
   }
   const MonoTime now = loop_.now();
-  AnswerCache::Entry* entry = parts_.cache.find(*key, now);
+  AnswerCache::Entry* entry = parts_.cache.find(*key, now, &query.has_stale);
   if (entry == nullptr) {
     return answer_from_cut(query, *key, now);
   }

@@ -15,10 +15,12 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   }
   const CacheKey key = *key_of(query.message);
   const MonoTime now = loop_.now();
-  AnswerCache::Entry* stale = parts_.cache.find_stale(key, now);
-  if (const InFlight::Group* group = in_flight_.find(key);
-      stale != nullptr && group != nullptr && group->is_overdue) {
-    return done(answer_from_entry(query, *stale, now));
+  AnswerCache::Entry* stale = query.has_stale ? parts_.cache.find_stale(key, now) : nullptr;
+  if (stale != nullptr) {
+    const InFlight::Group* group = in_flight_.find(key);
+    if (group != nullptr && group->is_overdue) {
+      return done(answer_from_entry(query, *stale, now));
+    }
   }
   const bool exempt = is_exempt(query.asker.address);
   const auto joined = in_flight_.join(key, query,
@@ -75,7 +77,8 @@ void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) 
   for (WaitingQuery& waiter : waiters) {
     std::copy_n(waiter.packet.begin(), waiter.message.question_end, reply_.begin());
     Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
-                waiter.message, waiter.asker, {}};
+                waiter.message, waiter.asker, {},
+                false};
     choose_nsid(query);
     if (parts_.recent != nullptr) {
       parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);

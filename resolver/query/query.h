@@ -15,6 +15,7 @@ struct Query {
   QueryMessage message;
   Policy::Asker asker;
   Verdict verdict;
+  bool has_stale = false;  // the cache has something that is not fresh any more
 
   [[nodiscard]] bool is_datagram() const noexcept { return path.transport == Transport::kUdp; }
   [[nodiscard]] bool is_encrypted() const noexcept {

@@ -107,14 +107,14 @@ Result<void> Forwarder::open_transports() {
 
 void Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
   const MonoTime now = loop_.now();
-  Active active;
+  const Handle handle = active_.add();
+  Active& active = *active_.find(handle);
   const auto candidates = pool_.candidates(zone, now);
   active.exchange = Exchange({candidates.data(), candidates.size()}, now);
   active.question = question;
   active.cookie = cookie;
   active.trusts_ad = pool_.trusts_ad(zone);
-  const Handle handle = active_.insert(std::move(active));
-  const Exchange::Action first = active_.find(handle)->exchange.start(now);
+  const Exchange::Action first = active.exchange.start(now);
   if (first.kind == Exchange::Action::Kind::kFail) {
     // Not inside the caller's call: it is told in the next turn.
     loop_.post([this, handle] { act(handle, {Exchange::Action::Kind::kFail, 0, {}}); });

@@ -22,7 +22,9 @@ constexpr seconds kLifeOfSocket{10};
 // A port, and the questions that it was used for. Each has a place of its own, for a port has no more.
 class UdpTransport::Socket final : public UdpClient::Handler {
  public:
-  Socket(UdpTransport& transport, MonoTime opened) : opened(opened), transport_(transport) {}
+  Socket(UdpTransport& transport, MonoTime opened) : opened(opened), transport_(transport) {
+    waiting_.reserve(kUsesOfSocket);
+  }
 
   struct Waiting {
     Attempt attempt;
@@ -30,14 +32,14 @@ class UdpTransport::Socket final : public UdpClient::Handler {
     LetterCase letter_case{};
   };
   // REQUIRES: used less than kUsesOfSocket times. The id is one that nobody here waits for.
-  uint16_t add(Waiting waiting, Random& random) {
+  uint16_t add(const Waiting& waiting, Random& random) {
     uint16_t id = random.u16();
     while (find(id) != kNone) {
       id = random.u16();
     }
     waits_ |= uint64_t{1} << uses();
     ids_[uses()] = id;
-    waiting_.push_back(std::move(waiting));
+    waiting_.push_back(waiting);
     return id;
   }
   void cancel(Handle exchange) noexcept {
