@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "conf/sections.h"
 #include "resolver/base/text.h"
+#include "resolver/policy/clients.h"
 
 namespace cenote {
 namespace {
@@ -127,12 +129,22 @@ void read_by_category(MapReader& map, std::string_view key, ByCategory<T>& out, 
   }
 }
 
+ValueKind<std::string> client_pattern() {
+  return {R"(a client's name such as "kiosk-7", in small letters, or "*.lab.corp.example")",
+          [](std::string_view text) {
+            return is_client_name(text.starts_with("*.") ? text.substr(2) : text)
+                       ? std::optional(std::string(text))
+                       : std::nullopt;
+          }};
+}
+
 void read_group(MapReader& map, GroupSettings& group, Findings& findings) {
   map.value("name", group.name, category_name());
   if (!map.has("name")) {
     findings.error(map.at(), "a group needs a name");
   }
   map.list("from", group.from, prefix());
+  map.list("names", group.names, client_pattern());
   const YamlNode* actions = map.find("actions");
   if (actions == nullptr || actions->kind == YamlNode::Kind::kNull) {
     return;
@@ -263,6 +275,7 @@ void read_listen(MapReader& root, ReadContext& context) {
         return Name::from_text(text) ? std::optional(std::string(text)) : std::nullopt;
       }};
   tls.value("name", listen.tls.name, host_name);
+  read_path(tls, "client_ca", listen.tls.client_ca, context);
   tls.finish();
   if (listen.tls.certificate.empty() && !(listen.dot.empty() && listen.doh.empty())) {
     context.findings.warning(
@@ -279,7 +292,9 @@ void read_clients(MapReader& root, ReadContext& context) {
   if (clients.allow.empty()) {
     context.findings.warning(map.at("allow"), "clients.allow: nobody will be answered");
   }
+  map.value("names_by_path", clients.names_by_path, yes_or_no());
   std::set<std::string> names;
+  std::map<std::string, std::string> members;  // a client's name, and its group's
   std::vector<std::pair<Prefix, std::string>> taken;
   read_each(map, "groups", context.findings, [&](MapReader& item) {
     GroupSettings group;
@@ -294,6 +309,12 @@ void read_clients(MapReader& root, ReadContext& context) {
                                                             from.to_text(), other->second));
       }
       taken.emplace_back(from, group.name);
+    }
+    for (const std::string& name : group.names) {
+      if (const auto [other, is_new] = members.emplace(name, group.name); !is_new) {
+        context.findings.error(item.at("names"),
+                               fmt::format("{} belongs to the group '{}' already", name, other->second));
+      }
     }
     clients.groups.push_back(std::move(group));
   });

@@ -80,8 +80,8 @@ Result<void> Web::open_control(ControlBackend& backend) {
   }
   if (!settings_.control.https.empty()) {
     const ControlSettings& control = settings_.control;
-    auto tls =
-        TlsContext::server(control.certificate, control.key, {"h2", "http/1.1"}, nullptr, control.client_ca);
+    auto tls = TlsContext::server(control.certificate, control.key, {"h2", "http/1.1"}, nullptr,
+                                  {.ca_file = control.client_ca});
     if (!tls) {
       return tls.error().within("control.tls");
     }

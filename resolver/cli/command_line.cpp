@@ -299,9 +299,11 @@ class CommandLine {
                             "cenote explain www.evil.test --client 10.0.5.7");
     explain->add_option("NAME", name_, "The name")->required();
     explain->add_option("--client", client_, "Who asks; this machine by default");
+    explain->add_option("--client-name", client_name_, "Its name, where its certificate or path says one");
     explain->add_option("--type", type_, "The record type; A by default");
-    asks(explain,
-         [this](const CommandContext& context) { return explain_name(context, name_, client_, type_); });
+    asks(explain, [this](const CommandContext& context) {
+      return explain_name(context, name_, {client_, client_name_, type_});
+    });
     CLI::App* hits = add(&app_, "hits", "List who hit what", "cenote hits --since 1h --client 10.0.5.0/24");
     hits->add_flag("--follow,-f", hits_.follows, "Go on with each new hit");
     hits->add_option("--client", hits_.client, "Only of this address or block");
@@ -361,6 +363,7 @@ class CommandLine {
   TokenArguments token_;
   std::string name_;
   std::string client_;
+  std::string client_name_;
   std::string type_;
 };
 

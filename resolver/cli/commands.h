@@ -87,8 +87,12 @@ int find_indicator(const CommandContext& context, const std::string& name);
 int allow_name(const CommandContext& context, const AllowArguments& arguments);
 int list_exceptions(const CommandContext& context);
 int remove_exception(const CommandContext& context, const std::string& name);
-int explain_name(const CommandContext& context, const std::string& name, const std::string& client,
-                 const std::string& type);
+struct ExplainArguments {
+  std::string client;
+  std::string client_name;
+  std::string type;
+};
+int explain_name(const CommandContext& context, const std::string& name, const ExplainArguments& arguments);
 int show_hits(const CommandContext& context, const HitArguments& arguments);
 int show_incident(const CommandContext& context, const std::string& id);
 

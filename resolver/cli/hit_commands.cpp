@@ -80,6 +80,7 @@ void show_explanation(Output& output, const Json& body) {
       {"verdict", flag_of(body, "may_ask") ? Cell(verdict, colour_of_action(verdict))
                                            : Cell("refused: this client may not ask", Colour::kRed)},
       {"generation", Cell::number(number_of(body, "generation"))},
+      {"client's name", text_of(body, "client_name")},
       {"group", text_of(body, "group")}};
   if (const auto match = body.find("match"); match != body.end()) {
     pairs.emplace_back("because",
@@ -162,12 +163,13 @@ int show_status(const CommandContext& context) {
              [&](const Json& body) { show_server(context.output, body); });
 }
 
-int explain_name(const CommandContext& context, const std::string& name, const std::string& client,
-                 const std::string& type) {
-  return ask(
-      context,
-      {"GET", "/v1/explain" + query_string({{"name", name}, {"client", client}, {"type", type}}), "", {}},
-      [&](const Json& body) { show_explanation(context.output, body); });
+int explain_name(const CommandContext& context, const std::string& name, const ExplainArguments& arguments) {
+  const std::string target = "/v1/explain" + query_string({{"name", name},
+                                                           {"client", arguments.client},
+                                                           {"client_name", arguments.client_name},
+                                                           {"type", arguments.type}});
+  return ask(context, {"GET", target, "", {}},
+             [&](const Json& body) { show_explanation(context.output, body); });
 }
 
 int show_hits(const CommandContext& context, const HitArguments& arguments) {

@@ -68,7 +68,7 @@ Explanation explain(const Policy& policy, const ExplainQuestion& question) {
   Explanation explanation;
   explanation.question = question;
   const Clients& clients = policy.clients();
-  const uint16_t group = clients.group_of(question.client);
+  const uint16_t group = clients.group_of(question.client, question.client_name);
   explanation.may_ask = clients.may_ask(question.client);
   explanation.group = clients.group_name(group);
   if (policy.snapshot() == nullptr) {

@@ -14,6 +14,7 @@ struct ExplainQuestion {
   std::optional<IpAddress> address;  // instead of the name: as an answer would carry it
   uint16_t type = 1;
   IpAddress client = IpAddress::v4({127, 0, 0, 1});
+  std::string client_name = {};  // if it says who it is
   WallTime time{};
 };
 

@@ -172,6 +172,7 @@ Json to_json(const Explanation& explanation) {
   Json json{{"name", question.address ? question.address->to_text() : question.name.to_text()},
             {"type", type_text(explanation.question.type)},
             {"client", explanation.question.client.to_text()},
+            {"client_name", question.client_name.empty() ? Json(nullptr) : Json(question.client_name)},
             {"may_ask", explanation.may_ask},
             {"group", explanation.group.empty() ? Json(nullptr) : Json(explanation.group)},
             {"verdict", to_text(verdict.action)},

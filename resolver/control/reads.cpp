@@ -164,6 +164,13 @@ void get_explanation(const ControlCallRef& call) {
     }
     question.client = *client;
   }
+  if (const auto text = call->request.parameter("client_name")) {
+    if (!is_client_name(*text)) {
+      call->refuse(400, "bad_request", fmt::format("client_name: '{}' is none", printable(*text, 80)));
+      return;
+    }
+    question.client_name = *text;
+  }
   call->answer(to_json(call->backend.explain(question)));
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "resolver/base/clock.h"
+#include "resolver/policy/clients.h"
 #include "resolver/policy/verdict.h"
 
 namespace cenote {
@@ -34,6 +35,7 @@ std::string_view to_text(Transport transport) noexcept;  // "udp", "tcp", "dot",
 struct Event {
   WallTime time;
   SocketAddress client;
+  ClientName client_name;  // if it says who it is
   Transport transport = Transport::kUdp;
   uint16_t type = 0;  // QTYPE, 0 for a page
   Name name;          // QNAME, or the host that was browsed to

@@ -85,6 +85,7 @@ void append_json_line(std::string& out, const Event& event) {
   append_member(out, R"(,"incident":)", event.incident.to_text());
   append_member(out, R"(,"client":)", event.client.address().to_text());
   append_member(out, R"(,"client_port":)", event.client.port());
+  append_if_any(out, R"(,"client_name":)", event.client_name);
   append_member(out, R"(,"transport":)", to_text(event.transport));
   const NameText name(event.name);
   append_member(out, R"(,"name":)", name.view());

@@ -2,14 +2,15 @@
 
 #include <array>
 
-#include "resolver/listen/doh_service.h"
+#include "resolver/dns/types.h"
+#include "resolver/listen/doh_request.h"
 
 namespace cenote {
 namespace {
 
 constexpr uint32_t kTtl = 300;
 // RFC 9460 section 14.3.2, RFC 9461 section 5.
-constexpr uint16_t kAlpn = 1, kPort = 3, kIpv4Hint = 4, kIpv6Hint = 6, kDohPath = 7;
+constexpr uint16_t kAlpn = 1, kPort = 3, kIpv4Hint = 4, kIpv6Hint = 6, kDohPathKey = 7;
 
 void add_parameter(ByteWriter& writer, uint16_t key, Bytes value) {
   writer.u16(key);
@@ -38,7 +39,7 @@ LocalRecord record_of(uint16_t priority, const Name& target, std::string_view al
     add_parameter(writer, address.is_v4() ? kIpv4Hint : kIpv6Hint, address.bytes());
   }
   if (!path.empty()) {
-    add_parameter(writer, kDohPath, as_bytes(path));
+    add_parameter(writer, kDohPathKey, as_bytes(path));
   }
   const Bytes written = writer.written();
   return {*Name::from_text("_dns.resolver.arpa"), rrtype::kSvcb, kTtl, {written.begin(), written.end()}};
@@ -56,7 +57,7 @@ std::vector<LocalRecord> designated_resolvers(const ListenSettings& listen) {
   for (const SocketAddress& address : listen.dot) {
     records.push_back(record_of(priority++, *name, "dot", address, ""));
   }
-  const std::string path = std::string(DohService::kPath) + "{?dns}";
+  const std::string path = std::string(kDohPath) + "{?dns}";
   for (const SocketAddress& address : listen.doh) {
     records.push_back(record_of(priority++, *name, "h2", address, path));
   }

@@ -1,13 +1,12 @@
 #include "resolver/listen/doh_service.h"
 
-#include "resolver/base/base64.h"
-#include "resolver/base/text.h"
+#include <fmt/format.h>
+
 #include "resolver/dns/records.h"
+#include "resolver/listen/doh_request.h"
 
 namespace cenote {
 namespace {
-
-constexpr std::string_view kMediaType = "application/dns-message";  // RFC 8484 section 6
 
 HttpResponse refusal(int status) {
   const char* text = status == 404   ? "DNS over HTTPS is served at /dns-query.\n"
@@ -23,18 +22,13 @@ HttpResponse refusal(int status) {
   return response;
 }
 
-// A media type may carry parameters and any letter case (RFC 9110 section 8.3.1).
-bool is_dns_message(std::string_view type) {
-  return equal_ignoring_case(trim(type.substr(0, type.find(';'))), kMediaType);
-}
-
 // Never longer than the records hold (RFC 8484 section 5.1). Private, for what is answered depends on who
 // asks.
 HttpResponse response_of(Bytes message) {
   const Rcode rcode = static_cast<Rcode>(message[3] & flag::kRcode);
   const bool holds = rcode == Rcode::kNoError || rcode == Rcode::kNxDomain;
   HttpResponse response;
-  response.headers.emplace_back("content-type", kMediaType);
+  response.headers.emplace_back("content-type", kDnsMediaType);
   response.headers.emplace_back("cache-control",
                                 fmt::format("private, max-age={}", holds ? lifetime_of(message) : 0));
   response.body.assign(as_text(message));
@@ -58,43 +52,22 @@ size_t DohService::body_limit(const HttpRequest& /*head*/) const {
   return kMaxMessageBytes;
 }
 
-// Puts the query into buffer_; returns 200 or the status that says what is wrong.
-int DohService::read_query(const HttpRequest& request, size_t& size) noexcept {
-  if (request.path != kPath) {
-    return 404;
-  }
-  if (request.method == "POST") {
-    if (!is_dns_message(request.header("content-type"))) {
-      return 415;
-    }
-    size = request.body.size();
-    std::copy(request.body.begin(), request.body.end(), buffer_.begin());
-  } else if (request.method == "GET" || request.method == "HEAD") {
-    const auto text = request.parameter("dns");
-    const auto decoded = text ? decode_base64url(*text, buffer_) : std::nullopt;
-    if (!decoded) {
-      return 400;
-    }
-    size = *decoded;
-  } else {
-    return 405;
-  }
-  return size >= kHeaderBytes && (buffer_[2] & (flag::kQr >> 8)) == 0 ? 200 : 400;
-}
-
 void DohService::serve(HttpRequest request, HttpResponder responder) {
-  size_t size = 0;
-  if (const int status = read_query(request, size); status != 200) {
-    responder.respond(refusal(status));
+  const DohQuery query = read_doh_query(request, names_by_path_, buffer_);
+  if (query.status != 200) {
+    responder.respond(refusal(query.status));
     return;
   }
   ReplyPath path;
   path.sink = this;
   path.transport = Transport::kDoh;
   path.peer.client = request.client;
+  path.has_certificate = request.has_client_certificate;
+  path.client_name =
+      request.has_client_certificate ? client_name_of(request.client_name) : ClientName(query.client_name);
   path.connection = waiting_.insert(std::move(responder));
   const size_t waiting_before = pipeline_.waiting();
-  size = pipeline_.on_message(path, buffer_, size);
+  const size_t size = pipeline_.on_message(path, buffer_, query.size);
   if (size != 0) {
     reply(path, Bytes(buffer_).first(size));
   } else if (pipeline_.waiting() == waiting_before) {

@@ -14,14 +14,15 @@ namespace cenote {
 
 class DohService final : HttpSite, ReplySink {
  public:
-  static constexpr std::string_view kPath = "/dns-query";
-
   DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits = {});
 
   // `tls` outlives the service.
   Result<void> listen(const SocketAddress& address, const TlsContext* tls, Proxies proxies = {});
   // Accepts no more, lets what is under way finish for at most `grace`.
   void stop(milliseconds grace);
+
+  // Is https://HOST/dns-query/NAME asked by the client NAME?
+  void name_by_path(bool names) noexcept { names_by_path_ = names; }
 
   [[nodiscard]] std::vector<SocketAddress> local() const { return server_.local(); }
   [[nodiscard]] size_t connections() const noexcept { return server_.counters().open_connections.value(); }
@@ -31,9 +32,9 @@ class DohService final : HttpSite, ReplySink {
   void serve(HttpRequest request, HttpResponder responder) override;
   void on_bad_proxy() override { pipeline_.count_bad_proxy(); }
   void reply(const ReplyPath& path, Bytes message) noexcept override;
-  int read_query(const HttpRequest& request, size_t& size) noexcept;
 
   Pipeline& pipeline_;
+  bool names_by_path_ = false;
   Slab<std::optional<HttpResponder>> waiting_;
   std::array<uint8_t, kMaxMessageBytes> buffer_;  // the query in hand and the answer to it
   HttpServer server_;

@@ -14,6 +14,7 @@ struct TlsFiles {
   std::string key;
   std::string
       name;  // under which clients know it: what is told to them in plain DNS (RFC 9462); may be empty
+  std::string client_ca;  // PEM; whoever shows a certificate of it is known by the name in it; empty: nobody
 
   bool operator==(const TlsFiles&) const = default;
 };

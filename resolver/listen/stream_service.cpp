@@ -59,6 +59,11 @@ class StreamService::Connection final : public StreamEvents {
     }
   }
 
+  void on_ready() override {  // TLS
+    path_.has_certificate = stream_->tls()->has_client_certificate();
+    path_.client_name = client_name_of(stream_->tls()->client_name());
+  }
+
   void on_closed(StreamEnd /*end*/, std::string_view /*why*/) override { service_.drop(path_.connection); }
 
   // An answer that had to wait. False: the client does not read, or has gone.

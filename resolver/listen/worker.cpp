@@ -50,7 +50,8 @@ Result<void> Worker::open() {
 Result<void> Worker::open_encrypted() {
   const ListenSettings& listen = settings_.listen;
   const auto context = [&](const std::vector<std::string>& alpn) -> Result<std::unique_ptr<TlsContext>> {
-    auto made = TlsContext::server(listen.tls.certificate, listen.tls.key, alpn, settings_.tickets);
+    auto made = TlsContext::server(listen.tls.certificate, listen.tls.key, alpn, settings_.tickets,
+                                   {.ca_file = listen.tls.client_ca, .demands = false});
     return made ? Result(std::make_unique<TlsContext>(std::move(*made)))
                 : Result<std::unique_ptr<TlsContext>>(made.error());
   };
@@ -77,6 +78,7 @@ Result<void> Worker::open_encrypted() {
   }
   doh_tls_ = std::move(*tls);
   doh_ = std::make_unique<DohService>(loop_, pipeline_);
+  doh_->name_by_path(settings_.policy.clients.names_by_path);
   for (const SocketAddress& address : listen.doh) {
     if (auto bound = doh_->listen(address, doh_tls_.get(), Proxies(listen.proxies)); !bound) {
       return bound;
@@ -126,6 +128,9 @@ void Worker::reload(const WorkerSettings& settings) {
       replace_upstream(settings.upstream);
     }
     reload_certificates(settings.listen.tls);
+    if (doh_) {
+      doh_->name_by_path(settings.policy.clients.names_by_path);
+    }
     pipeline_.reload(settings.names, settings.admission, settings.rebinding, settings.cookie_secrets);
     settings_ = settings;
   });

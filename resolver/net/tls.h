@@ -53,6 +53,9 @@ class TlsSession {
   [[nodiscard]] std::string alpn() const;         // "h2"; empty when none was agreed
   [[nodiscard]] std::string server_name() const;  // SNI in lower case; empty without
   [[nodiscard]] bool is_resumed() const;
+  // A server's client that showed a good certificate, once the handshake is done.
+  [[nodiscard]] bool has_client_certificate() const;
+  [[nodiscard]] std::string client_name() const;  // in that certificate; may be empty
 
  private:
   friend class TlsContext;
@@ -102,15 +105,20 @@ struct TlsClientTrust {
   std::vector<std::string> alpn;
 };
 
+// Whose clients' certificates a server believes.
+struct TlsClientAuthority {
+  std::string ca_file;  // PEM; empty: no certificate is asked for
+  bool demands = true;  // a certificate signed by it, or no connection; else none will do, but no bad one
+};
+
 class TlsContext {
  public:
   // `alpn` in order of preference. Files in PEM, the certificate file with its chain. `tickets`: shared with
-  // the contexts of other loops on the same address; without, the context has its own. With `client_ca_file`
-  // (PEM) only clients that show a certificate signed by one of these are let in.
+  // the contexts of other loops on the same address; without, the context has its own.
   static Result<TlsContext> server(const std::string& certificate_file, const std::string& key_file,
                                    const std::vector<std::string>& alpn,
                                    std::shared_ptr<TicketKeys> tickets = nullptr,
-                                   const std::string& client_ca_file = {});
+                                   TlsClientAuthority clients = {});
   static Result<TlsContext> server(TlsIdentitySource& source, const std::vector<std::string>& alpn);
   // A peer that shows a pinned key is trusted by that alone; without pins the chain and host_name must hold.
   static Result<TlsContext> client(TlsClientTrust trust);

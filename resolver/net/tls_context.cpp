@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "resolver/net/digest.h"
 #include "resolver/net/tls.h"
 #include "resolver/net/x509_fields.h"
 
@@ -31,15 +32,30 @@ std::string alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
-bool demand_certificates(SSL_CTX* context, const std::string& ca_file) {
-  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(ca_file.c_str());
-  if (names == nullptr || SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
+// The names of the authorities, one after the other, hashed: no session of other authorities is taken up.
+std::array<uint8_t, 32> session_mark(const STACK_OF(X509_NAME) * names) {
+  std::string all("cenote");
+  for (int i = 0; i < sk_X509_NAME_num(names); ++i) {
+    uint8_t* der = nullptr;
+    const int size = i2d_X509_NAME(sk_X509_NAME_value(names, i), &der);
+    if (size > 0) {
+      all += as_text({der, static_cast<size_t>(size)});
+      OPENSSL_free(der);
+    }
+  }
+  return sha256(all);
+}
+
+bool ask_for_certificates(SSL_CTX* context, const TlsClientAuthority& clients) {
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(clients.ca_file.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_file(context, clients.ca_file.c_str()) != 1) {
     return false;
   }
+  const auto mark = session_mark(names);       // without one resumption would fail
   SSL_CTX_set_client_CA_list(context, names);  // which takes it over
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  constexpr std::array<uint8_t, 6> kSessions{'c', 'e', 'n', 'o', 't', 'e'};  // without, resumption would fail
-  return SSL_CTX_set_session_id_context(context, kSessions.data(), kSessions.size()) == 1;
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (clients.demands ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                     nullptr);
+  return SSL_CTX_set_session_id_context(context, mark.data(), static_cast<unsigned>(mark.size())) == 1;
 }
 
 }  // namespace
@@ -49,7 +65,7 @@ struct TlsContext::State {
   std::string alpn;  // as on the wire
   TlsIdentitySource* source = nullptr;
   std::shared_ptr<TicketKeys> tickets;  // servers
-  std::string client_ca_file;           // servers; empty: clients need no certificate
+  TlsClientAuthority clients;           // servers
   TlsClientTrust trust;
   // The newest ticket of this peer, for the next connection. Taken out when used: a ticket that is used twice
   // lets an observer link the two (RFC 8446 appendix C.4).
@@ -165,12 +181,11 @@ TlsContext::~TlsContext() = default;
 
 Result<TlsContext> TlsContext::server(const std::string& certificate_file, const std::string& key_file,
                                       const std::vector<std::string>& alpn,
-                                      std::shared_ptr<TicketKeys> tickets,
-                                      const std::string& client_ca_file) {
+                                      std::shared_ptr<TicketKeys> tickets, TlsClientAuthority clients) {
   auto state = std::make_unique<State>();
   state->alpn = alpn_wire(alpn);
   state->tickets = tickets ? std::move(tickets) : std::make_shared<TicketKeys>();
-  state->client_ca_file = client_ca_file;
+  state->clients = std::move(clients);
   TlsContext context(std::move(state));
   if (auto loaded = context.reload(certificate_file, key_file); !loaded) {
     return loaded.error();
@@ -227,8 +242,8 @@ Result<void> TlsContext::reload(const std::string& certificate_file, const std::
     take_openssl_error();
     return fail("key {} does not belong to certificate {}", key_file, certificate_file);
   }
-  if (!state_->client_ca_file.empty() && !demand_certificates(renewed.get(), state_->client_ca_file)) {
-    return fail("client CA {}: {}", state_->client_ca_file, take_openssl_error());
+  if (!state_->clients.ca_file.empty() && !ask_for_certificates(renewed.get(), state_->clients)) {
+    return fail("client CA {}: {}", state_->clients.ca_file, take_openssl_error());
   }
   state_->context = std::move(renewed);
   return {};

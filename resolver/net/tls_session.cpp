@@ -4,6 +4,7 @@
 
 #include "resolver/base/text.h"
 #include "resolver/net/tls.h"
+#include "resolver/net/x509_fields.h"
 
 namespace cenote {
 
@@ -137,6 +138,15 @@ std::string TlsSession::alpn() const {
 std::string TlsSession::server_name() const {
   const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
   return name == nullptr ? std::string() : to_lower(name);
+}
+
+bool TlsSession::has_client_certificate() const {
+  return is_open() && SSL_get0_peer_certificate(ssl_.get()) != nullptr &&
+         SSL_get_verify_result(ssl_.get()) == X509_V_OK;
+}
+
+std::string TlsSession::client_name() const {
+  return has_client_certificate() ? subject_name(SSL_get0_peer_certificate(ssl_.get())) : std::string();
 }
 
 bool TlsSession::is_resumed() const {

@@ -87,6 +87,26 @@ std::string spki_pin(x509_st* certificate) {
   return std::string(as_text(Bytes(text).first(static_cast<size_t>(text_size))));
 }
 
+std::string subject_name(x509_st* certificate) {
+  const auto text_of = [](const ASN1_STRING* text) {
+    return std::string(as_text({ASN1_STRING_get0_data(text), static_cast<size_t>(ASN1_STRING_length(text))}));
+  };
+  const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
+      &GENERAL_NAMES_free);
+  for (const int kind : {GEN_DNS, GEN_EMAIL}) {
+    for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+      const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+      if (name->type == kind) {
+        return text_of(name->d.ia5);  // both kinds are IA5 strings
+      }
+    }
+  }
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  return at < 0 ? std::string() : text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+}
+
 std::string take_openssl_error() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();

@@ -22,6 +22,9 @@ std::string to_pem(const PkeyPtr& key);
 // Base64 of the SHA-256 of the SubjectPublicKeyInfo: what clients pin (RFC 7858 section 4.2).
 std::string spki_pin(x509_st* certificate);
 
+// Whose it is: the first DNS name of its subjectAltName, else the first mail address, else its common name.
+std::string subject_name(x509_st* certificate);
+
 // OpenSSL's own words for the last failure of this thread; clears its error queue.
 std::string take_openssl_error();
 

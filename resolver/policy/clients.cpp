@@ -2,12 +2,42 @@
 
 #include <algorithm>
 
+#include "resolver/base/text.h"
+
 namespace cenote {
+namespace {
+
+bool is_word(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool may_be_in_name(char c) noexcept {
+  return is_word(c) || c == '.' || c == '_' || c == '-' || c == '@';
+}
+
+}  // namespace
+
+bool is_client_name(std::string_view text) noexcept {
+  constexpr size_t kMost = 62;
+  return !text.empty() && text.size() <= kMost && is_word(text.front()) &&
+         std::all_of(text.begin(), text.end(), may_be_in_name);
+}
+
+ClientName client_name_of(std::string_view text) noexcept {
+  std::string name = to_lower(text);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !may_be_in_name(c); }, '-');
+  return ClientName(name);
+}
 
 Clients::Clients(const ClientSettings& settings) : allow_(settings.allow), groups_(settings.groups) {
   for (size_t i = 0; i < groups_.size(); ++i) {
     for (const Prefix& prefix : groups_[i].from) {
       members_.push_back({prefix, static_cast<uint16_t>(i)});
+    }
+    for (const std::string& name : groups_[i].names) {
+      const bool is_suffix = name.starts_with("*.");
+      (is_suffix ? suffixes_ : names_).emplace(is_suffix ? name.substr(1) : name, static_cast<uint16_t>(i));
     }
   }
   std::stable_sort(members_.begin(), members_.end(),
@@ -19,7 +49,25 @@ bool Clients::may_ask(const IpAddress& client) const noexcept {
                      [&](const Prefix& block) { return block.contains(client); });
 }
 
-uint16_t Clients::group_of(const IpAddress& client) const noexcept {
+// The name itself, else the longest suffix that is listed.
+uint16_t Clients::group_of_name(std::string_view name) const noexcept {
+  if (const auto exact = names_.find(name); exact != names_.end()) {
+    return exact->second;
+  }
+  for (size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+    if (const auto listed = suffixes_.find(name.substr(dot)); listed != suffixes_.end()) {
+      return listed->second;
+    }
+  }
+  return kNoGroup;
+}
+
+uint16_t Clients::group_of(const IpAddress& client, std::string_view name) const noexcept {
+  if (!name.empty()) {
+    if (const uint16_t group = group_of_name(name); group != kNoGroup) {
+      return group;
+    }
+  }
   for (const Member& member : members_) {
     if (member.prefix.contains(client)) {
       return member.group;

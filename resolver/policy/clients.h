@@ -2,21 +2,31 @@
 // construction, one per thread that decides.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "resolver/policy/settings.h"
+#include "resolver/policy/verdict.h"
 
 namespace cenote {
 
 constexpr uint16_t kNoGroup = UINT16_MAX;
+
+// What a client is called that says who it is: by its certificate, or by the path that it asks at.
+using ClientName = ShortText<62>;
+// 1 to 62 of a-z 0-9 . _ - @, beginning with a letter or digit.
+bool is_client_name(std::string_view text) noexcept;
+// Of what a certificate says: in lower case, "-" for what no name may hold.
+ClientName client_name_of(std::string_view text) noexcept;
 
 class Clients {
  public:
   explicit Clients(const ClientSettings& settings);
 
   [[nodiscard]] bool may_ask(const IpAddress& client) const noexcept;
-  // The group with the longest prefix around the client, or kNoGroup.
-  [[nodiscard]] uint16_t group_of(const IpAddress& client) const noexcept;
+  // The group that has the client's name, else the one with the longest prefix around it, or kNoGroup.
+  [[nodiscard]] uint16_t group_of(const IpAddress& client, std::string_view name = {}) const noexcept;
   [[nodiscard]] const std::vector<GroupSettings>& groups() const noexcept { return groups_; }
   [[nodiscard]] std::string_view group_name(uint16_t group) const noexcept;
 
@@ -25,9 +35,13 @@ class Clients {
     Prefix prefix;
     uint16_t group;
   };
+  [[nodiscard]] uint16_t group_of_name(std::string_view name) const noexcept;
+
   std::vector<Prefix> allow_;
   std::vector<GroupSettings> groups_;
-  std::vector<Member> members_;  // longest prefix first
+  std::vector<Member> members_;                            // longest prefix first
+  std::map<std::string, uint16_t, std::less<>> names_;     // "kiosk-7"
+  std::map<std::string, uint16_t, std::less<>> suffixes_;  // ".lab.corp.example"
 };
 
 }  // namespace cenote

@@ -29,6 +29,8 @@ struct ByCategory {
 struct GroupSettings {
   std::string name;                                    // at most 30 bytes: it travels in every event
   std::vector<Prefix> from;                            // the longest prefix of all groups decides
+  std::vector<std::string> names;                      // of clients that say who they are, before any prefix;
+                                                       // "kiosk-7", "*.lab.corp.example"
   std::map<std::string, Action, std::less<>> actions;  // by category, in place of the feed's own
 
   bool operator==(const GroupSettings&) const = default;
@@ -40,6 +42,8 @@ struct ClientSettings {
                             *Prefix::from_text("10.0.0.0/8"),     *Prefix::from_text("172.16.0.0/12"),
                             *Prefix::from_text("192.168.0.0/16"), *Prefix::from_text("fc00::/7")};
   std::vector<GroupSettings> groups;
+  bool names_by_path =
+      false;  // https://HOST/dns-query/NAME is the client NAME; the path is all that proves it
 
   bool operator==(const ClientSettings&) const = default;
 };

@@ -94,11 +94,11 @@ Pipeline::Step Pipeline::parse(Query& query) noexcept {
 Pipeline::Step Pipeline::admit(Query& query) noexcept {
   const Clients& clients = parts_.policy.clients();
   query.asker.address = query.path.client().address();
-  if (!clients.may_ask(query.asker.address)) {
+  if (!query.path.has_certificate && !clients.may_ask(query.asker.address)) {
     counters_.refused_clients.add();
     return done(error(query, Rcode::kRefused, Ede::kProhibited, "this resolver does not serve your network"));
   }
-  query.asker.group = clients.group_of(query.asker.address);
+  query.asker.group = clients.group_of(query.asker.address, query.path.client_name);
   query.asker.unix_time = unix_seconds(wall_time());
   choose_options(query);
   if (query.message.klass == kClassChaos) {
@@ -322,6 +322,7 @@ IncidentId Pipeline::record(const Query& query) noexcept {
   Event event;
   event.time = wall_time();
   event.client = query.path.client();
+  event.client_name = query.path.client_name;
   event.transport = query.path.transport;
   event.type = query.message.type;
   event.name = query.message.name;

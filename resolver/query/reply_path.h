@@ -6,6 +6,7 @@
 #include "resolver/base/slab.h"
 #include "resolver/events/event.h"
 #include "resolver/net/udp_server.h"
+#include "resolver/policy/clients.h"
 
 namespace cenote {
 
@@ -29,6 +30,8 @@ struct ReplyPath {
   uint16_t keepalive = 0;  // TCP, DoT: for how long an idle connection is kept, in 100 ms (RFC 7828)
 
   std::optional<SocketAddress> behind_proxy = {};  // the client for whom a listed proxy has sent it
+  ClientName client_name = {};                     // where it says who it is
+  bool has_certificate = false;                    // and proves it: it may ask from anywhere
 
   [[nodiscard]] const SocketAddress& client() const noexcept {
     return behind_proxy ? *behind_proxy : peer.client;

@@ -69,8 +69,9 @@ TEST_CASE("the shipped configuration spells out every key with its default", "[c
   CHECK(loaded.settings == Settings{});
   const std::set<std::string> unset(loaded.unset.begin(), loaded.unset.end());
   // These have no default to spell out; the file shows them as comments.
-  CHECK(unset == std::set<std::string>{"tls.certificate", "tls.key", "tls.name", "blockpage.ca.certificate",
-                                       "blockpage.ca.key", "control.tls.certificate", "control.tls.key",
+  CHECK(unset == std::set<std::string>{"tls.certificate", "tls.key", "tls.name", "tls.client_ca",
+                                       "blockpage.ca.certificate", "blockpage.ca.key",
+                                       "control.tls.certificate", "control.tls.key",
                                        "control.tls.client_ca"});
 }
 
@@ -94,7 +95,7 @@ TEST_CASE("what the shipped configuration shows as a comment is right too", "[co
   CAPTURE(text);
   const auto loaded = read(text);
   CHECK(problems_of(loaded).empty());
-  CHECK(loaded.settings.policy.clients.groups.size() == 2);
+  CHECK(loaded.settings.policy.clients.groups.size() == 3);
   CHECK(loaded.settings.upstream.zones.size() == 2);
   REQUIRE(loaded.settings.ioc.feeds.size() == 1);
   CHECK(loaded.settings.ioc.exceptions.size() == 1);
@@ -173,10 +174,11 @@ TEST_CASE("every section reaches its settings", "[conf][load_yaml]") {
   const auto loaded = read(R"(
 state_dir: state
 listen: {dns: "192.0.2.1:53", proxies: 192.0.2.8/30, dot: ["192.0.2.1:853"], doh: ["[2001:db8::1]:443"], workers: 4}
-tls: {certificate: dns.crt, key: /keys/dns.key}
+tls: {certificate: dns.crt, key: /keys/dns.key, client_ca: clients.crt}
 clients:
   allow: [192.0.2.0/24]
-  groups: [{name: lab, from: [192.0.2.128/25, "2001:db8::/64"], actions: {c2: monitor, c-x: allow}}]
+  names_by_path: yes
+  groups: [{name: lab, from: [192.0.2.128/25, "2001:db8::/64"], names: [kiosk-7, "*.lab.example"], actions: {c2: monitor, c-x: allow}}]
 upstream:
   - {zone: ".", servers: ["udp://198.51.100.1", "tls://198.51.100.2#dns.example.net", "tcp://[2001:db8::53]:5353"]}
   - {zone: Corp.Example, servers: "https://198.51.100.3/q#doh.example.net", ca: corp.crt, trust_ad: true}
@@ -224,12 +226,14 @@ events: {file: e.jsonl}
   CHECK(s.listen.dot == std::vector{socket_of("192.0.2.1:853")});
   CHECK(s.listen.doh == std::vector{socket_of("[2001:db8::1]:443")});
   CHECK(s.listen.workers == 4);
-  CHECK(s.listen.tls == TlsFiles{"/etc/cenote/dns.crt", "/keys/dns.key", ""});
+  CHECK(s.listen.tls == TlsFiles{"/etc/cenote/dns.crt", "/keys/dns.key", "", "/etc/cenote/clients.crt"});
   CHECK(s.policy.clients.allow == std::vector{*Prefix::from_text("192.0.2.0/24")});
   REQUIRE(s.policy.clients.groups.size() == 1);
   const GroupSettings& group = s.policy.clients.groups[0];
   CHECK(group.name == "lab");
   CHECK(group.from == std::vector{*Prefix::from_text("192.0.2.128/25"), *Prefix::from_text("2001:db8::/64")});
+  CHECK(group.names == std::vector<std::string>{"kiosk-7", "*.lab.example"});
+  CHECK(s.policy.clients.names_by_path);
   CHECK(group.actions.at("c2") == Action::kMonitor);
   CHECK(group.actions.at("c-x") == Action::kAllow);
   REQUIRE(s.upstream.zones.size() == 3);
@@ -352,6 +356,9 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"names: {records: [a.test. CH TXT x]}", "names.records: expected"},
       {"rebinding: {guard: maybe}", "rebinding.guard: expected auto, on or off, not 'maybe'"},
       {"rebinding: {allow: [a..b]}", "rebinding.allow: expected a domain name"},
+      {"clients: {groups: [{name: a, names: [Kiosk]}]}", "clients.groups[0].names: expected a client's name"},
+      {"clients: {groups: [{name: a, names: [x]}, {name: b, names: [x]}]}",
+       "x belongs to the group 'a' already"},
       {"limits: {cookie_secret: 0011}", "limits.cookie_secret: expected 32 hexadecimal digits"},
       {"limits: {cookie_secret: [000102030405060708090a0b0c0d0e0f, 000102030405060708090a0b0c0d0e0f, "
        "000102030405060708090a0b0c0d0e0f]}",

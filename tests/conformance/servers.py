@@ -68,6 +68,17 @@ class Server:
                 self.process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def client_certificate(self, name):
+        """Signed by an authority of its own, `clients-ca.crt`, which is made with the first."""
+        ca, pair = self.folder / "clients-ca", self.folder / name
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+        if not ca.with_suffix(".crt").exists():
+            subprocess.run(["openssl", "req", "-x509", *curve, "-subj", "/CN=clients", "-out", f"{ca}.crt", "-keyout", f"{ca}.key"],
+                           check=True, capture_output=True)
+        subprocess.run(["openssl", "req", "-x509", *curve, "-subj", "/CN=client", "-addext", f"subjectAltName=DNS:{name}", "-CA", f"{ca}.crt",
+                        "-CAkey", f"{ca}.key", "-out", f"{pair}.crt", "-keyout", f"{pair}.key"], check=True, capture_output=True)
+        return f"{pair}.crt", f"{pair}.key"
+
     def certificate(self):
         pair = self.folder / "dns.crt", self.folder / "dns.key"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
@@ -82,6 +93,7 @@ class Cenote(Server):
     def configure(self):
         certificate, key = self.certificate()
         (self.folder / "list.txt").write_text("blocked.example\n")
+        self.client_certificate("kiosk-7.clients.example")
         (self.folder / "cenote.yaml").write_text(f"""
 state_dir: {self.folder}/state
 listen:
@@ -90,7 +102,11 @@ listen:
   doh: ["127.0.0.1:{self.https}"]
   workers: 1
   proxies: ["127.0.0.9"]
-tls: {{certificate: {certificate}, key: {key}}}
+tls: {{certificate: {certificate}, key: {key}, client_ca: clients-ca.crt}}
+clients:
+  names_by_path: true
+  groups:
+    - {{name: kiosks, names: [kiosk-8, "*.clients.example"], actions: {{malware: refuse}}}}
 upstream:
   - zone: "."
     servers: ["udp://127.0.0.1:{self.upstream_port}"]

@@ -502,15 +502,17 @@ TEST_CASE("explain passes the question on and shows every step", "[control][api]
   f.backend.explanation.steps.resize(1);
   f.backend.explanation.steps[0].feed = "c2-intel";
   f.backend.explanation.steps[0].fate = "won";
-  const Json body = f.json("GET", "/v1/explain?name=WWW.evil.test&client=10.0.9.1&type=HTTPS");
+  const Json body =
+      f.json("GET", "/v1/explain?name=WWW.evil.test&client=10.0.9.1&client_name=kiosk-7&type=HTTPS");
   CHECK(f.backend.asked.name == *Name::from_text("www.evil.test"));
   CHECK(f.backend.asked.client == *IpAddress::from_text("10.0.9.1"));
+  CHECK(f.backend.asked.client_name == "kiosk-7");
   CHECK(f.backend.asked.type == 65);
   CHECK(body["verdict"] == "monitor");
   CHECK(body["match"]["indicator"] == "evil.test");
   CHECK(body["steps"][0]["fate"] == "won");
-  for (const char* query :
-       {"", "?name=", "?name=a..b", "?name=a.test&type=NOPE", "?name=a.test&client=10.0.0.0/8"}) {
+  for (const char* query : {"", "?name=", "?name=a..b", "?name=a.test&type=NOPE",
+                            "?name=a.test&client=10.0.0.0/8", "?name=a.test&client_name=Kiosk"}) {
     CAPTURE(query);
     CHECK(f.ask("GET", std::string("/v1/explain") + query)->response.status == 400);
   }

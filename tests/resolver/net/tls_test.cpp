@@ -263,7 +263,8 @@ TEST_CASE_METHOD(Fixture, "a reload shows the new certificate, and a bad one cha
 }
 
 TEST_CASE_METHOD(Fixture, "a server that wants certificates lets nobody in who shows none", "[net][tls]") {
-  auto strict = TlsContext::server(files.certificate(), files.key(), {}, nullptr, files.certificate());
+  auto strict =
+      TlsContext::server(files.certificate(), files.key(), {}, nullptr, {.ca_file = files.certificate()});
   REQUIRE(strict);
   TlsClientTrust trust;
   trust.ca_file = files.certificate();
@@ -274,7 +275,20 @@ TEST_CASE_METHOD(Fixture, "a server that wants certificates lets nobody in who s
   CHECK_FALSE(talk.server->is_open());
   REQUIRE(strict->reload(files.certificate(), files.key()));
   CHECK(Talk(asker, *strict).server->is_failed());  // a reload keeps the demand
-  CHECK_FALSE(TlsContext::server(files.certificate(), files.key(), {}, nullptr, "/nonexistent/ca.pem"));
+  CHECK_FALSE(
+      TlsContext::server(files.certificate(), files.key(), {}, nullptr, {.ca_file = "/nonexistent/ca.pem"}));
+}
+
+TEST_CASE_METHOD(Fixture, "a server that asks for certificates lets in who shows none, as nobody",
+                 "[net][tls]") {
+  const auto asks = TlsContext::server(files.certificate(), files.key(), {}, nullptr,
+                                       {.ca_file = files.certificate(), .demands = false});
+  REQUIRE(asks);
+  const auto client_context = client(trusted("server.example.test"));
+  const Talk talk(client_context, *asks);
+  REQUIRE(talk.server->is_open());
+  CHECK_FALSE(talk.server->has_client_certificate());
+  CHECK(talk.server->client_name().empty());
 }
 
 TEST_CASE("files that cannot be used are named", "[net][tls]") {

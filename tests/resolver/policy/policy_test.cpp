@@ -35,10 +35,11 @@ Listed allow(std::string what, Scope scope = Scope::kSuffix, std::string feed = 
 
 PolicySettings settings_with_groups() {
   PolicySettings settings;
-  settings.clients.groups = {{"office", {*Prefix::from_text("10.0.0.0/8")}, {}},
-                             {"lab", {*Prefix::from_text("10.9.0.0/16")}, {{"malware", Action::kMonitor}}},
-                             {"strict", {*Prefix::from_text("192.168.0.0/16")}, {{"malware", Action::kDrop}}},
-                             {"trusted", {*Prefix::from_text("10.8.0.0/16")}, {{"malware", Action::kAllow}}}};
+  settings.clients.groups = {
+      {"office", {*Prefix::from_text("10.0.0.0/8")}, {}, {}},
+      {"lab", {*Prefix::from_text("10.9.0.0/16")}, {}, {{"malware", Action::kMonitor}}},
+      {"strict", {*Prefix::from_text("192.168.0.0/16")}, {}, {{"malware", Action::kDrop}}},
+      {"trusted", {*Prefix::from_text("10.8.0.0/16")}, {}, {{"malware", Action::kAllow}}}};
   return settings;
 }
 
