@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -73,8 +74,12 @@ class Question:
 class Tally:
     def __init__(self):
         self.asked, self.answered, self.lost, self.wrong = Counter(), Counter(), Counter(), Counter()
+        self.again = Counter()  # asked on another connection, for theirs was closed (RFC 7766 section 6.2.4)
         self.examples = []
         self.slowest = 0.0
+        # For how long clients, upstreams or the server were ready to run and had no processor: that time is nobody's fault
+        # here, and every question that waits may wait so much longer.
+        self.starved = 0.0
 
     def note(self, transport, question, raw, took, why="no answer in time"):
         if raw is None:
@@ -99,25 +104,38 @@ class Waiting:
     def __init__(self, transport, tally):
         self.transport, self.tally, self.open = transport, tally, {}
 
-    async def ask(self, key, question, send):
-        """Counts the question and what became of it."""
+    async def ask(self, key, question, send, is_last_try=True):
+        """Counts the question and what became of it. Gives it back when the connection ended and it may be asked again."""
         loop = asyncio.get_running_loop()
         self.tally.asked[self.transport] += 1
         began, answer, why = loop.time(), loop.create_future(), "no answer in time"
         self.open[key] = answer
         try:
             send()
-            raw = await asyncio.wait_for(answer, PATIENCE)
-        except asyncio.TimeoutError:
-            raw = None
+            raw = await self.wait(answer, began)
         except OSError as broken:
+            if not is_last_try:
+                self.tally.asked[self.transport] -= 1
+                self.tally.again[self.transport] += 1
+                return question
             raw, why = None, f"the connection ended: {broken}"
         except asyncio.CancelledError:
             self.tally.asked[self.transport] -= 1  # the soak is over: it is owed nothing any more
             raise
         finally:
             self.open.pop(key, None)
+            answer.cancel()
         self.tally.note(self.transport, question, raw, loop.time() - began, why)
+        return None
+
+    async def wait(self, answer, began):
+        loop, starved = asyncio.get_running_loop(), self.tally.starved
+        while not answer.done():
+            left = began + PATIENCE + self.tally.starved - starved - loop.time()
+            if left <= 0:
+                return None
+            await asyncio.wait([answer], timeout=left)
+        return answer.result()
 
     def deliver(self, key, raw):
         future = self.open.get(key)
@@ -158,8 +176,9 @@ class Frames:
         except (OSError, EOFError) as end:
             self.waiting.broken(str(end) or type(end).__name__)
 
-    async def ask(self, question):
-        await self.waiting.ask(question.id, question, lambda: self.writer.write(struct.pack("!H", len(question.raw)) + question.raw))
+    async def ask(self, question, is_last_try=False):
+        return await self.waiting.ask(question.id, question, lambda: self.writer.write(
+            struct.pack("!H", len(question.raw)) + question.raw), is_last_try)
 
 
 def frame(kind, flags, stream, payload):
@@ -211,11 +230,11 @@ class Http2:
         if kind in (DATA, HEADERS) and flags & 1:
             self.waiting.deliver(stream, self.bodies.pop(stream, b""))
 
-    async def ask(self, question):
+    async def ask(self, question, is_last_try=False):
         stream, self.next_stream = self.next_stream, self.next_stream + 2
         body = question.raw
-        await self.waiting.ask(stream, question, lambda: self.writer.write(
-            frame(HEADERS, 4, stream, header_block(len(body))) + frame(DATA, 1, stream, body)))
+        return await self.waiting.ask(stream, question, lambda: self.writer.write(
+            frame(HEADERS, 4, stream, header_block(len(body))) + frame(DATA, 1, stream, body)), is_last_try)
 
 
 async def udp_client(port, address, tally, pause):
@@ -235,7 +254,9 @@ async def udp_client(port, address, tally, pause):
 
 
 async def stream_client(kind, port, address, tally, pause):
-    """Opens a connection, asks in bursts, closes it and comes again."""
+    """Opens a connection, asks in bursts, closes it and comes again. A server may close one that was silent for too long,
+    also while a question is on its way: then it is asked once more."""
+    left = []
     tls = {"tcp": None, "dot": tls_context("dot"), "doh": tls_context("h2")}[kind]
     while True:
         try:
@@ -248,8 +269,12 @@ async def stream_client(kind, port, address, tally, pause):
             continue
         connection = (Http2 if kind == "doh" else Frames)(reader, writer, Waiting(kind, tally))
         try:
+            await asyncio.gather(*(connection.ask(question, True) for question in left))
             for _ in range(random.randint(1, 8)):
-                await asyncio.gather(*(connection.ask(Question.draw()) for _ in range(random.randint(1, 12))))
+                asked = await asyncio.gather(*(connection.ask(Question.draw()) for _ in range(random.randint(1, 12))))
+                left = [question for question in asked if question is not None]
+                if left:
+                    break
                 await asyncio.sleep(random.uniform(0, 10 * pause))
         finally:
             connection.task.cancel()
@@ -272,12 +297,30 @@ def warm_up(port):
     In step with the server, on plain sockets: the kernel's buffers are small."""
     hot = [Question("hot", f"hot{i}.soak.example") for i in range(HOT_NAMES)]
     hits = [Question("blocked", f"bad{i}.blocked.example") for i in range(1000)]
+    deadline = time.monotonic() + 120
     for questions in [hot] * 16 + [hits] * 21:
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
             sock.settimeout(PATIENCE)
             sock.connect(("127.0.0.1", port))
-            for at in range(0, len(questions), 20):
-                for question in questions[at:at + 20]:
-                    sock.send(question.raw)
-                for _ in questions[at:at + 20]:
-                    sock.recv(4096)
+            while questions:
+                questions = [question for at in range(0, len(questions), 20) for question in ask_all(sock, questions[at:at + 20])]
+                if questions:  # the upstreams have just begun, perhaps
+                    if time.monotonic() > deadline:
+                        raise SystemExit(f"{len(questions)} questions cannot be answered even before the load")
+                    time.sleep(1)
+
+
+def ask_all(sock, questions):
+    """Those that were not answered rightly."""
+    left = {question.id: question for question in questions}
+    for question in questions:
+        sock.send(question.raw)
+    try:
+        for _ in questions:
+            raw = sock.recv(4096)
+            question = left.get(struct.unpack("!H", raw[:2])[0])
+            if question is not None and not question.fault(raw):
+                del left[question.id]
+    except socket.timeout:
+        pass
+    return list(left.values())

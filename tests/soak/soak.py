@@ -9,6 +9,7 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -111,6 +112,19 @@ class Soak:
                 f"descriptors {self.server.descriptors().total()}  upstreams {self.moods()}")
             last, last_answered = now, self.tally.answered.copy()
 
+    async def watch_the_machine(self):
+        """What the server's slowest thread and this process had to wait for a processor counts as nobody's time."""
+        loop = asyncio.get_running_loop()
+        before = self.server.starved()
+        while True:
+            began = loop.time()
+            await asyncio.sleep(0.2)
+            late = loop.time() - began - 0.2
+            now = self.server.starved()
+            for tally in (self.tally, self.idle):
+                tally.starved += max(0, late) + max(0, now - before)
+            before = now
+
     async def reload_now_and_then(self):
         while True:
             await asyncio.sleep(17)
@@ -136,6 +150,7 @@ class Soak:
         say(f"{self.server.binary}{', with sanitizers' if self.server.is_sanitized else ''}: {self.options.seconds} s of load")
         self.open_upstream(time.monotonic(), 0)
         self.server.start()
+        machine = asyncio.ensure_future(self.watch_the_machine())
         say("warming up: hot names on every worker, a history full of hits")
         warm_up(self.server.ports["dns"])
         await self.pushes.change()  # the first opens a journal
@@ -150,17 +165,21 @@ class Soak:
         after = await self.settle()
         own = self.server.memory()[0]
         say(f"after:  {dict(sorted(after.items()))}, {self.server.threads()} threads, memory {own:.0f} MiB")
+        await end([machine])
         self.judge(before, after, threads, own, dropped)
 
     def judge(self, before, after, threads, own, dropped):
         tally, pushes = self.tally, self.pushes
         say("")
         self.verdict(tally.answered.total() > 20 * self.options.seconds, f"{tally.answered.total()} answers: "
-                     + ", ".join(f"{tally.answered[kind]} {kind}" for kind in TRANSPORTS) + f"; the slowest after {tally.slowest:.1f} s")
+                     + ", ".join(f"{tally.answered[kind]} {kind}" for kind in TRANSPORTS) + f"; the slowest after {tally.slowest:.1f} s"
+                     + (f"; the machine kept them waiting for {tally.starved:.1f} s in all" if tally.starved > 1 else ""))
         self.verdict(sum(GONE.values()) > 2 * self.options.seconds, f"{GONE.total()} clients vanished, in {len(GONE)} ways")
         # A question for which the kernel had no room never came.
         self.verdict(tally.lost.total() - tally.lost["udp"] == 0 and tally.lost["udp"] <= dropped,
                      f"{tally.lost.total()} answers owed and not given ({dropped} datagrams dropped by the kernel)")
+        # With a processor at hand no client is silent for so long that its connection is closed.
+        self.verdict(not tally.again or tally.starved > 5, f"{tally.again.total()} questions asked again for their connection was closed")
         self.verdict(not tally.wrong, f"{tally.wrong.total()} answers wrong" + "".join(f"\n        {n} {what}" for what, n in tally.wrong.items()))
         self.verdict(not self.idle.lost and not self.idle.wrong, "every question before and after the load was answered rightly")
         self.verdict(pushes.failed == 0 and pushes.done > self.options.seconds // 4,
@@ -171,7 +190,7 @@ class Soak:
         self.verdict(self.server.threads() <= threads, f"{threads} threads before, {self.server.threads()} after")
         self.judge_memory(own)
         self.judge_end()
-        for example in tally.examples + pushes.faults:
+        for example in tally.examples + self.idle.examples + pushes.faults:
             say(f"        {example}")
 
     def judge_memory(self, own):
@@ -208,6 +227,7 @@ async def end(tasks):
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended, too
     logging.disable()  # asyncio's own words about connections that broke
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         soak = Soak(options, folder)

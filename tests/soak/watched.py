@@ -92,6 +92,11 @@ events: {{file: {self.folder}/events.jsonl}}
         lines = dict(line.split(":", 1) for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines())
         return int(lines["RssAnon"].split()[0]) / 1024, int(lines["VmRSS"].split()[0]) / 1024
 
+    def starved(self):
+        """Seconds for which its busiest threads waited for a processor, of each the sum since it began (proc(5), schedstat)."""
+        folder = Path(f"/proc/{self.process.pid}/task")
+        return max(int((task / "schedstat").read_text().split()[1]) for task in folder.iterdir()) / 1e9
+
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
