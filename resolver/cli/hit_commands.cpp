@@ -80,7 +80,7 @@ void show_explanation(Output& output, const Json& body) {
       {"verdict", flag_of(body, "may_ask") ? Cell(verdict, colour_of_action(verdict))
                                            : Cell("refused: this client may not ask", Colour::kRed)},
       {"generation", Cell::number(number_of(body, "generation"))},
-      {"client's name", text_of(body, "client_name")},
+      {"known as", text_of(body, "client_name")},
       {"group", text_of(body, "group")}};
   if (const auto match = body.find("match"); match != body.end()) {
     pairs.emplace_back("because",
