@@ -49,14 +49,14 @@ Result<void> Worker::open() {
 
 Result<void> Worker::open_encrypted() {
   const ListenSettings& listen = settings_.listen;
-  const auto context = [&](const std::vector<std::string>& alpn) -> Result<std::unique_ptr<TlsContext>> {
-    auto made = TlsContext::server(listen.tls.certificate, listen.tls.key, alpn, settings_.tickets,
-                                   {.ca_file = listen.tls.client_ca, .demands = false});
+  const auto context = [&](const std::vector<std::string>& alpn,
+                           const TlsClientAuthority& clients) -> Result<std::unique_ptr<TlsContext>> {
+    auto made = TlsContext::server(listen.tls.certificate, listen.tls.key, alpn, settings_.tickets, clients);
     return made ? Result(std::make_unique<TlsContext>(std::move(*made)))
                 : Result<std::unique_ptr<TlsContext>>(made.error());
   };
   if (!listen.dot.empty()) {
-    auto tls = context({"dot"});
+    auto tls = context({"dot"}, {.ca_file = listen.tls.client_ca, .demands = false});
     if (!tls) {
       return tls.error();
     }
@@ -72,7 +72,8 @@ Result<void> Worker::open_encrypted() {
   if (listen.doh.empty()) {
     return {};
   }
-  auto tls = context({"h2", "http/1.1"});
+  // Nobody is asked for a certificate here: browsers give up when they are (Chromium 156).
+  auto tls = context({"h2", "http/1.1"}, {});
   if (!tls) {
     return tls.error();
   }
