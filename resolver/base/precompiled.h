@@ -23,6 +23,8 @@
 #include <spdlog/spdlog.h>
 
 // libfmt exports it, and its header does not say so: each source of ours would compile the whole formatter
-// anew, a fifth of all code that a build makes.
+// anew, a fifth of all code that a build makes. (clang gives it another name than the one in the library.)
+#ifndef __clang__
 extern template void fmt::detail::vformat_to(fmt::detail::buffer<char>&, fmt::string_view, fmt::format_args,
                                              fmt::detail::locale_ref);
+#endif

@@ -187,6 +187,13 @@ std::optional<uint64_t> parse_size(std::string_view text) noexcept {
   return std::nullopt;
 }
 
+std::string size_text(uint64_t bytes) {
+  constexpr uint64_t kKibi = 1024;
+  return bytes < kKibi           ? counted(bytes, "byte", "bytes")
+         : bytes < kKibi * kKibi ? fmt::format("{} KiB", bytes / kKibi)
+                                 : fmt::format("{} MiB", bytes / (kKibi * kKibi));
+}
+
 std::string counted(uint64_t count, std::string_view one, std::string_view many) {
   return std::to_string(count) + ' ' + std::string(count == 1 ? one : many);
 }

@@ -40,6 +40,9 @@ std::optional<uint64_t> parse_number(std::string_view text, uint64_t most = UINT
 // "256MiB", "64KiB", "1GiB", "4096" (bytes); also KB, MB, GB as powers of ten.
 std::optional<uint64_t> parse_size(std::string_view text) noexcept;
 
+// "512 bytes", "17 KiB", "256 MiB".
+std::string size_text(uint64_t bytes);
+
 // "1 name", "2 names".
 std::string counted(uint64_t count, std::string_view one, std::string_view many);
 

@@ -125,17 +125,17 @@ void show_server(Output& output, const Json& body) {
   const uint64_t dropped = number_of(body, "events_dropped");
   show_pairs(
       output,
-      {{"generation", fmt::format("{}: {}, {}, {} MiB", number_of(body, "generation"),
+      {{"generation", fmt::format("{}: {}, {}, {}", number_of(body, "generation"),
                                   counted(number_of(body, "names"), "name", "names"),
                                   counted(number_of(body, "addresses"), "address", "addresses"),
-                                  number_of(body, "snapshot_bytes") >> 20)},
+                                  size_text(number_of(body, "snapshot_bytes")))},
        {"listening", listeners},
        {"queries", fmt::format("{}: {} blocked, {} monitored, {} cached, {} forwarded, {} failed",
                                number_of(queries, "received"), number_of(queries, "blocked"),
                                number_of(queries, "monitored"), number_of(queries, "cached"),
                                number_of(queries, "forwarded"), number_of(queries, "upstream_failures"))},
-       {"cache", fmt::format("{} answers, {} MiB", number_of(part("cache"), "entries"),
-                             number_of(part("cache"), "bytes") >> 20)},
+       {"cache", fmt::format("{}, {}", counted(number_of(part("cache"), "entries"), "answer", "answers"),
+                             size_text(number_of(part("cache"), "bytes")))},
        {"events", dropped == 0 ? Cell("") : Cell(fmt::format("{} were dropped", dropped), Colour::kRed)}});
   std::vector<std::vector<Cell>> upstreams;
   for (const Json& one : list_of(body, "upstreams")) {

@@ -75,6 +75,13 @@ TEST_CASE("a number of things is written as people say it", "[base][text]") {
   CHECK(counted(2, "entry", "entries") == "2 entries");
 }
 
+TEST_CASE("a size is told in the unit that fits it", "[base][text]") {
+  CHECK(size_text(1) == "1 byte");
+  CHECK(size_text(1023) == "1023 bytes");
+  CHECK(size_text(17 * 1024 + 1) == "17 KiB");
+  CHECK(size_text(uint64_t{256} << 20) == "256 MiB");
+}
+
 TEST_CASE("what was nearly written is suggested", "[base][text]") {
   const std::vector<std::string_view> words{"upstream", "listen", "cache"};
   CHECK(nearest("upstraem", words) == "upstream");
