@@ -20,7 +20,7 @@ struct FetchRequest {
   std::string proxy;    // "http://HOST:PORT"; empty: none, whatever the environment says
   std::string header;   // one more header line, "Authorization: Bearer ..."; not sent to another host
   std::string accept;   // media type; empty: any
-  std::string ca_file;  // whom an https server\'s certificate must come from; empty: the system\'s
+  std::string ca_file;  // whom an https server's certificate must come from; empty: the system's
   IncomingList* list = nullptr;  // takes the body as it comes, instead of Fetched::body
   HostResolver resolve;          // instead of the machine's resolver, which may be ourselves; may be empty
   uint64_t most_bytes = uint64_t{256} << 20;  // after decompression by the transfer

@@ -7,9 +7,8 @@
 //   STATE_DIR/journal-N         small changes since generation N, the newest of a manifest
 //   STATE_DIR/contents/ID       bytes of a feed, named by their hash; shared between generations
 //   STATE_DIR/incoming/         lists that have not come whole yet, or are still judged; emptied by open()
-//   STATE_DIR/snapshot-N        the compiled snapshot of generation N; can always be made again. The base's,
-//   and
-//                               of earlier generations the newest, for a rollback
+//   STATE_DIR/snapshot-N        the compiled snapshot of generation N, which can always be made again: the
+//                               base's, and of earlier generations the newest, for a rollback
 //   STATE_DIR/lock              held while a process uses the folder
 //
 // Threads: one, the updater's.
