@@ -140,7 +140,7 @@ Result<std::unique_ptr<Stage>> make_decoder(Stage& next, const std::string& enco
   // What the web and Japanese partners call Shift_JIS is code page 932, where 0x5C stays a back-slash.
   constexpr std::array<std::string_view, 5> kShiftJis{"shift_jis", "shift-jis", "sjis", "windows-31j",
                                                       "cp932"};
-  const bool shift_jis = std::find(kShiftJis.begin(), kShiftJis.end(), name) != kShiftJis.end();
+  const bool shift_jis = is_one_of(name, kShiftJis);
   const bool plain = name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.:") == std::string::npos;
   Converter converter = plain ? open_converter(shift_jis ? "CP932" : encoding) : nullptr;
   if (!converter) {

@@ -110,7 +110,7 @@ class Collector final : public FeedSink {
 std::string patch_format(const std::string& format) {
   constexpr std::array<std::string_view, 7> kDocuments = {"stix", "misp", "taxii", "json",
                                                           "csv",  "rpz",  "auto"};
-  return std::find(kDocuments.begin(), kDocuments.end(), format) != kDocuments.end() ? "plain" : format;
+  return is_one_of(format, kDocuments) ? "plain" : format;
 }
 
 // Later removals act on what was added before them, so the steps are walked backwards.

@@ -123,7 +123,7 @@ Reason check_name(const HostName& host) noexcept {
   if (is_numeric(last)) {
     return Reason::kNumericTld;
   }
-  if (std::find(kSpecial.begin(), kSpecial.end(), last) != kSpecial.end()) {
+  if (is_one_of(last, kSpecial)) {
     return Reason::kSpecialUse;
   }
   return dot == std::string_view::npos ? Reason::kSingleLabel : Reason::kNone;

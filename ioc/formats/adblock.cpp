@@ -4,6 +4,7 @@
 #include <array>
 
 #include "ioc/formats/formats.h"
+#include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
@@ -20,7 +21,7 @@ bool are_harmless(std::string_view modifiers) noexcept {
   constexpr std::array<std::string_view, 4> kHarmless{"important", "all", "document", "doc"};
   while (true) {
     const size_t comma = modifiers.find(',');
-    if (std::find(kHarmless.begin(), kHarmless.end(), modifiers.substr(0, comma)) == kHarmless.end()) {
+    if (!is_one_of(modifiers.substr(0, comma), kHarmless)) {
       return false;
     }
     if (comma == std::string_view::npos) {

@@ -1,8 +1,9 @@
 #include "ioc/formats/stix_pattern.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
+
+#include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
@@ -254,7 +255,7 @@ class Parser {
   static bool is_operator(std::string_view sign) {
     constexpr std::array<std::string_view, 13> kOperators{
         "=", "==", "!=", "<>", "<", ">", "<=", ">=", "IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"};
-    return std::find(kOperators.begin(), kOperators.end(), sign) != kOperators.end();
+    return is_one_of(sign, kOperators);
   }
 
   bool read_values(bool set, std::vector<std::string>& values) {

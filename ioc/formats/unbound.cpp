@@ -1,17 +1,15 @@
 // unbound configuration: local-zone and local-data are read, nothing is ever executed or included.
-#include <algorithm>
 #include <array>
 
 #include "ioc/formats/formats.h"
+#include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
 
 bool blocks(std::string_view zone_type) noexcept {
   constexpr std::array<std::string_view, 5> kTypes{"static", "deny", "refuse", "redirect", "inform_deny"};
-  return zone_type.starts_with("always_")
-             ? zone_type != "always_transparent"
-             : std::find(kTypes.begin(), kTypes.end(), zone_type) != kTypes.end();
+  return zone_type.starts_with("always_") ? zone_type != "always_transparent" : is_one_of(zone_type, kTypes);
 }
 
 // One value, with or without quotes, taken off the front.

@@ -1,11 +1,11 @@
 // YAML lists of indicators by subject ("- name: X, websites: [...], c2: {domains: [...], ips: [...]}"): texts
 // below a key that names network indicators. yaml-cpp throws; nothing leaves this file but a Result.
-#include <algorithm>
 #include <array>
 
 #include <yaml-cpp/yaml.h>
 
 #include "ioc/formats/formats.h"
+#include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
@@ -64,7 +64,7 @@ class Yaml : public Stage {
     const std::string subject = name.IsDefined() && name.IsScalar() ? name.Scalar() : threat;
     for (const auto& member : map) {
       const std::string key = member.first.IsScalar() ? member.first.Scalar() : std::string();
-      const bool named = std::find(kNetworkKeys.begin(), kNetworkKeys.end(), key) != kNetworkKeys.end();
+      const bool named = is_one_of(key, kNetworkKeys);
       if (auto ok = walk(member.second, named || (network && !map["name"].IsDefined()), subject, depth + 1);
           !ok) {
         return ok;
