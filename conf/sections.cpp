@@ -71,12 +71,6 @@ void read_certificate(MapReader& map, std::string& certificate, std::string& key
   }
 }
 
-bool is_loopback(const IpAddress& address) {
-  static const Prefix kLoopback4 = *Prefix::from_text("127.0.0.0/8");  // RFC 1122 section 3.2.1.3
-  static const Prefix kLoopback6 = *Prefix::from_text("::1");          // RFC 4291 section 2.5.3
-  return kLoopback4.contains(address) || kLoopback6.contains(address);
-}
-
 ValueKind<Name> domain_name() {
   return {R"(a domain name, or "." for all)", Name::from_text};
 }

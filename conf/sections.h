@@ -52,7 +52,6 @@ void read_exceptions(MapReader& root, ReadContext& context);  // exceptions, pro
 // Across sections: two services on one address, a resolver that asks itself, a sinkhole nobody reaches.
 void check_addresses(ReadContext& context);
 
-bool is_loopback(const IpAddress& address);
 ValueKind<Name> domain_name();
 ValueKind<std::string> category_name();
 

@@ -7,10 +7,8 @@ namespace {
 // Where a block list sends its victims. Any other address is a redirect: as a block it would hide a pharming
 // attempt.
 bool is_sink(const IpAddress& address) noexcept {
-  static const Prefix kLoopback{IpAddress::v4({127, 0, 0, 0}), 8};
   static const IpAddress kAny6 = *IpAddress::from_text("::");
-  static const IpAddress kLoopback6 = *IpAddress::from_text("::1");
-  return address == IpAddress() || kLoopback.contains(address) || address == kAny6 || address == kLoopback6;
+  return address == IpAddress() || address == kAny6 || is_loopback(address);
 }
 
 class Hosts : public LineFormat {

@@ -225,4 +225,9 @@ bool is_global(const IpAddress& address) noexcept {
                       [&](const Prefix& block) { return block.contains(address); });
 }
 
+bool is_loopback(const IpAddress& address) noexcept {
+  static const IpAddress kLoopback6 = *IpAddress::from_text("::1");
+  return address.is_v4() ? address.bytes()[0] == 127 : address == kLoopback6;
+}
+
 }  // namespace cenote

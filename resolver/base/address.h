@@ -87,5 +87,6 @@ class SocketAddress {
 // Not reachable from the open internet, or not meant for one host: RFC 6890 and its registry (private,
 // loopback, link-local, multicast, documentation, "this network", shared, benchmarking, unique local ...).
 bool is_global(const IpAddress& address) noexcept;
+bool is_loopback(const IpAddress& address) noexcept;  // RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3
 
 }  // namespace cenote

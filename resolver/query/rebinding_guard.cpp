@@ -18,10 +18,7 @@ std::optional<IpAddress> translated(const IpAddress& address) noexcept {
 // An upstream that is a Cenote, too, leads to our block page: that is no attack. One that is on the client's
 // own machine is no page for others.
 bool is_block_page(const IpAddress& address, const Policy& policy) noexcept {
-  static const std::array<Prefix, 2> kLoopback{*Prefix::from_text("127.0.0.0/8"), *Prefix::from_text("::1")};
-  return policy.is_own_address(address) &&
-         std::none_of(kLoopback.begin(), kLoopback.end(),
-                      [&](const Prefix& block) { return block.contains(address); });
+  return policy.is_own_address(address) && !is_loopback(address);
 }
 
 }  // namespace

@@ -15,9 +15,7 @@ constexpr uint16_t kDnsPort = 53;
 // A wildcard bind listens on every address of the machine: then no loopback resolver on its port can be
 // another's.
 bool is_own(const SocketAddress& address, const std::vector<SocketAddress>& own) {
-  static const Prefix kLoopback = *Prefix::from_text("127.0.0.0/8");
-  const bool local =
-      kLoopback.contains(address.address()) || address.address() == *IpAddress::from_text("::1");
+  const bool local = is_loopback(address.address());
   return std::any_of(own.begin(), own.end(), [&](const SocketAddress& listen) {
     const bool wildcard = listen.address() == IpAddress() || listen.address() == *IpAddress::from_text("::");
     return listen == address || (wildcard && local && listen.port() == address.port());

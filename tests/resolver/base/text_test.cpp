@@ -234,4 +234,15 @@ TEST_CASE("special blocks are not global", "[base][address]") {  // RFC 6890
   }
 }
 
+TEST_CASE("loopback is the whole of 127/8, and one address of IPv6", "[base][address]") {
+  for (const char* text : {"127.0.0.0", "127.0.0.1", "127.255.255.255", "::1", "::ffff:127.0.0.1"}) {
+    CAPTURE(text);
+    CHECK(is_loopback(*IpAddress::from_text(text)));
+  }
+  for (const char* text : {"126.255.255.255", "128.0.0.0", "0.0.0.0", "::", "::2", "7f00::1"}) {
+    CAPTURE(text);
+    CHECK_FALSE(is_loopback(*IpAddress::from_text(text)));
+  }
+}
+
 }  // namespace cenote::text_test
