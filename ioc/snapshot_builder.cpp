@@ -40,6 +40,11 @@ class Builder {
       return {};
     }
     merge_blocks();
+    for (size_t part = 0; part < parts_.size(); ++part) {
+      if (parts_[part].run == nullptr) {
+        differences_[part] = {};  // it is as it was
+      }
+    }
     ImageWriter out;
     write_head(generation, out);
     const RecordTableBuilder::Numbers numbers = table_.finish(out);
@@ -124,20 +129,9 @@ class Builder {
     for (const uint32_t record : gathered.records) {
       now_.push_back(entry_of(record));
     }
-    for (std::vector<EntryOf>* entries : {&now_, &gathered.before}) {
-      std::sort(entries->begin(), entries->end());
-      entries->erase(std::unique(entries->begin(), entries->end()), entries->end());
-    }
+    count_differences(gathered.before, now_, differences_);
     for (const EntryOf& entry : now_) {
       ++entries_[entry.part];
-      if (parts_[entry.part].run != nullptr) {
-        const bool was = std::binary_search(gathered.before.begin(), gathered.before.end(), entry);
-        ++(was ? differences_[entry.part].unchanged : differences_[entry.part].added);
-      }
-    }
-    for (const EntryOf& entry : gathered.before) {
-      const bool stays = std::binary_search(now_.begin(), now_.end(), entry);
-      differences_[entry.part].removed += stays ? 0 : 1;
     }
   }
 

@@ -1,31 +1,10 @@
 #include "ioc/snapshot_difference.h"
 
-#include <algorithm>
-
 #include "ioc/name_key.h"
 #include "ioc/snapshot_sources.h"
 
 namespace cenote {
 namespace {
-
-void sort_unique(std::vector<EntryOf>& entries) {
-  std::sort(entries.begin(), entries.end());
-  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
-}
-
-// What is said about one name or block on both sides.
-void count(Gathered& was, Gathered& is, std::vector<FeedDifference>& out) {
-  sort_unique(was.before);
-  sort_unique(is.before);
-  for (const EntryOf& entry : is.before) {
-    const bool stays = std::binary_search(was.before.begin(), was.before.end(), entry);
-    ++(stays ? out[entry.part].unchanged : out[entry.part].added);
-  }
-  for (const EntryOf& entry : was.before) {
-    const bool stays = std::binary_search(is.before.begin(), is.before.end(), entry);
-    out[entry.part].removed += stays ? 0 : 1;
-  }
-}
 
 void compare_names(Source& before, Source& after, std::vector<FeedDifference>& out) {
   Gathered was;
@@ -47,7 +26,7 @@ void compare_names(Source& before, Source& after, std::vector<FeedDifference>& o
       after.gather_name(is);
       has_after = after.next_name();
     }
-    count(was, is, out);
+    count_differences(was.before, is.before, out);
   }
 }
 
@@ -57,12 +36,12 @@ void compare_blocks(Source& before, Source& after, std::vector<FeedDifference>& 
   before.gather_blocks(was);
   after.gather_blocks(is);
   for (auto& [prefix, gathered] : was) {
-    count(gathered, is[prefix], out);
+    count_differences(gathered.before, is[prefix].before, out);
   }
   for (auto& [prefix, gathered] : is) {
     if (!was.contains(prefix)) {
-      Gathered nothing;
-      count(nothing, gathered, out);
+      std::vector<EntryOf> nothing;
+      count_differences(nothing, gathered.before, out);
     }
   }
 }

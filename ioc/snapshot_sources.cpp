@@ -223,7 +223,26 @@ class LayersSource final : public Source {
   std::vector<bool> is_replaced_;
 };
 
+void sort_unique(std::vector<EntryOf>& entries) {
+  std::sort(entries.begin(), entries.end());
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+}
+
 }  // namespace
+
+void count_differences(std::vector<EntryOf>& was, std::vector<EntryOf>& is,
+                       std::vector<FeedDifference>& out) {
+  sort_unique(was);
+  sort_unique(is);
+  for (const EntryOf& entry : is) {
+    const bool stays = std::binary_search(was.begin(), was.end(), entry);
+    ++(stays ? out[entry.part].unchanged : out[entry.part].added);
+  }
+  for (const EntryOf& entry : was) {
+    const bool stays = std::binary_search(is.begin(), is.end(), entry);
+    out[entry.part].removed += stays ? 0 : 1;
+  }
+}
 
 uint8_t Categories::number(std::string_view category) {
   const uint32_t text = texts_.intern(category);

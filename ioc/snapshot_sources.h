@@ -32,6 +32,9 @@ struct Gathered {
   }
 };
 
+// Adds to each feed's count how it differs in this name or block. Sorts both, and drops repeats.
+void count_differences(std::vector<EntryOf>& was, std::vector<EntryOf>& is, std::vector<FeedDifference>& out);
+
 struct BlockOrder {
   bool operator()(const Prefix& a, const Prefix& b) const noexcept { return is_before(a, b); }
 };
