@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "tests/ioc/sent_once.h"
 #include "tests/support/sockets.h"
 #include "tests/support/temporary_folder.h"
 
@@ -103,15 +104,7 @@ TEST_CASE("a list comes with its version, and an unchanged one is not sent again
        answer("304 Not Modified", "", "")});
   FetchRequest request;
   request.url = server.url();
-  const auto first = fetch(request, kNotCancelled);
-  REQUIRE(first);
-  CHECK(first->body == "evil.example\n");
-  CHECK(first->version == "etag \"v1\"");
-  request.version = first->version;
-  const auto again = fetch(request, kNotCancelled);
-  REQUIRE(again);
-  CHECK(again->is_unchanged);
-  CHECK(again->version == first->version);
+  test::check_sent_once(request);
   CHECK_THAT(server.asked()[1], Catch::Contains("If-None-Match: \"v1\"\r\n"));
 }
 

@@ -6,6 +6,7 @@
 #include "ioc/fetch.h"
 #include "resolver/net/http_server.h"
 #include "resolver/net/tls.h"
+#include "tests/ioc/sent_once.h"
 #include "tests/support/test_certificate.h"
 
 namespace cenote::fetch_tls_test {
@@ -82,17 +83,7 @@ TEST_CASE("a list comes over TLS from whom our authority vouches for, and an unc
   const bool speaks_http2 = GENERATE(true, false);
   Server server(speaks_http2 ? std::vector<std::string>{"h2", "http/1.1"}
                              : std::vector<std::string>{"http/1.1"});
-  FetchRequest request = server.request(kHost);
-  const auto first = fetch(request, kNotCancelled);
-  INFO((first ? std::string() : first.error().message));
-  REQUIRE(first);
-  CHECK(first->body == "evil.example\n");
-  CHECK(first->version == "etag \"v1\"");
-  request.version = first->version;
-  const auto again = fetch(request, kNotCancelled);
-  REQUIRE(again);
-  CHECK(again->is_unchanged);
-  CHECK(again->version == first->version);
+  test::check_sent_once(server.request(kHost));
   CHECK(server.site.asked == 2);
 }
 
