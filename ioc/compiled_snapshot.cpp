@@ -60,14 +60,15 @@ Result<void> CompiledSnapshot::read_head() {
   return {};
 }
 
-std::vector<uint8_t> CompiledSnapshot::copy_as(uint64_t generation) const {
-  const Bytes bytes = image_->bytes();
-  const Bytes head = image_->section(kSnapshotSection);
-  std::vector<uint8_t> copy(bytes.begin(), bytes.end());
-  std::memcpy(copy.data() + (head.data() - bytes.data()) + offsetof(Head, generation), &generation,
-              sizeof generation);
-  reseal_image(copy);
-  return copy;
+Result<void> renumber_snapshot(const TemporaryFile& file, uint64_t generation) {
+  const auto head = section_offset(file, kSnapshotSection);
+  if (!head) {
+    return head.error();
+  }
+  std::array<uint8_t, sizeof generation> bytes;
+  std::memcpy(bytes.data(), &generation, sizeof generation);
+  const Result<void> written = file.write_at(*head + offsetof(Head, generation), bytes);
+  return written ? reseal_image(file) : written;
 }
 
 size_t CompiledSnapshot::find(const Name& name, std::span<Hit> out) const noexcept {

@@ -35,8 +35,8 @@ class CompiledSnapshot final : public Snapshot {
 
   // Tells it from every other one, also of the same generation.
   [[nodiscard]] uint64_t checksum() const noexcept { return image_checksum(image_->bytes()); }
-  // The same as the image of another generation.
-  [[nodiscard]] std::vector<uint8_t> copy_as(uint64_t generation) const;
+  // The whole of it, for a copy.
+  [[nodiscard]] Bytes image() const noexcept { return image_->bytes(); }
 
   // The parts, for merging, measuring and tests.
   [[nodiscard]] const NameIndex& name_index() const noexcept { return *name_index_; }
@@ -56,6 +56,9 @@ class CompiledSnapshot final : public Snapshot {
   uint64_t generation_ = 0;
   uint64_t name_entries_ = 0;
 };
+
+// Makes the image in a file that of another generation.
+Result<void> renumber_snapshot(const TemporaryFile& file, uint64_t generation);
 
 // What the image says about itself, as in the file.
 namespace snapshot_layout {

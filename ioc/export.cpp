@@ -80,30 +80,41 @@ class Exporter {
   void count(bool was_written) { ++(was_written ? written_ : left_out_); }
 
   void write_names() {
-    std::vector<size_t> at(sources_.size(), 0);
+    struct Walk {
+      const ExportSource* source;
+      SortedNamesReader names;
+      bool has_name;
+    };
+    std::vector<Walk> walks;
+    for (const ExportSource& source : sources_) {
+      walks.push_back({&source, source.run->names(), false});
+      walks.back().has_name = walks.back().names.next();
+    }
     std::vector<Found> found;
+    std::vector<uint8_t> least;
     while (true) {
-      Bytes least;
-      bool any = false;
-      for (size_t i = 0; i < sources_.size(); ++i) {
-        if (at[i] < sources_[i].run->size() &&
-            (!any || std::ranges::lexicographical_compare(sources_[i].run->key(at[i]), least))) {
-          least = sources_[i].run->key(at[i]);
-          any = true;
+      const Walk* first = nullptr;
+      for (const Walk& walk : walks) {
+        if (walk.has_name && (first == nullptr || is_key_before(walk.names.key(), first->names.key()))) {
+          first = &walk;
         }
       }
-      if (!any) {
+      if (first == nullptr) {
         return;
       }
+      least.assign(first->names.key().begin(), first->names.key().end());
       found.clear();
-      for (size_t i = 0; i < sources_.size(); ++i) {
-        const FeedRun& run = *sources_[i].run;
-        for (; at[i] < run.size() && std::ranges::equal(run.key(at[i]), least); ++at[i]) {
-          const RunRecord& record = run.records()[run.record_of(at[i])];
-          if (is_wanted(run, record)) {
-            found.push_back({&run, &sources_[i].feed, &record});
+      for (Walk& walk : walks) {
+        if (!walk.has_name || !std::ranges::equal(walk.names.key(), least)) {
+          continue;
+        }
+        for (const uint32_t number : walk.names.numbers()) {
+          const RunRecord& record = walk.source->run->records()[number];
+          if (is_wanted(*walk.source->run, record)) {
+            found.push_back({walk.source->run, &walk.source->feed, &record});
           }
         }
+        walk.has_name = walk.names.next();
       }
       write_name(least, found);
     }

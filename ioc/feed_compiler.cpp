@@ -242,7 +242,7 @@ Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vecto
     return options.error();
   }
   options->own = protect;
-  CompiledFeed compiled;
+  CompiledFeed compiled{.run = FeedRun(content.folder), .rows = {}};
   Collector sink(settings, content, compiled);
   ParseOptions patch_options = *options;
   patch_options.format = patch_format(format);
@@ -256,6 +256,9 @@ Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vecto
   }
   add_singles(content.singles, settings, protect, compiled);
   compiled.run.finish();
+  if (!compiled.run.is_whole()) {
+    return fail("{}: no room to sort the list", content.folder);
+  }
   return compiled;
 }
 

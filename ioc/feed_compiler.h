@@ -32,6 +32,7 @@ struct FeedContent {
   std::vector<SingleIndicator> singles;
   const Guards* guards = nullptr;  // none: nothing but what the parser holds
   HoldDecisions decisions{};
+  std::string folder;  // for what takes much room; empty: memory has it
 };
 
 struct CompiledFeed {

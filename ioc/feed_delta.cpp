@@ -25,18 +25,18 @@ struct Group {
 
 class NameWalk {
  public:
-  explicit NameWalk(const FeedRun& run) : run_(run) { next(); }
+  explicit NameWalk(const FeedRun& run) : run_(run), names_(run.names()) { next(); }
   [[nodiscard]] bool is_done() const { return is_done_; }
   [[nodiscard]] const Group& group() const { return group_; }
 
   void next() {
-    is_done_ = at_ == run_.size();
+    is_done_ = !names_.next();
     if (is_done_) {
       return;
     }
-    group_ = {run_.key(at_), {}};
-    for (; at_ < run_.size() && std::ranges::equal(run_.key(at_), group_.key); ++at_) {
-      group_.marks += mark_of(run_.records()[run_.record_of(at_)], true);
+    group_ = {names_.key(), {}};
+    for (const uint32_t record : names_.numbers()) {
+      group_.marks += mark_of(run_.records()[record], true);
     }
     std::sort(group_.marks.begin(), group_.marks.end());
     group_.marks.erase(std::unique(group_.marks.begin(), group_.marks.end()), group_.marks.end());
@@ -44,7 +44,7 @@ class NameWalk {
 
  private:
   const FeedRun& run_;
-  size_t at_ = 0;
+  SortedNamesReader names_;
   bool is_done_ = false;
   Group group_;
 };

@@ -1,8 +1,6 @@
 #include "ioc/feed_run.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <span>
 #include <tuple>
 
@@ -13,6 +11,11 @@
 
 namespace cenote {
 namespace {
+
+// What is sorted at once stays in a processor's own cache.
+constexpr size_t kChunkBytes = size_t{1} << 20;
+constexpr size_t kChunkEntries = size_t{1} << 16;
+constexpr size_t kMergeBytes = size_t{4} << 20;
 
 // Times before 1970 cannot be told from "none"; an end that early is long past.
 int64_t seconds_of(const std::optional<WallTime>& time, int64_t least) {
@@ -108,43 +111,116 @@ void FeedRun::add(const Indicator& indicator, const FeedSettings& feed) {
     return;
   }
   const NameKey key(indicator.name);
-  entries_.push_back({keys_.size(), record, static_cast<uint16_t>(key.bytes().size())});
+  entries_.push_back(
+      {static_cast<uint32_t>(keys_.size()), record, static_cast<uint16_t>(key.bytes().size())});
   keys_.insert(keys_.end(), key.bytes().begin(), key.bytes().end());
+  if (keys_.size() >= kChunkBytes || entries_.size() >= kChunkEntries) {
+    close_chunk();
+  }
 }
 
 // Sorts by 8 bytes of the key at a time, which compares whole numbers instead of chasing strings; equal ones
 // go on with the next 8. Equal keys stay in the order in which they came.
 void FeedRun::sort_items(std::span<Item> items, size_t depth) const {
   for (Item& item : items) {
-    const Entry& entry = entries_[item.entry];
-    const size_t left = entry.key_size - std::min<size_t>(entry.key_size, depth);
-    std::array<uint8_t, 8> bytes{};
-    if (left != 0) {
-      std::memcpy(bytes.data(), keys_.data() + entry.key_at + depth, std::min<size_t>(left, bytes.size()));
-    }
-    uint64_t window;
-    std::memcpy(&window, bytes.data(), sizeof window);
-    item.window = __builtin_bswap64(window);
+    const Bytes key = key_of(entries_[item.entry]);
+    item.window = front_of(key.subspan(std::min(key.size(), depth)));
   }
   std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
     return a.window != b.window ? a.window < b.window : a.entry < b.entry;
   });
-  for (size_t begin = 0, ahead = 0; begin < items.size();) {
+  for (size_t begin = 0; begin < items.size();) {
     size_t end = begin + 1;
-    while (end < items.size() && items[end].window == items[begin].window) {
-      ++end;
+    bool goes_on = entries_[items[begin].entry].key_size > depth + 8;
+    for (; end < items.size() && items[end].window == items[begin].window; ++end) {
+      goes_on = goes_on || entries_[items[end].entry].key_size > depth + 8;
     }
-    if (end - begin > 1) {
-      for (ahead = std::max(ahead, end); ahead < std::min(end + kAhead, items.size()); ++ahead) {
-        __builtin_prefetch(&entries_[items[ahead].entry]);
-      }
-      const auto goes_on = [&](const Item& item) { return entries_[item.entry].key_size > depth + 8; };
-      const std::span<Item> group = items.subspan(begin, end - begin);
-      if (std::any_of(group.begin(), group.end(), goes_on)) {
-        sort_items(group, depth + 8);
-      }
+    if (end - begin > 1 && goes_on) {
+      sort_items(items.subspan(begin, end - begin), depth + 8);
     }
     begin = end;
+  }
+}
+
+void FeedRun::close_chunk() {
+  std::vector<Item> items(entries_.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    items[i].entry = static_cast<uint32_t>(i);
+  }
+  sort_items(items, 0);
+  SortedNamesWriter out(chunks_);
+  std::vector<uint32_t> records;
+  for (size_t i = 0; i < items.size();) {
+    const Bytes key = key_of(entries_[items[i].entry]);
+    records.clear();
+    for (; i < items.size() && std::ranges::equal(key_of(entries_[items[i].entry]), key); ++i) {
+      records.push_back(entries_[items[i].entry].record);
+    }
+    drop_repeats(records);
+    out.put(key, records);
+  }
+  chunk_ends_.push_back(chunks_.size());
+  keys_.clear();
+  entries_.clear();
+}
+
+// The next name of one chunk.
+struct FeedRun::Head {
+  SortedNamesReader reader;
+  uint64_t front;  // of its key
+  size_t chunk;
+
+  bool next() {
+    const bool has_next = reader.next();
+    front = front_of(reader.key());
+    return has_next;
+  }
+  // Equal ones in the order in which they came.
+  [[nodiscard]] bool is_before(const Head& other) const noexcept {
+    if (front != other.front) {
+      return front < other.front;
+    }
+    const auto order = compare_keys(reader.key(), other.reader.key());
+    return order != 0 ? order < 0 : chunk < other.chunk;
+  }
+};
+
+void FeedRun::merge_chunks() {
+  // Many chunks share what few would have each.
+  const size_t buffer = std::clamp<size_t>(kMergeBytes / std::max<size_t>(chunk_ends_.size(), 1), 4096,
+                                           SortedNamesReader::kBuffer);
+  std::vector<Head> heads;
+  std::vector<Head*> heap;
+  heads.reserve(chunk_ends_.size());
+  for (size_t i = 0; i < chunk_ends_.size(); ++i) {
+    const uint64_t begin = i == 0 ? 0 : chunk_ends_[i - 1];
+    heads.push_back({SortedNamesReader(chunks_, begin, chunk_ends_[i], buffer), 0, i});
+    if (heads.back().next()) {
+      heap.push_back(&heads.back());
+    }
+  }
+  const auto is_later = [](const Head* a, const Head* b) { return b->is_before(*a); };
+  std::make_heap(heap.begin(), heap.end(), is_later);
+  SortedNamesWriter out(sorted_);
+  std::vector<uint8_t> key;
+  std::vector<uint32_t> records;
+  while (!heap.empty()) {
+    const Bytes smallest = heap.front()->reader.key();
+    key.assign(smallest.begin(), smallest.end());
+    records.clear();
+    while (!heap.empty() && std::ranges::equal(heap.front()->reader.key(), key)) {
+      std::pop_heap(heap.begin(), heap.end(), is_later);
+      const std::vector<uint32_t>& numbers = heap.back()->reader.numbers();
+      records.insert(records.end(), numbers.begin(), numbers.end());
+      if (heap.back()->next()) {
+        std::push_heap(heap.begin(), heap.end(), is_later);
+      } else {
+        heap.pop_back();
+      }
+    }
+    drop_repeats(records);
+    out.put(key, records);
+    name_entries_ += records.size();
   }
 }
 
@@ -156,44 +232,28 @@ bool FeedRun::replaces(uint32_t later, uint32_t earlier) const noexcept {
 }
 
 void FeedRun::finish() {
-  std::vector<Item> items(entries_.size());
-  for (size_t i = 0; i < items.size(); ++i) {
-    items[i].entry = i;
-  }
-  sort_items(items, 0);
-  std::vector<Entry> sorted;
-  sorted.reserve(entries_.size());
-  for (size_t i = 0; i < items.size(); ++i) {
-    __builtin_prefetch(&entries_[items[std::min(i + kAhead, items.size() - 1)].entry]);
-    sorted.push_back(entries_[items[i].entry]);
-  }
-  entries_ = std::move(sorted);
-  drop_repeated_names();
+  close_chunk();
+  keys_ = {};
+  entries_ = {};
+  merge_chunks();
+  chunks_.clear();
   drop_repeated_blocks();
 }
 
-void FeedRun::drop_repeated_names() {
+void FeedRun::drop_repeats(std::vector<uint32_t>& records) const {
   size_t kept = 0;
-  size_t group = 0;  // where the kept entries of the current key begin
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    const Entry entry = entries_[i];
-    prefetch_key(i + kAhead);
-    const Bytes key(keys_.data() + entry.key_at, entry.key_size);
-    if (kept == 0 || !std::ranges::equal(key, this->key(kept - 1))) {
-      group = kept;
+  for (const uint32_t record : records) {
+    size_t same = 0;
+    while (same < kept && identity_of(records_[records[same]]) != identity_of(records_[record])) {
+      ++same;
     }
-    const auto same =
-        std::find_if(entries_.begin() + static_cast<ptrdiff_t>(group),
-                     entries_.begin() + static_cast<ptrdiff_t>(kept), [&](const Entry& other) {
-                       return identity_of(records_[entry.record]) == identity_of(records_[other.record]);
-                     });
-    if (same == entries_.begin() + static_cast<ptrdiff_t>(kept)) {
-      entries_[kept++] = entry;
-    } else if (replaces(entry.record, same->record)) {
-      same->record = entry.record;
+    if (same == kept) {
+      records[kept++] = record;
+    } else if (replaces(record, records[same])) {
+      records[same] = record;
     }
   }
-  entries_.resize(kept);
+  records.resize(kept);
 }
 
 void FeedRun::drop_repeated_blocks() {

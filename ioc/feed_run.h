@@ -1,5 +1,6 @@
-// One feed's entries as parsed, sorted and without repeats: what the snapshot builder merges. Keys, records
-// and texts lie in a few large arrays, about 30 bytes a plain name.
+// One feed's entries as parsed, sorted and without repeats: what the snapshot builder merges. Names are
+// sorted a few ten thousand at a time and then merged, so that a list of any length takes a few megabytes;
+// what they are listed for is held, each distinct reason once.
 //
 // Threads: one. Lives only while a snapshot is built.
 #pragma once
@@ -13,7 +14,9 @@
 
 #include "ioc/feed.h"
 #include "ioc/indicator.h"
+#include "ioc/scratch.h"
 #include "ioc/snapshot.h"
+#include "ioc/sorted_names.h"
 #include "ioc/text_pool.h"
 #include "resolver/base/bytes.h"
 
@@ -54,6 +57,10 @@ class FeedRun {
     uint32_t record;
   };
 
+  FeedRun() = default;  // for a list that fits into memory
+  // What takes much room goes to files in this folder.
+  explicit FeedRun(const std::string& folder) : chunks_(folder), sorted_(folder) {}
+
   // The feed's settings fill in what the indicator leaves open.
   void add(const Indicator& indicator, const FeedSettings& feed);
   // Sorts, and keeps of several entries with the same name, scope, side (block or allow) and origin the one
@@ -61,43 +68,45 @@ class FeedRun {
   void finish();
 
   // After finish():
-  [[nodiscard]] size_t size() const noexcept { return entries_.size(); }
-  [[nodiscard]] Bytes key(size_t i) const noexcept {
-    return Bytes(keys_).subspan(entries_[i].key_at, entries_[i].key_size);
-  }
-  [[nodiscard]] uint32_t record_of(size_t i) const noexcept { return entries_[i].record; }
-  // Keys lie in memory as they came: whoever walks them in order asks for those to come.
-  static constexpr size_t kAhead = 16;
-  void prefetch_key(size_t i) const noexcept {
-    if (i < entries_.size()) {
-      __builtin_prefetch(keys_.data() + entries_[i].key_at);
-    }
-  }
+  // Each name with the numbers of its records; several may read at a time.
+  [[nodiscard]] SortedNamesReader names() const { return SortedNamesReader(sorted_); }
   [[nodiscard]] const std::vector<Block>& blocks() const noexcept { return blocks_; }
   [[nodiscard]] const std::vector<RunRecord>& records() const noexcept { return records_; }
   [[nodiscard]] const TextPool& texts() const noexcept { return texts_; }
   [[nodiscard]] Record said_by(const RunRecord& record) const noexcept { return said_of(record, texts_); }
-  [[nodiscard]] uint64_t entries() const noexcept { return entries_.size() + blocks_.size(); }
+  [[nodiscard]] uint64_t entries() const noexcept { return name_entries_ + blocks_.size(); }
+  // False once the disk failed us: what names() gave is not all.
+  [[nodiscard]] bool is_whole() const noexcept { return chunks_.is_good() && sorted_.is_good(); }
 
  private:
   struct Entry {
-    uint64_t key_at;
+    uint32_t key_at;
     uint32_t record;
     uint16_t key_size;
   };
+  struct Head;        // of a chunk that is merged
   struct Item {       // an entry while it is sorted
     uint64_t window;  // 8 bytes of its key
-    uint64_t entry;
+    uint32_t entry;
   };
   uint32_t intern(const RunRecord& record);
   RunRecord record_for(const Indicator& indicator, const FeedSettings& feed);
+  [[nodiscard]] Bytes key_of(const Entry& entry) const noexcept {
+    return Bytes(keys_).subspan(entry.key_at, entry.key_size);
+  }
   void sort_items(std::span<Item> items, size_t depth) const;
+  void close_chunk();
+  void merge_chunks();
   [[nodiscard]] bool replaces(uint32_t later, uint32_t earlier) const noexcept;
-  void drop_repeated_names();
+  void drop_repeats(std::vector<uint32_t>& records) const;
   void drop_repeated_blocks();
 
-  std::vector<uint8_t> keys_;
+  std::vector<uint8_t> keys_;  // of the chunk that is being filled
   std::vector<Entry> entries_;
+  Scratch chunks_;                    // each sorted
+  std::vector<uint64_t> chunk_ends_;  // in chunks_
+  Scratch sorted_;
+  uint64_t name_entries_ = 0;
   std::vector<Block> blocks_;
   std::vector<RunRecord> records_;
   std::vector<uint32_t> record_slots_;  // open addressing, 1 + record; 0: free

@@ -23,6 +23,7 @@ constexpr std::array<char, 8> kMagic = {'c', 'e', 'n',  'o',
 constexpr uint32_t kVersion = 2;
 constexpr size_t kAlignment = 64;  // a cache line
 constexpr size_t kMaxSections = 64;
+constexpr size_t kPieceBytes = 256 * 1024;
 
 struct Header {
   std::array<char, 8> magic;
@@ -157,38 +158,110 @@ Bytes Image::section(uint32_t id) const noexcept {
   return {};
 }
 
-MutableBytes ImageWriter::add(uint32_t id, size_t size) {
-  if (bytes_.empty()) {
+void ImageWriter::end_section() {
+  if (sections_.empty()) {
     // Room for a full table, so that sections are written where they will stay.
     bytes_.resize(aligned(sizeof(Header) + kMaxSections * sizeof(TableRow)));
+    return;
   }
-  const size_t offset = bytes_.size();
-  sections_.push_back({id, offset, size});
-  bytes_.resize(aligned(offset + size));
-  return MutableBytes(bytes_).subspan(offset, size);
+  const uint64_t size = written_bytes_ + bytes_.size();
+  sections_.back().size = size - sections_.back().offset;
+  bytes_.resize(bytes_.size() + aligned(size) - size);
 }
 
-void ImageWriter::add(uint32_t id, Bytes bytes) {
-  const MutableBytes room = add(id, bytes.size());
-  std::copy(bytes.begin(), bytes.end(), room.begin());
+void ImageWriter::begin(uint32_t id) {
+  end_section();
+  sections_.push_back({id, written_bytes_ + bytes_.size(), 0});
 }
 
-std::vector<uint8_t> ImageWriter::finish() && {
-  if (bytes_.empty()) {
-    bytes_.resize(sizeof(Header));
+void ImageWriter::append(Bytes bytes) {
+  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  if (file_ != nullptr && bytes_.size() >= kPieceBytes) {
+    write_out();
   }
+}
+
+void ImageWriter::write_out() {
+  if (written_) {
+    written_ = file_->append(bytes_);
+  }
+  written_bytes_ += bytes_.size();
+  bytes_.clear();
+}
+
+Result<std::vector<uint8_t>> ImageWriter::finish() && {
+  end_section();
+  const uint64_t size = written_bytes_ + bytes_.size();
+  std::vector<uint8_t> front(sizeof(Header) + sections_.size() * sizeof(TableRow));
+  const Header header{kMagic, kVersion, static_cast<uint32_t>(sections_.size()), size, 0};
+  std::memcpy(front.data(), &header, sizeof header);
   for (size_t i = 0; i < sections_.size(); ++i) {
     const TableRow row{sections_[i].id, 0, sections_[i].offset, sections_[i].size};
-    std::memcpy(bytes_.data() + sizeof(Header) + i * sizeof(TableRow), &row, sizeof row);
+    std::memcpy(front.data() + sizeof(Header) + i * sizeof(TableRow), &row, sizeof row);
   }
-  const Header header{kMagic, kVersion, static_cast<uint32_t>(sections_.size()), bytes_.size(), 0};
-  std::memcpy(bytes_.data(), &header, sizeof header);
-  reseal_image(bytes_);
-  return std::move(bytes_);
+  if (file_ == nullptr) {
+    std::copy(front.begin(), front.end(), bytes_.begin());
+    reseal_image(bytes_);
+    return std::move(bytes_);
+  }
+  write_out();
+  if (written_) {
+    written_ = file_->write_at(0, front);
+  }
+  if (written_) {
+    written_ = reseal_image(*file_);
+  }
+  return written_ ? Result<std::vector<uint8_t>>(std::vector<uint8_t>{}) : written_.error();
+}
+
+Result<void> reseal_image(const TemporaryFile& file) {
+  std::vector<uint8_t> piece(kPieceBytes);
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              &XXH3_freeState);
+  XXH3_64bits_reset(state.get());
+  for (uint64_t at = sizeof(Header);;) {
+    const auto got = file.read_at(at, piece);
+    if (!got) {
+      return got.error();
+    }
+    if (*got == 0) {
+      break;
+    }
+    XXH3_64bits_update(state.get(), piece.data(), *got);
+    at += *got;
+  }
+  const uint64_t checksum = XXH3_64bits_digest(state.get());
+  std::array<uint8_t, sizeof checksum> bytes;
+  std::memcpy(bytes.data(), &checksum, sizeof checksum);
+  return file.write_at(offsetof(Header, checksum), bytes);
+}
+
+Result<uint64_t> section_offset(const TemporaryFile& file, uint32_t id) {
+  std::vector<uint8_t> front(sizeof(Header) + kMaxSections * sizeof(TableRow));
+  const auto got = file.read_at(0, front);
+  if (!got) {
+    return got.error();
+  }
+  const size_t rows = (*got - std::min(*got, sizeof(Header))) / sizeof(TableRow);
+  const size_t count =
+      std::min<size_t>(rows, *got < sizeof(Header) ? 0 : load<Header>(front, 0).section_count);
+  for (size_t i = 0; i < count; ++i) {
+    const auto row = load<TableRow>(front, sizeof(Header) + i * sizeof(TableRow));
+    if (row.id == id) {
+      return row.offset;
+    }
+  }
+  return fail("{}: has no section {}", file.path(), id);
 }
 
 uint64_t image_checksum(Bytes bytes) noexcept {
   return bytes.size() < sizeof(Header) ? 0 : load<Header>(bytes, 0).checksum;
+}
+
+uint64_t image_checksum(const TemporaryFile& file) noexcept {
+  std::array<uint8_t, sizeof(Header)> header{};
+  const auto got = file.read_at(0, header);
+  return got && *got == header.size() ? image_checksum(header) : 0;
 }
 
 void reseal_image(MutableBytes bytes) noexcept {

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "ioc/temporary_file.h"
 #include "resolver/base/bytes.h"
 #include "resolver/base/result.h"
 
@@ -57,17 +58,24 @@ class Image {
 
 class ImageWriter {
  public:
-  // The bytes of a section, zeroed, to be filled in; pointers hold until the next call.
-  MutableBytes add(uint32_t id, size_t size);
-  void add(uint32_t id, Bytes bytes);
+  ImageWriter() = default;                                     // in memory
+  explicit ImageWriter(TemporaryFile& file) : file_(&file) {}  // empty; outlives the writer
+
+  // A section is what is appended until the next one begins.
+  void begin(uint32_t id);
+  void append(Bytes bytes);
+  void add(uint32_t id, Bytes bytes) {
+    begin(id);
+    append(bytes);
+  }
   template <typename T>
   void add_items(uint32_t id, std::span<const T> items) {
     static_assert(std::is_trivially_copyable_v<T>);
     add(id, Bytes(reinterpret_cast<const uint8_t*>(items.data()), items.size_bytes()));
   }
 
-  // Puts header, table and checksum in front. The writer is spent.
-  std::vector<uint8_t> finish() &&;
+  // Puts header, table and checksum in front. The writer is spent. The bytes, unless there is a file.
+  Result<std::vector<uint8_t>> finish() &&;
 
  private:
   struct Section {
@@ -75,13 +83,23 @@ class ImageWriter {
     uint64_t offset;
     uint64_t size;
   };
+  void end_section();
+  void write_out();
+
+  TemporaryFile* file_ = nullptr;
+  Result<void> written_;
+  uint64_t written_bytes_ = 0;
   std::vector<Section> sections_;
-  std::vector<uint8_t> bytes_;
+  std::vector<uint8_t> bytes_;  // behind those
 };
 
 // Makes the checksum of altered bytes true again.
 void reseal_image(MutableBytes bytes) noexcept;
+Result<void> reseal_image(const TemporaryFile& file);
 // The checksum that an image carries: tells two images apart. 0: these bytes are none.
 uint64_t image_checksum(Bytes bytes) noexcept;
+uint64_t image_checksum(const TemporaryFile& file) noexcept;
+// Where a section stands in the file of an image.
+Result<uint64_t> section_offset(const TemporaryFile& file, uint32_t id);
 
 }  // namespace cenote

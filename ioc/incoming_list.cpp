@@ -1,26 +1,13 @@
 #include "ioc/incoming_list.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-
-#include <sys/stat.h>
-
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "ioc/durable_file.h"
-
 namespace cenote {
 
 Result<std::shared_ptr<IncomingList>> IncomingList::create(const std::string& folder) {
-  std::string path = folder + "/XXXXXX";
-  const int descriptor = ::mkostemp(path.data(), O_CLOEXEC);
-  if (descriptor < 0) {
-    return fail("{}: {}", folder, std::strerror(errno));
+  auto file = TemporaryFile::create(folder);
+  if (!file) {
+    return file.error();
   }
-  static_cast<void>(::fchmod(descriptor, 0640));  // as the store's other files
-  return std::shared_ptr<IncomingList>(new IncomingList(std::move(path), descriptor));
+  return std::shared_ptr<IncomingList>(new IncomingList(std::move(*file)));
 }
 
 Result<std::shared_ptr<IncomingList>> IncomingList::copy_of(const std::string& file,
@@ -34,29 +21,13 @@ Result<std::shared_ptr<IncomingList>> IncomingList::copy_of(const std::string& f
   return copied ? std::move(list) : Result<std::shared_ptr<IncomingList>>(copied.error());
 }
 
-IncomingList::~IncomingList() {
-  ::close(descriptor_);
-  if (!is_kept_) {
-    ::unlink(path_.c_str());
-  }
-}
-
 Result<void> IncomingList::append(Bytes piece) {
-  if (!write_all(descriptor_, piece)) {
-    return fail("{}: {}", path_, std::strerror(errno));
+  if (Result<void> appended = file_.append(piece); !appended) {
+    return appended;
   }
   hash_.add(piece);
   size_ += piece.size();
   return {};
-}
-
-Result<void> IncomingList::keep_as(const std::string& path) {
-  if (::fsync(descriptor_) != 0 || ::rename(path_.c_str(), path.c_str()) != 0) {
-    return fail("{}: {}", path, std::strerror(errno));
-  }
-  path_ = path;
-  is_kept_ = true;
-  return sync_folder_of(path);
 }
 
 }  // namespace cenote

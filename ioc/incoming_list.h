@@ -10,6 +10,7 @@
 #include <string>
 
 #include "ioc/content_hash.h"
+#include "ioc/temporary_file.h"
 #include "resolver/base/result.h"
 
 namespace cenote {
@@ -21,24 +22,18 @@ class IncomingList {
   // REQUIRES: the folder is there.
   static Result<std::shared_ptr<IncomingList>> create(const std::string& folder);
   static Result<std::shared_ptr<IncomingList>> copy_of(const std::string& file, const std::string& folder);
-  ~IncomingList();
-  IncomingList(const IncomingList&) = delete;
-  IncomingList& operator=(const IncomingList&) = delete;
-
   Result<void> append(Bytes piece);
   [[nodiscard]] std::string id() const { return hash_.id(); }  // as Store::content_id() of all that came
   [[nodiscard]] uint64_t size() const noexcept { return size_; }
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
 
   // The list stays, under this name, on the disk. Nothing is appended after it.
-  Result<void> keep_as(const std::string& path);
+  Result<void> keep_as(const std::string& path) { return file_.keep_as(path, Durability::kDurable); }
 
  private:
-  IncomingList(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  explicit IncomingList(TemporaryFile file) : file_(std::move(file)) {}
 
-  std::string path_;
-  int descriptor_;
-  bool is_kept_ = false;
+  TemporaryFile file_;
   uint64_t size_ = 0;
   ContentHash hash_;
 };

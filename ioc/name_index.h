@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,8 @@
 #include "ioc/image.h"
 #include "ioc/name_key.h"
 #include "ioc/prefix_code.h"
+#include "ioc/scratch.h"
+#include "ioc/sorted_names.h"
 #include "resolver/dns/name.h"
 
 namespace cenote {
@@ -131,26 +134,27 @@ class NameCursor {
 
 class NameIndexBuilder {
  public:
-  explicit NameIndexBuilder(uint64_t hash_seed) : hash_seed_(hash_seed) {}
+  // What stands of the names before finish() goes to a file in `folder`, if there is one.
+  explicit NameIndexBuilder(uint64_t hash_seed, const std::string& folder = {})
+      : hash_seed_(hash_seed), names_(folder), writer_(names_) {}
 
+  // What a name is listed for is a number until finish(), which asks what posting it has come to.
   // REQUIRES: keys in strictly rising order; fresh postings 0, 1, 2, ... in the order of the names.
-  void add(Bytes key, Posting posting);
-  // The postings may still be unknown while names are added: add() then takes any, and this replaces the
-  // i-th.
-  void set_posting(size_t i, Posting posting) { postings_[i] = posting; }
-  [[nodiscard]] size_t size() const noexcept { return postings_.size(); }
-  void finish(ImageWriter& out);
+  void add(Bytes key, uint32_t said);
+  [[nodiscard]] size_t size() const noexcept { return size_; }
+  void finish(ImageWriter& out, const std::function<Posting(uint32_t said)>& posting_of);
+  // False once the disk failed us: what finish() wrote is not all.
+  [[nodiscard]] bool is_whole() const noexcept { return names_.is_good(); }
 
  private:
-  void add_separator(Bytes key, size_t shared);
-  void write_blocks(ImageWriter& out);
-  void write_postings(std::span<const Posting> postings, std::vector<uint8_t>& out) const;
+  class BlockWriter;
+  void add_separator(Bytes separator);
 
   uint64_t hash_seed_;
   std::array<uint64_t, 2> depths_{};
-  std::vector<Posting> postings_;
-  std::vector<uint64_t> hashes_;
-  std::vector<uint8_t> pending_;  // shared bytes, tail size (2 bytes), tail: of each name
+  Scratch names_;  // each with what it is listed for
+  SortedNamesWriter writer_;
+  size_t size_ = 0;
   std::vector<uint64_t> fronts_;
   std::vector<uint32_t> tail_offsets_{0};
   std::vector<uint8_t> tails_;

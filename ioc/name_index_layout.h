@@ -39,19 +39,6 @@ constexpr uint32_t kWidthMask = 0x1F;
 constexpr uint32_t kUniform = 0x20;
 constexpr uint32_t kHasFresh = 0x40;
 
-constexpr size_t kFrontBytes = 8;
-
-// Compares like the bytes themselves. Filling with zeros is safe: a key has never two zero bytes in a row.
-inline uint64_t front_of(Bytes key) noexcept {
-  uint64_t front = 0;
-  if (key.size() >= kFrontBytes) {
-    std::memcpy(&front, key.data(), kFrontBytes);
-  } else {
-    std::copy(key.begin(), key.end(), reinterpret_cast<uint8_t*>(&front));
-  }
-  return __builtin_bswap64(front);
-}
-
 // The bytes of a front without the filling; returns how many. A separator never ends with a zero byte.
 inline size_t front_bytes(uint64_t front, std::array<uint8_t, kMaxKeyBytes>& out) noexcept {
   const uint64_t bytes = __builtin_bswap64(front);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <cstring>
 
@@ -34,10 +35,26 @@ class NameKey {
 };
 
 // The order of keys.
-inline bool is_key_before(Bytes a, Bytes b) noexcept {
+inline std::strong_ordering compare_keys(Bytes a, Bytes b) noexcept {
   const size_t size = std::min(a.size(), b.size());
   const int order = size == 0 ? 0 : std::memcmp(a.data(), b.data(), size);
-  return order != 0 ? order < 0 : a.size() < b.size();
+  return order != 0 ? order <=> 0 : a.size() <=> b.size();
+}
+inline bool is_key_before(Bytes a, Bytes b) noexcept {
+  return compare_keys(a, b) < 0;
+}
+
+// The first bytes as a number that compares like them. Filling with zeros is safe: a key has never two zero
+// bytes in a row.
+constexpr size_t kFrontBytes = 8;
+inline uint64_t front_of(Bytes key) noexcept {
+  uint64_t front = 0;
+  if (key.size() >= kFrontBytes) {
+    std::memcpy(&front, key.data(), kFrontBytes);
+  } else {
+    std::copy(key.begin(), key.end(), reinterpret_cast<uint8_t*>(&front));
+  }
+  return __builtin_bswap64(front);
 }
 
 // Back again. False when the bytes are no key: only a damaged image has such.

@@ -332,19 +332,21 @@ class Changer {
     gone.erase(
         std::unique(gone.begin(), gone.end(), [](Bytes a, Bytes b) { return std::ranges::equal(a, b); }),
         gone.end());
-    const FeedRun& run = *change_.coming;
+    SortedNamesReader names = change_.coming->names();
+    bool has_name = names.next();
     auto next_gone = gone.begin();
-    size_t next = 0;
     std::vector<SaidRecord> coming;
-    while (next_gone != gone.end() || next < run.size()) {
+    while (next_gone != gone.end() || has_name) {
       const bool takes_gone =
-          next_gone != gone.end() && (next == run.size() || !is_key_before(run.key(next), *next_gone));
-      const Bytes key = takes_gone ? *next_gone++ : run.key(next);
+          next_gone != gone.end() && (!has_name || !is_key_before(names.key(), *next_gone));
+      const bool takes_name = has_name && !(takes_gone && is_key_before(*next_gone, names.key()));
       coming.clear();
-      for (; next < run.size() && std::ranges::equal(run.key(next), key); ++next) {
-        coming.push_back(builder_.describe(records_[run.record_of(next)]));
+      for (const uint32_t record : takes_name ? names.numbers() : std::vector<uint32_t>{}) {
+        coming.push_back(builder_.describe(records_[record]));
       }
-      touch(key, takes_gone, coming);
+      touch(takes_gone ? *next_gone : names.key(), takes_gone, coming);
+      next_gone += takes_gone ? 1 : 0;
+      has_name = takes_name ? names.next() : has_name;
     }
   }
 

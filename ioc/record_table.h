@@ -104,16 +104,15 @@ class RecordTableBuilder {
     return rows_[record].columns[RecordRow::kSourceRef];
   }
 
-  // The records of the next name, in key order; sorts them.
-  void list_name(std::vector<uint32_t>& records);
+  // The records of the next name, in key order; sorts them. Gives a number, of which posting_of() tells after
+  // finish() what posting it has come to.
+  uint32_t list_name(std::vector<uint32_t>& records);
   // The records of a block: its value is the i-th of finish()'s.
   void list_address(std::vector<uint32_t>& records);
 
-  struct Numbers {
-    std::vector<Posting> names;       // in the order of list_name()
-    std::vector<uint32_t> addresses;  // in the order of list_address()
-  };
-  Numbers finish(ImageWriter& out);
+  // The values of blocks, in the order of list_address().
+  std::vector<uint32_t> finish(ImageWriter& out);
+  [[nodiscard]] Posting posting_of(uint32_t ref) const noexcept;
 
  private:
   uint32_t reference(std::vector<uint32_t>& records);
@@ -123,15 +122,18 @@ class RecordTableBuilder {
 
   std::vector<RecordProfile> profiles_;
   std::vector<RecordRow> rows_;
-  std::vector<uint32_t> name_refs_;  // a record, or kList | index into lists_
-  std::vector<uint32_t> address_refs_;
+  std::vector<uint32_t> address_refs_;  // a record, or kList | index into lists_; names have the same
   std::vector<std::vector<uint32_t>> lists_;
   std::map<std::vector<uint32_t>, uint32_t> known_lists_;
-  std::vector<uint32_t> uses_;   // names that have this record alone
-  std::vector<bool> elsewhere_;  // in a list, or of a block
-  std::vector<uint32_t> final_;  // number in the file
-  std::vector<uint32_t> order_;  // and back
+  std::vector<uint32_t> uses_;       // names that have this record alone
+  std::vector<uint32_t> list_uses_;  // or this list
+  std::vector<uint32_t> used_;       // records that any name has alone, by the first of them
+  std::vector<bool> elsewhere_;      // in a list, or of a block
+  std::vector<uint32_t> final_;      // number in the file
+  std::vector<uint32_t> order_;      // and back
   uint32_t shared_ = 0;
+  std::vector<uint32_t> record_posting_;
+  std::vector<uint32_t> list_posting_;
 };
 
 }  // namespace cenote

@@ -40,6 +40,7 @@ uint32_t RecordTableBuilder::reference(std::vector<uint32_t>& records) {
   const auto [at, is_new] = known_lists_.try_emplace(records, static_cast<uint32_t>(lists_.size()));
   if (is_new) {
     lists_.push_back(records);
+    list_uses_.push_back(0);
     for (const uint32_t record : records) {
       elsewhere_[record] = true;
     }
@@ -47,12 +48,14 @@ uint32_t RecordTableBuilder::reference(std::vector<uint32_t>& records) {
   return at->second | kList;
 }
 
-void RecordTableBuilder::list_name(std::vector<uint32_t>& records) {
+uint32_t RecordTableBuilder::list_name(std::vector<uint32_t>& records) {
   const uint32_t ref = reference(records);
-  if ((ref & kList) == 0) {
-    ++uses_[ref];
+  if ((ref & kList) != 0) {
+    ++list_uses_[ref & ~kList];
+  } else if (++uses_[ref] == 1) {
+    used_.push_back(ref);
   }
-  name_refs_.push_back(ref);
+  return ref;
 }
 
 void RecordTableBuilder::list_address(std::vector<uint32_t>& records) {
@@ -77,22 +80,16 @@ void RecordTableBuilder::number_records() {
   for (uint32_t i = 0; i < shared_; ++i) {
     final_[order_[i]] = i;
   }
-  for (const uint32_t ref : name_refs_) {
-    if ((ref & kList) == 0 && final_[ref] == std::numeric_limits<uint32_t>::max()) {
-      final_[ref] = static_cast<uint32_t>(order_.size());
-      order_.push_back(ref);
+  for (const uint32_t record : used_) {
+    if (final_[record] == std::numeric_limits<uint32_t>::max()) {
+      final_[record] = static_cast<uint32_t>(order_.size());
+      order_.push_back(record);
     }
   }
 }
 
 // What shared postings mean, the most used first, so that the common ones have small numbers. Returns refs.
 std::vector<uint32_t> RecordTableBuilder::number_targets() {
-  std::vector<uint32_t> list_uses(lists_.size());
-  for (const uint32_t ref : name_refs_) {
-    if ((ref & kList) != 0) {
-      ++list_uses[ref & ~kList];
-    }
-  }
   std::vector<uint32_t> targets;
   for (uint32_t i = 0; i < shared_; ++i) {
     if (uses_[order_[i]] != 0) {
@@ -100,19 +97,27 @@ std::vector<uint32_t> RecordTableBuilder::number_targets() {
     }
   }
   for (uint32_t list = 0; list < lists_.size(); ++list) {
-    if (list_uses[list] != 0) {
+    if (list_uses_[list] != 0) {
       targets.push_back(list | kList);
     }
   }
   const auto uses_of = [&](uint32_t ref) {
-    return (ref & kList) != 0 ? list_uses[ref & ~kList] : uses_[ref];
+    return (ref & kList) != 0 ? list_uses_[ref & ~kList] : uses_[ref];
   };
   std::stable_sort(targets.begin(), targets.end(),
                    [&](uint32_t a, uint32_t b) { return uses_of(a) > uses_of(b); });
   return targets;
 }
 
-RecordTableBuilder::Numbers RecordTableBuilder::finish(ImageWriter& out) {
+Posting RecordTableBuilder::posting_of(uint32_t ref) const noexcept {
+  if ((ref & kList) != 0) {
+    return Posting::shared(list_posting_[ref & ~kList]);
+  }
+  return final_[ref] >= shared_ ? Posting::fresh(final_[ref] - shared_)
+                                : Posting::shared(record_posting_[ref]);
+}
+
+std::vector<uint32_t> RecordTableBuilder::finish(ImageWriter& out) {
   number_records();
   const std::vector<uint32_t> target_refs = number_targets();
   std::vector<uint32_t> lists;
@@ -128,27 +133,17 @@ RecordTableBuilder::Numbers RecordTableBuilder::finish(ImageWriter& out) {
     return (ref & kList) != 0 ? list_at[ref & ~kList] | kList : final_[ref];
   };
 
-  Numbers numbers;
   std::vector<uint32_t> targets;
-  std::vector<uint32_t> record_posting(rows_.size());
-  std::vector<uint32_t> list_posting(lists_.size());
+  record_posting_.resize(rows_.size());
+  list_posting_.resize(lists_.size());
   for (const uint32_t ref : target_refs) {
-    ((ref & kList) != 0 ? list_posting[ref & ~kList] : record_posting[ref]) =
+    ((ref & kList) != 0 ? list_posting_[ref & ~kList] : record_posting_[ref]) =
         static_cast<uint32_t>(targets.size());
     targets.push_back(value_of(ref));
   }
-  numbers.names.reserve(name_refs_.size());
-  for (const uint32_t ref : name_refs_) {
-    if ((ref & kList) != 0) {
-      numbers.names.push_back(Posting::shared(list_posting[ref & ~kList]));
-    } else if (final_[ref] >= shared_) {
-      numbers.names.push_back(Posting::fresh(final_[ref] - shared_));
-    } else {
-      numbers.names.push_back(Posting::shared(record_posting[ref]));
-    }
-  }
+  std::vector<uint32_t> values;
   for (const uint32_t ref : address_refs_) {
-    numbers.addresses.push_back(value_of(ref));
+    values.push_back(value_of(ref));
   }
   write_rows(out);
   out.add_items<RecordProfile>(kProfilesSection, profiles_);
@@ -156,7 +151,7 @@ RecordTableBuilder::Numbers RecordTableBuilder::finish(ImageWriter& out) {
   out.add_items<uint32_t>(kListsSection, lists);
   out.add_items<uint32_t>(kTextOffsetsSection, texts.offsets());
   out.add(kTextsSection, as_bytes(texts.bytes()));
-  return numbers;
+  return values;
 }
 
 void RecordTableBuilder::write_rows(ImageWriter& out) const {

@@ -17,11 +17,11 @@ struct LaterKey {
 class Builder {
  public:
   Builder(const CompiledSnapshot* base, const Overlay* overlay, std::span<const FeedPart> parts,
-          uint64_t hash_seed, const std::atomic<bool>* stop)
+          const BuildOptions& options)
       : parts_(parts),
-        stop_(stop),
+        options_(options),
         categories_(table_.texts),
-        names_(hash_seed),
+        names_(options.hash_seed, options.folder),
         differences_(parts.size()),
         entries_(parts.size()) {
     if (base != nullptr) {
@@ -34,10 +34,10 @@ class Builder {
     }
   }
 
-  BuiltSnapshot build(uint64_t generation) {
+  Result<BuiltSnapshot> build() {
     merge_names();
     if (is_stopped()) {
-      return {};
+      return fail("stopping");
     }
     merge_blocks();
     for (size_t part = 0; part < parts_.size(); ++part) {
@@ -45,23 +45,43 @@ class Builder {
         differences_[part] = {};  // it is as it was
       }
     }
-    ImageWriter out;
-    write_head(generation, out);
-    const RecordTableBuilder::Numbers numbers = table_.finish(out);
-    for (size_t i = 0; i < numbers.names.size(); ++i) {
-      names_.set_posting(i, numbers.names[i]);
+    BuiltSnapshot built{{}, nullptr, std::move(differences_), name_entries_, prefixes_.size()};
+    if (options_.folder.empty()) {
+      auto image = write(ImageWriter());
+      built.image = std::move(image).value();
+      return built;
     }
-    names_.finish(out);
-    AddressIndexBuilder addresses;
-    for (size_t i = 0; i < numbers.addresses.size(); ++i) {
-      addresses.add(prefixes_[i], numbers.addresses[i]);
+    auto file = TemporaryFile::create(options_.folder);
+    if (!file) {
+      return file.error();
     }
-    addresses.finish(out);
-    return {std::move(out).finish(), std::move(differences_), name_entries_, prefixes_.size()};
+    built.file = std::make_shared<TemporaryFile>(std::move(*file));
+    const auto written = write(ImageWriter(*built.file));
+    return written ? Result<BuiltSnapshot>(std::move(built)) : written.error();
   }
 
  private:
-  [[nodiscard]] bool is_stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_stopped() const {
+    return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
+  }
+
+  Result<std::vector<uint8_t>> write(ImageWriter out) {
+    write_head(out);
+    const std::vector<uint32_t> values = table_.finish(out);
+    names_.finish(out, [this](uint32_t ref) { return table_.posting_of(ref); });
+    AddressIndexBuilder addresses;
+    for (size_t i = 0; i < values.size(); ++i) {
+      addresses.add(prefixes_[i], values[i]);
+    }
+    addresses.finish(out);
+    const bool are_whole = std::all_of(parts_.begin(), parts_.end(), [](const FeedPart& part) {
+      return part.run == nullptr || part.run->is_whole();
+    });
+    if (!are_whole || !names_.is_whole()) {
+      return fail("{}: what was put aside while the lists were compiled cannot be read", options_.folder);
+    }
+    return std::move(out).finish();
+  }
 
   void merge_names() {
     std::vector<Source*> heap;
@@ -89,8 +109,7 @@ class Builder {
       count(gathered);
       if (!gathered.records.empty()) {
         name_entries_ += distinct_scopes(gathered.records);
-        table_.list_name(gathered.records);
-        names_.add(key, Posting::shared(0));
+        names_.add(key, table_.list_name(gathered.records));
       }
     }
   }
@@ -135,9 +154,9 @@ class Builder {
     }
   }
 
-  void write_head(uint64_t generation, ImageWriter& out) {
+  void write_head(ImageWriter& out) {
     using namespace snapshot_layout;
-    const Head head{generation, name_entries_};
+    const Head head{options_.generation, name_entries_};
     out.add_items<Head>(kSnapshotSection, std::span<const Head>(&head, 1));
     std::vector<FeedRow> feeds;
     for (size_t part = 0; part < parts_.size(); ++part) {
@@ -148,7 +167,7 @@ class Builder {
   }
 
   std::span<const FeedPart> parts_;
-  const std::atomic<bool>* stop_;
+  const BuildOptions& options_;
   std::vector<EntryOf> now_;
   RecordTableBuilder table_;
   Categories categories_;
@@ -162,10 +181,9 @@ class Builder {
 
 }  // namespace
 
-BuiltSnapshot build_snapshot(const CompiledSnapshot* base, const Overlay* overlay,
-                             std::span<const FeedPart> parts, uint64_t generation, uint64_t hash_seed,
-                             const std::atomic<bool>* stop) {
-  return Builder(base, overlay, parts, hash_seed, stop).build(generation);
+Result<BuiltSnapshot> build_snapshot(const CompiledSnapshot* base, const Overlay* overlay,
+                                     std::span<const FeedPart> parts, const BuildOptions& options) {
+  return Builder(base, overlay, parts, options).build();
 }
 
 }  // namespace cenote

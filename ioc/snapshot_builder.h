@@ -6,12 +6,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "ioc/compiled_snapshot.h"
 #include "ioc/feed_run.h"
+#include "ioc/temporary_file.h"
+#include "resolver/base/result.h"
 
 namespace cenote {
 
@@ -30,20 +33,28 @@ struct FeedDifference {
 };
 
 struct BuiltSnapshot {
-  std::vector<uint8_t> image;
+  std::vector<uint8_t> image;               // empty when there is a file
+  std::shared_ptr<TemporaryFile> file;      // null when there was no folder to make it in
   std::vector<FeedDifference> differences;  // one for each part
   uint64_t names = 0;
   uint64_t addresses = 0;
 };
 
+struct BuildOptions {
+  uint64_t generation = 0;
+  uint64_t hash_seed = 0;                   // unpredictable
+  std::string folder;                       // for what takes much room; empty: memory has it
+  const std::atomic<bool>* stop = nullptr;  // when it becomes true the build soon ends with an error
+};
+
 // `base` may be null, and `overlay` when nothing changed since. Feeds of the base that are in no part are
-// gone. `hash_seed`: unpredictable. When `stop` becomes true the result is empty and soon there.
-BuiltSnapshot build_snapshot(const CompiledSnapshot* base, const Overlay* overlay,
-                             std::span<const FeedPart> parts, uint64_t generation, uint64_t hash_seed,
-                             const std::atomic<bool>* stop = nullptr);
+// gone.
+Result<BuiltSnapshot> build_snapshot(const CompiledSnapshot* base, const Overlay* overlay,
+                                     std::span<const FeedPart> parts, const BuildOptions& options);
+// In memory.
 inline BuiltSnapshot build_snapshot(const CompiledSnapshot* base, std::span<const FeedPart> parts,
                                     uint64_t generation, uint64_t hash_seed) {
-  return build_snapshot(base, nullptr, parts, generation, hash_seed);
+  return build_snapshot(base, nullptr, parts, {generation, hash_seed, {}, nullptr}).value();
 }
 
 }  // namespace cenote

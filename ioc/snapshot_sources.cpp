@@ -15,19 +15,15 @@ class RunSource final : public Source {
         part_(part),
         table_(table),
         categories_(categories),
-        known_(run.records().size(), kUnknown) {}
+        known_(run.records().size(), kUnknown),
+        names_(run.names()) {}
 
-  bool next_name() override {
-    run_.prefetch_key(++at_ + FeedRun::kAhead);
-    return at_ < run_.size();
-  }
-  [[nodiscard]] Bytes key() const override { return run_.key(at_); }
+  bool next_name() override { return names_.next(); }
+  [[nodiscard]] Bytes key() const override { return names_.key(); }
 
   void gather_name(Gathered& out) override {
-    const Bytes key = run_.key(at_);
-    out.records.push_back(number_of_record(run_.record_of(at_)));
-    while (at_ + 1 < run_.size() && std::ranges::equal(run_.key(at_ + 1), key)) {
-      out.records.push_back(number_of_record(run_.record_of(++at_)));
+    for (const uint32_t record : names_.numbers()) {
+      out.records.push_back(number_of_record(record));
     }
   }
   void gather_blocks(Blocks& blocks) override {
@@ -67,7 +63,7 @@ class RunSource final : public Source {
   RecordTableBuilder& table_;
   Categories& categories_;
   std::vector<uint32_t> known_;  // the run's record -> the table's
-  size_t at_ = std::numeric_limits<size_t>::max();
+  SortedNamesReader names_;
 };
 
 // The base, with the overlay's word in place of its own wherever there is one.

@@ -229,10 +229,10 @@ std::string Store::snapshot_path(uint64_t generation) const {
   return fmt::format("{}/{}{}", folder_, kSnapshot, generation);
 }
 
-Result<void> Store::put_snapshot(uint64_t generation, Bytes image) {
+Result<void> Store::put_snapshot(uint64_t generation, TemporaryFile& image) {
   // Not forced to the disk: its checksum tells when it did not arrive, and contents are there to make it
   // again.
-  return replace_file(snapshot_path(generation), image, Durability::kAtomic);
+  return image.keep_as(snapshot_path(generation), Durability::kAtomic);
 }
 
 std::vector<GenerationRecord> Store::history() const {
@@ -314,13 +314,13 @@ Result<void> Store::write_patches(std::vector<StoredGeneration>& generations) {
   return {};
 }
 
-Result<void> Store::commit(StoredGeneration next) {
+Result<void> Store::commit(StoredGeneration next, std::vector<SmallChange> later) {
   std::vector<StoredGeneration> generations = generations_until(current_.number);
   generations.push_back(std::move(next));
   if (generations.size() > kKeptGenerations) {
     generations.erase(generations.begin());
   }
-  return replace_manifest(std::move(generations), {});
+  return replace_manifest(std::move(generations), std::move(later));
 }
 
 Result<void> Store::fold(uint64_t generation, uint64_t snapshot) {

@@ -72,6 +72,7 @@ struct StoredGeneration {
 };
 
 class IncomingList;
+class TemporaryFile;
 class Journal;
 struct SmallChange;
 
@@ -100,11 +101,12 @@ class Store {
   [[nodiscard]] Result<std::string> content(const std::string& id) const;    // verified against its hash
   [[nodiscard]] Result<std::string> patch_of(const StoredFeed& feed) const;  // all of it
   [[nodiscard]] std::string snapshot_path(uint64_t generation) const;
-  Result<void> put_snapshot(uint64_t generation, Bytes image);
+  Result<void> put_snapshot(uint64_t generation, TemporaryFile& image);
 
   // Each is durable when it returns, and has changed nothing after an error.
-  Result<void> commit(StoredGeneration next);  // REQUIRES: next.number > current().number
-  Result<void> append(SmallChange change);     // REQUIRES: change.number == current().number + 1
+  // REQUIRES: next.number > current().number, and `later` goes on from there.
+  Result<void> commit(StoredGeneration next, std::vector<SmallChange> later = {});
+  Result<void> append(SmallChange change);  // REQUIRES: change.number == current().number + 1
   // From now on `generation` is the base: its snapshot, with this checksum, is there. REQUIRES: one of
   // changes() made it.
   Result<void> fold(uint64_t generation, uint64_t snapshot);

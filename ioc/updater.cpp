@@ -3,8 +3,10 @@
 #include <utility>
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <malloc.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "ioc/updater_work.h"
@@ -15,11 +17,13 @@ namespace cenote {
 // The way of a feed, from what came to what is in force. Nothing changes before the commit; after it the
 // change outlives any crash; only then does anybody see it.
 ChangeResult Updater::Work::enforce(Change change) {
-  change.next.number = store_->current().number + 1;
+  const uint64_t since = store_->current().number;  // small changes may come while lists are compiled
+  change.next.number = since + 1;
   change.next.made = wall_now();
   Compiled compiled;
   Result<void> parsed;
   behind_serving([&] { parsed = compile(change, compiled); });
+  settle_failed(change);
   if (!parsed) {
     return refused(parsed.error().message);
   }
@@ -28,27 +32,23 @@ ChangeResult Updater::Work::enforce(Change change) {
     stopped.held_change = change.held;
     return stopped;
   }
-  const FeedRun exceptions = change.exceptions ? compile_exceptions(all_exceptions(change.next)) : FeedRun{};
-  BuiltSnapshot built;
-  has_built_ = true;
-  behind_serving([&] { built = build(change, compiled, change.exceptions ? &exceptions : nullptr); });
-  ChangeResult result = summary(change, compiled, built);
+  auto built = build(change, compiled);
+  if (!built) {
+    return refused(built.error().message);
+  }
   if (change.dry_run) {
-    preview(change, compiled, built, result);
+    ChangeResult result = summary(change, compiled, *built);
+    preview(change, compiled, *built, result);
     return result;
   }
-  if (Result<void> kept = keep(change, compiled, built); !kept) {
-    return refused(kept.error().message);
+  if (Result<void> done = put_in_force(change, compiled, *built, since); !done) {
+    return refused(done.error().message);
   }
-  note_audit(store_->current(), "done", change.why, result);
+  ChangeResult result = summary(change, compiled, *built);
+  note_audit(change.next, "done", change.why, result);
   if (change.lists.contains(change.subject)) {
     held_.drop(change.subject);  // what was held of it is out of date
   }
-  auto snapshot = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
-  if (!snapshot) {
-    return refused(snapshot.error().message);
-  }
-  publish({own(std::move(*snapshot)), nullptr});
   refresh_views();
   return result;
 }
@@ -110,19 +110,45 @@ Result<void> Updater::Work::load() {
   return {};
 }
 
-// A list takes seconds of a processor: that is for what the workers leave. A small change must not wait
-// behind them, and a thread that has stepped back cannot come forward again, so the work is lent to another
-// one.
-void Updater::Work::behind_serving(const std::function<void()>& work) const {
-  constexpr int kBehindServing = 5;
+// For the rest of the calling thread's life. Besides, where threads may have slices of their own
+// (Linux 6.12), a short one lets a worker that wakes up have the processor soon.
+void step_back(int nice) {
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice));
+  struct {  // sched_attr of <linux/sched/types.h>, which does not go together with <sched.h>
+    uint32_t size = sizeof(*this);
+    uint32_t policy = SCHED_OTHER;
+    uint64_t flags = 0;
+    int32_t nice = 0;
+    uint32_t priority = 0;
+    uint64_t runtime_ns = 100'000;
+    uint64_t deadline = 0;
+    uint64_t period = 0;
+  } attr;
+  attr.nice = nice;
+  static_cast<void>(::syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+// A list takes seconds of a processor: that is for what the workers leave. A thread that has stepped back
+// cannot come forward again, so the work is lent to another one, and small changes need not wait for it.
+void Updater::Work::behind_serving(const std::function<void()>& work) {
   if (!is_serving_) {
     work();  // nobody waits for an answer yet
     return;
   }
-  std::thread([&] {
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBehindServing));
+  std::atomic<bool> is_done{false};
+  is_lent_ = true;
+  has_built_ = true;
+  std::thread lent([&] {
+    step_back(5);
     work();
-  }).join();
+    is_done = true;
+    jobs_->wake();
+  });
+  while (auto job = jobs_->take_short(is_done)) {
+    (*job)();
+  }
+  lent.join();
+  is_lent_ = false;
 }
 
 // The updater's thread: jobs in the order in which they came, and between them a look at the sources.
@@ -168,24 +194,36 @@ void Updater::push(PushRequest request, Done done) {
   work_->post([this, request = std::move(request)] { return work_->push(request); }, std::move(done));
 }
 void Updater::patch(PatchRequest request, Done done) {
-  work_->post([this, request = std::move(request)] { return work_->patch(request); }, std::move(done));
+  const std::string feed = request.feed;
+  const size_t entries = request.add.size() + request.remove.size();
+  work_->post_small(
+      feed, entries, [this, request = std::move(request)] { return work_->patch(request); }, std::move(done));
 }
 void Updater::add_indicator(SingleIndicator indicator, Done done) {
-  work_->post([this, indicator = std::move(indicator)] { return work_->add_indicator(indicator); },
-              std::move(done));
+  const std::string feed = indicator.feed;
+  work_->post_small(
+      feed, 1, [this, indicator = std::move(indicator)] { return work_->add_indicator(indicator); },
+      std::move(done));
 }
 void Updater::remove_indicator(std::string feed, std::string name, std::string who, Done done) {
-  work_->post([this, feed = std::move(feed), name = std::move(name),
-               who = std::move(who)] { return work_->remove_indicator(feed, name, who); },
-              std::move(done));
+  work_->post_small(
+      feed, 1,
+      [this, feed, name = std::move(name), who = std::move(who)] {
+        return work_->remove_indicator(feed, name, who);
+      },
+      std::move(done));
 }
 void Updater::add_exception(ExceptionSettings exception, std::string who, Done done) {
-  work_->post([this, exception = std::move(exception),
-               who = std::move(who)] { return work_->add_exception(exception, who); },
-              std::move(done));
+  work_->post_small(
+      {}, 1,
+      [this, exception = std::move(exception), who = std::move(who)] {
+        return work_->add_exception(exception, who);
+      },
+      std::move(done));
 }
 void Updater::remove_exception(std::string name, std::string who, Done done) {
-  work_->post(
+  work_->post_small(
+      {}, 1,
       [this, name = std::move(name), who = std::move(who)] { return work_->remove_exception(name, who); },
       std::move(done));
 }

@@ -1,10 +1,7 @@
 #include <cstdio>
 
-#include <sys/resource.h>
-
 #include <unistd.h>
 
-#include "ioc/durable_file.h"
 #include "ioc/updater_work.h"
 #include "resolver/base/log.h"
 
@@ -12,8 +9,7 @@ namespace cenote {
 
 // Behind everything else: what is in force does not change by it.
 void Updater::Work::run_folds() {
-  constexpr int kBehindEverything = 15;
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBehindEverything));
+  step_back(15);
   while (!stopping_) {
     if (auto job = folds_.take(mono_now() + seconds(60))) {
       (*job)();
@@ -50,12 +46,12 @@ void Updater::Work::fold_when_due() {
 }
 
 Result<std::shared_ptr<const CompiledSnapshot>> Updater::Work::make_base(const Fold& fold) const {
-  const BuiltSnapshot built = build_snapshot(fold.from.base.get(), fold.from.overlay.get(), fold.parts,
-                                             fold.generation, fold.hash_seed, &stopping_);
-  if (stopping_) {
-    return fail("stopping");
+  const auto built = build_snapshot(fold.from.base.get(), fold.from.overlay.get(), fold.parts,
+                                    {fold.generation, fold.hash_seed, incoming_, &stopping_});
+  if (!built) {
+    return built.error();
   }
-  if (Result<void> written = replace_file(fold.file, built.image, Durability::kAtomic); !written) {
+  if (Result<void> written = built->file->keep_as(fold.file, Durability::kAtomic); !written) {
     return written.error();
   }
   auto base = CompiledSnapshot::open(fold.file);

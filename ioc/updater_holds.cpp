@@ -123,9 +123,9 @@ std::string Updater::Work::keep_held(const Change& change, const HeldChange& hel
   return fmt::format("{}: held, see cenote feed held {}", held.why, held.feed);
 }
 
-void Updater::Work::leave_as_it_was(const std::string& feed, Change& change) const {
-  const auto before = store_->current().feeds.find(feed);
-  if (before == store_->current().feeds.end()) {
+void Updater::Work::leave_as_it_was(const std::string& feed, Change& change) {
+  const auto before = change.before.find(feed);
+  if (before == change.before.end()) {
     change.next.feeds.erase(feed);
   } else {
     change.next.feeds[feed] = before->second;

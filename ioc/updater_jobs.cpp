@@ -73,9 +73,28 @@ void Updater::Work::post(std::function<ChangeResult()> job, Done done) {
   }
 }
 
+void Updater::Work::post_small(const std::string& feed, size_t entries, std::function<ChangeResult()> job,
+                               Done done) {
+  JobQueue::Job run = [this, feed, entries, job = std::move(job), done = std::move(done)]() mutable {
+    if (is_lent_ && !fits_overlay(feed, entries)) {
+      post(std::move(job), std::move(done));  // it takes its turn with the lists
+      return;
+    }
+    ChangeResult result = stopping_ ? refused("stopping") : job();
+    if (done) {
+      done(std::move(result));
+    }
+  };
+  if (!jobs_->post(run, JobQueue::Length::kShort)) {
+    run();
+  }
+}
+
 Change Updater::Work::begin(std::string what, std::string who) const {
   Change change;
   change.next = store_->current();
+  change.from = layers_;
+  change.before = change.next.feeds;
   change.next.what = std::move(what);
   change.next.who = std::move(who);
   return change;

@@ -46,12 +46,15 @@ SmallChange Updater::Work::begin_small(std::string what, std::string who, std::s
   return change;
 }
 
+bool Updater::Work::fits_overlay(const std::string& feed, size_t entries) const {
+  const bool is_known = feed.empty() ? feed_id(kExceptionsFeed).has_value()
+                                     : feed_named(feed) != nullptr && feed_id(feed).has_value();
+  return is_known && entries <= kMostSmallLines;
+}
+
 bool Updater::Work::fits_overlay(const SmallChange& change) const {
-  const bool is_known = change.feed.empty()
-                            ? feed_id(kExceptionsFeed).has_value()
-                            : feed_named(change.feed) != nullptr && feed_id(change.feed).has_value();
-  return is_known &&
-         static_cast<size_t>(std::count(change.patch.begin(), change.patch.end(), '\n')) <= kMostSmallLines;
+  return fits_overlay(change.feed,
+                      static_cast<size_t>(std::count(change.patch.begin(), change.patch.end(), '\n')));
 }
 
 // The same as a large change.
@@ -151,6 +154,30 @@ Result<ChangedOverlay> Updater::Work::lay_over(const Layers& layers, const Small
                                                const StoredGeneration& after, CompiledFeed& compiled) const {
   return change.patch.empty() ? lay_by_hand_over(layers, change.feed, {change.by_hand_name()}, after)
                               : lay_patch_over(layers, change.feed, change.patch, after, compiled);
+}
+
+// These small changes over another base than the one that they were made for, as the generations after
+// `change`.
+Result<Layers> Updater::Work::lay_again(Layers layers, const Change& change,
+                                        std::vector<SmallChange>& later) const {
+  StoredGeneration state = change.next;
+  for (SmallChange& small : later) {
+    small.number = state.number + 1;
+    if (change.feeds.contains(small.feed)) {
+      small.rejects.clear();  // what the new list has of such lines is shown
+    }
+    apply(small, state);
+    CompiledFeed compiled;
+    auto changed = lay_over(layers, small, state, compiled);
+    if (!changed) {
+      return changed.error();
+    }
+    layers.overlay = changed->overlay;
+    const auto view = view_of(layers, small.number);
+    small.names = view->names();
+    small.addresses = view->addresses();
+  }
+  return layers;
 }
 
 Result<void> Updater::Work::keep(SmallChange& change, const Snapshot& snapshot,

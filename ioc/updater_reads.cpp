@@ -1,12 +1,20 @@
 // Looking at generations without changing anything: what differs, what a push would do, what others may
 // follow. Feeds are compiled again from what the store holds.
+#include <algorithm>
+
 #include "ioc/feed_delta.h"
-#include "ioc/image.h"
 #include "ioc/updater_work.h"
 
 namespace cenote {
+namespace {
 
-Result<FeedRun> Updater::Work::run_of(const FeedSettings& feed, const StoredGeneration& of) {
+Error unreadable() {
+  return fail("what was put aside while the lists were compiled cannot be read");
+}
+
+}  // namespace
+
+Result<FeedRun> Updater::Work::run_of(const FeedSettings& feed, const StoredGeneration& of) const {
   Change change;
   change.next = of;
   auto compiled = compile_one(change, feed);
@@ -24,15 +32,16 @@ void Updater::Work::preview(const Change& change, const Compiled& compiled, cons
   if (feed == nullptr || after == compiled.end()) {
     return;
   }
-  if (auto before = run_of(*feed, store_->current())) {
-    FeedDelta delta = compare_runs(*before, after->second.run);
-    result.first_added = std::move(delta.first_added);
-    result.first_removed = std::move(delta.first_removed);
-  }
-  if (auto image = Image::from_bytes(built.image)) {
-    if (auto candidate = CompiledSnapshot::from_image(std::move(*image))) {
-      result.candidate = std::move(*candidate);
+  const StoredGeneration now = store_->current();
+  behind_serving([&] {
+    if (auto before = run_of(*feed, now)) {
+      FeedDelta delta = compare_runs(*before, after->second.run);
+      result.first_added = std::move(delta.first_added);
+      result.first_removed = std::move(delta.first_removed);
     }
+  });
+  if (auto candidate = CompiledSnapshot::open(built.file->path())) {
+    result.candidate = std::move(*candidate);
   }
 }
 
@@ -42,26 +51,46 @@ Result<GenerationDiff> Updater::Work::diff(uint64_t from, uint64_t to) {
   if (!before || !after) {
     return fail("generation {} is not kept", before ? to : from);
   }
-  GenerationDiff diff{from, to, {}};
-  for (const FeedSettings& feed : settings_.feeds) {
-    auto was = run_of(feed, *before);
-    auto is = run_of(feed, *after);
-    if (!was || !is) {
-      return was ? is.error() : was.error();
+  Result<GenerationDiff> diff = GenerationDiff{from, to, {}};
+  behind_serving([&] {
+    for (const FeedSettings& feed : settings_.feeds) {
+      auto delta = delta_of(feed, *before, *after);
+      if (!delta) {
+        diff = delta.error();
+        return;
+      }
+      if (delta->added + delta->removed != 0) {
+        diff->feeds.push_back(std::move(*delta));
+      }
     }
-    FeedDelta delta = compare_runs(*was, *is);
-    delta.feed = feed.name;
-    if (delta.added + delta.removed != 0) {
-      diff.feeds.push_back(std::move(delta));
-    }
-  }
+  });
   return diff;
+}
+
+Result<FeedDelta> Updater::Work::delta_of(const FeedSettings& feed, const StoredGeneration& before,
+                                          const StoredGeneration& after) const {
+  const auto was = run_of(feed, before);
+  const auto is = run_of(feed, after);
+  if (!was || !is) {
+    return was ? is.error() : was.error();
+  }
+  FeedDelta delta = compare_runs(*was, *is);
+  delta.feed = feed.name;
+  return was->is_whole() && is->is_whole() ? Result<FeedDelta>(std::move(delta)) : unreadable();
 }
 
 Result<std::string> Updater::Work::export_set(const ExportRequest& request) {
   if (!request.feed.empty() && feed_named(request.feed) == nullptr) {
     return fail("no feed is named {}", request.feed);
   }
+  const StoredGeneration now = store_->current();
+  Result<std::string> text = fail("nothing was written");
+  behind_serving([&] { text = export_of(request, now); });
+  return text;
+}
+
+Result<std::string> Updater::Work::export_of(const ExportRequest& request,
+                                             const StoredGeneration& now) const {
   std::vector<FeedRun> runs;
   std::vector<ExportSource> sources;
   runs.reserve(settings_.feeds.size());
@@ -69,15 +98,18 @@ Result<std::string> Updater::Work::export_set(const ExportRequest& request) {
     if (!request.feed.empty() && feed.name != request.feed) {
       continue;
     }
-    auto run = run_of(feed, store_->current());
+    auto run = run_of(feed, now);
     if (!run) {
       return run.error();
     }
     runs.push_back(std::move(*run));
     sources.push_back({feed.name, &runs.back()});
   }
-  return export_indicators(sources, all_exceptions(store_->current()), request,
-                           {unix_seconds(wall_now()), store_->current().number});
+  auto text =
+      export_indicators(sources, all_exceptions(now), request, {unix_seconds(wall_now()), now.number});
+  const bool are_whole =
+      std::all_of(runs.begin(), runs.end(), [](const FeedRun& run) { return run.is_whole(); });
+  return are_whole ? std::move(text) : unreadable();
 }
 
 }  // namespace cenote

@@ -84,9 +84,26 @@ std::unique_ptr<const CompiledSnapshot> Updater::Work::kept_snapshot(const Store
   return std::move(*snapshot);
 }
 
+Result<BuiltSnapshot> Updater::Work::copy_of(const CompiledSnapshot& then, uint64_t generation) const {
+  auto file = TemporaryFile::create(incoming_);
+  if (!file) {
+    return file.error();
+  }
+  Result<void> copied = file->append(then.image());
+  if (copied) {
+    copied = renumber_snapshot(*file, generation);
+  }
+  if (!copied) {
+    return copied.error();
+  }
+  return BuiltSnapshot{
+      {}, std::make_shared<TemporaryFile>(std::move(*file)), {}, then.names(), then.addresses()};
+}
+
 ChangeResult Updater::Work::enforce_again(Change change, const CompiledSnapshot& then) {
-  const Layers before = layers_;
-  change.next.number = store_->current().number + 1;
+  const Layers before = change.from;
+  const uint64_t since = store_->current().number;
+  change.next.number = since + 1;
   change.next.made = wall_now();
   std::vector<std::string> changed(change.feeds.begin(), change.feeds.end());
   ChangeResult result;
@@ -96,27 +113,26 @@ ChangeResult Updater::Work::enforce_again(Change change, const CompiledSnapshot&
     result.rejected += feed.rejected;
     result.held += feed.held;
   }
-  const BuiltSnapshot again{then.copy_as(change.next.number), {}, then.names(), then.addresses()};
-  if (Result<void> kept = keep(change, {}, again); !kept) {
-    return refused(kept.error().message);
+  auto again = copy_of(then, change.next.number);
+  if (!again) {
+    return refused(again.error().message);
   }
-  auto snapshot = CompiledSnapshot::open(store_->snapshot_path(store_->current().number));
-  if (!snapshot) {
-    return refused(snapshot.error().message);
+  if (Result<void> done = put_in_force(change, {}, *again, since); !done) {
+    return refused(done.error().message);
   }
-  publish({own(std::move(*snapshot)), nullptr});
+  const Layers now = layers_;
   changed.emplace_back(kExceptionsFeed);
   behind_serving([&] {
     for (const FeedDifference& each :
-         compare_snapshots(*before.base, before.overlay.get(), *layers_.base, changed)) {
+         compare_snapshots(*before.base, before.overlay.get(), *now.base, changed)) {
       result.added += each.added;
       result.removed += each.removed;
       result.unchanged += each.unchanged;
     }
   });
   result.accepted = true;
-  result.generation = store_->current().number;
-  note_audit(store_->current(), "done", change.why, result);
+  result.generation = change.next.number;
+  note_audit(change.next, "done", change.why, result);
   refresh_views();
   return result;
 }

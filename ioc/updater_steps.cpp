@@ -7,9 +7,10 @@
 
 namespace cenote {
 
-Result<CompiledFeed> Updater::Work::compile_one(const Change& change, const FeedSettings& feed) {
+Result<CompiledFeed> Updater::Work::compile_one(const Change& change, const FeedSettings& feed) const {
   const auto stored = change.next.feeds.find(feed.name);
   FeedContent content;
+  content.folder = incoming_;
   if (const auto given = change.lists.find(feed.name); given != change.lists.end()) {
     content.file = given->second->path();
     content.id = given->second->id();
@@ -53,7 +54,7 @@ Result<CompiledFeed> Updater::Work::compile_content(const FeedSettings& feed, co
 }
 
 // A feed that fails is fatal only to the change that was about it; otherwise it stays as it was.
-Result<void> Updater::Work::compile(Change& change, Compiled& out) {
+Result<void> Updater::Work::compile(Change& change, Compiled& out) const {
   for (const FeedSettings& feed : settings_.feeds) {
     if (!change.feeds.contains(feed.name)) {
       continue;
@@ -63,8 +64,7 @@ Result<void> Updater::Work::compile(Change& change, Compiled& out) {
       return compiled.error();
     }
     if (!compiled) {
-      note_failure(feed.name, compiled.error().message);
-      leave_as_it_was(feed.name, change);
+      change.failed[feed.name] = compiled.error().message;
       continue;
     }
     out.emplace(feed.name, std::move(*compiled));
@@ -72,19 +72,65 @@ Result<void> Updater::Work::compile(Change& change, Compiled& out) {
   return {};
 }
 
-BuiltSnapshot Updater::Work::build(const Change& change, const Compiled& compiled,
-                                   const FeedRun* exceptions) {
+void Updater::Work::settle_failed(Change& change) {
+  for (const auto& [feed, error] : change.failed) {
+    note_failure(feed, error);
+    leave_as_it_was(feed, change);
+  }
+}
+
+Result<BuiltSnapshot> Updater::Work::build(const Change& change, const Compiled& compiled) {
+  const FeedRun exceptions = change.exceptions ? compile_exceptions(all_exceptions(change.next)) : FeedRun{};
   std::vector<FeedPart> parts;
   for (const FeedSettings& feed : settings_.feeds) {
     const auto changed = compiled.find(feed.name);
     parts.push_back({feed.name, changed == compiled.end() ? nullptr : &changed->second.run});
   }
-  parts.push_back({std::string(kExceptionsFeed), exceptions});
-  return build_snapshot(layers_.base.get(), layers_.overlay.get(), parts, change.next.number, random_.u64());
+  parts.push_back({std::string(kExceptionsFeed), change.exceptions ? &exceptions : nullptr});
+  const BuildOptions options{change.next.number, random_.u64(), incoming_, nullptr};
+  const Layers& from = change.from;
+  Result<BuiltSnapshot> built = fail("nothing was built");
+  behind_serving([&] { built = build_snapshot(from.base.get(), from.overlay.get(), parts, options); });
+  return built;
+}
+
+// The new base, and over it once more what came while it was made: small changes that were acknowledged go on
+// as generations behind it.
+Result<void> Updater::Work::put_in_force(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
+                                         uint64_t since) {
+  std::vector<SmallChange> later;
+  std::copy_if(store_->changes().begin(), store_->changes().end(), std::back_inserter(later),
+               [&](const SmallChange& small) { return small.number > since; });
+  if (!later.empty()) {
+    change.next.number = store_->current().number + 1;
+    if (Result<void> renumbered = renumber_snapshot(*built.file, change.next.number); !renumbered) {
+      return renumbered;
+    }
+  }
+  auto base = CompiledSnapshot::open(built.file->path());
+  if (!base) {
+    return base.error();
+  }
+  auto layers = lay_again({own(std::move(*base)), nullptr}, change, later);
+  if (!layers) {
+    return layers.error();
+  }
+  const std::vector<SmallChange> again = later;
+  if (Result<void> kept = keep(change, compiled, built, std::move(later)); !kept) {
+    return kept;
+  }
+  publish(std::move(*layers));
+  for (const SmallChange& small : again) {
+    note_audit(GenerationRecord{small.number, small.made, small.what, small.who, small.names, small.addresses,
+                                false, false},
+               "done", fmt::format("came before generation {}, and stays over it", change.next.number), {});
+  }
+  return {};
 }
 
 // Contents first, then the snapshot, then the manifest that names them: the commit.
-Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built) {
+Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
+                                 std::vector<SmallChange> later) {
   for (const auto& [name, list] : change.lists) {
     auto id = store_->put_content(*list);
     if (!id) {
@@ -109,12 +155,12 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
   }
   change.next.names = built.names;
   change.next.addresses = built.addresses;
-  change.next.snapshot = image_checksum(built.image);
+  change.next.snapshot = image_checksum(*built.file);
   change.next.exceptions_settings = fingerprint_of(settings_.exceptions);
-  if (Result<void> written = store_->put_snapshot(change.next.number, built.image); !written) {
+  if (Result<void> written = store_->put_snapshot(change.next.number, *built.file); !written) {
     return written;
   }
-  return store_->commit(std::move(change.next));
+  return store_->commit(change.next, std::move(later));
 }
 
 // Whoever lets go last, the memory is given back here: unmapping a large image must not stop a worker.

@@ -33,11 +33,14 @@ namespace cenote {
 
 // What is to change: the next generation's inputs, and which feeds must be compiled anew for it.
 struct Change {
-  StoredGeneration next;        // number and counts are filled in on the way
-  std::string subject;          // the feed that was asked to change; empty: none in particular
-  std::set<std::string> feeds;  // to be compiled
+  StoredGeneration next;                     // number and counts are filled in on the way
+  Layers from;                               // what was in force when it began
+  std::map<std::string, StoredFeed> before;  // the feeds then
+  std::string subject;                       // the feed that was asked to change; empty: none in particular
+  std::set<std::string> feeds;               // to be compiled
   std::map<std::string, std::shared_ptr<IncomingList>> lists;  // new contents, not yet stored
   bool exceptions = false;                                     // to be compiled
+  std::map<std::string, std::string> failed;                   // feed -> why: they stay as they are
   bool dry_run = false;
   bool is_released = false;        // a person has looked: no guard keeps it back
   std::string why;                 // as that person said it
@@ -73,6 +76,9 @@ class Updater::Work {
   }
   // Runs on the updater's thread; when that has stopped, `done` gets an error at once.
   void post(std::function<ChangeResult()> job, Done done);
+  // The same for a change of so many entries of one feed (empty: of exceptions), which need not wait for a
+  // list that is being compiled.
+  void post_small(const std::string& feed, size_t entries, std::function<ChangeResult()> job, Done done);
 
   // One job each: updater_jobs.cpp.
   ChangeResult push(PushRequest request);
@@ -124,16 +130,20 @@ class Updater::Work {
  private:
   using Compiled = std::map<std::string, CompiledFeed>;
 
-  void behind_serving(const std::function<void()>& work) const;
+  void behind_serving(const std::function<void()>& work);
 
   // Steps of enforce(): updater_steps.cpp.
-  Result<void> compile(Change& change, Compiled& out);
-  Result<CompiledFeed> compile_one(const Change& change, const FeedSettings& feed);
+  void settle_failed(Change& change);
+  Result<void> compile(Change& change, Compiled& out) const;
+  [[nodiscard]] Result<CompiledFeed> compile_one(const Change& change, const FeedSettings& feed) const;
   [[nodiscard]] Result<CompiledFeed> compile_content(const FeedSettings& feed, const StoredGeneration& of,
                                                      FeedContent content) const;
   Result<void> guard(Change& change, Compiled& compiled);
-  BuiltSnapshot build(const Change& change, const Compiled& compiled, const FeedRun* exceptions);
-  Result<void> keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built);
+  Result<BuiltSnapshot> build(const Change& change, const Compiled& compiled);
+  Result<void> put_in_force(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
+                            uint64_t since);
+  Result<void> keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
+                    std::vector<SmallChange> later);
   void publish(Layers layers);
   [[nodiscard]] std::shared_ptr<const Snapshot> view_of(const Layers& layers, uint64_t generation) const;
   std::shared_ptr<const CompiledSnapshot> own(std::unique_ptr<const CompiledSnapshot> snapshot) const;
@@ -144,11 +154,15 @@ class Updater::Work {
 
   // Back without compiling: updater_rollback.cpp.
   [[nodiscard]] std::unique_ptr<const CompiledSnapshot> kept_snapshot(const StoredGeneration& of) const;
+  [[nodiscard]] Result<BuiltSnapshot> copy_of(const CompiledSnapshot& then, uint64_t generation) const;
   ChangeResult enforce_again(Change change, const CompiledSnapshot& then);
 
   // A few entries at a time: updater_overlay.cpp.
   [[nodiscard]] SmallChange begin_small(std::string what, std::string who, std::string feed) const;
+  [[nodiscard]] bool fits_overlay(const std::string& feed, size_t entries) const;
   [[nodiscard]] bool fits_overlay(const SmallChange& change) const;
+  [[nodiscard]] Result<Layers> lay_again(Layers layers, const Change& change,
+                                         std::vector<SmallChange>& later) const;
   ChangeResult enforce_whole(const SmallChange& change);
   [[nodiscard]] StoredGeneration touched_by_hand(const SmallChange& change) const;
   [[nodiscard]] std::optional<FeedId> feed_id(std::string_view feed) const;  // in the base
@@ -180,14 +194,18 @@ class Updater::Work {
   void finish_fold(const Fold& fold, const Result<std::shared_ptr<const CompiledSnapshot>>& base);
 
   // Reads: updater_reads.cpp.
-  Result<FeedRun> run_of(const FeedSettings& feed, const StoredGeneration& of);
+  [[nodiscard]] Result<FeedRun> run_of(const FeedSettings& feed, const StoredGeneration& of) const;
+  [[nodiscard]] Result<FeedDelta> delta_of(const FeedSettings& feed, const StoredGeneration& before,
+                                           const StoredGeneration& after) const;
+  [[nodiscard]] Result<std::string> export_of(const ExportRequest& request,
+                                              const StoredGeneration& now) const;
   void preview(const Change& change, const Compiled& compiled, const BuiltSnapshot& built,
                ChangeResult& result);
 
   // Guards, and what people say of what they hold: updater_holds.cpp.
   Result<void> open_records();
   std::string keep_held(const Change& change, const HeldChange& held, IncomingList& list);
-  void leave_as_it_was(const std::string& feed, Change& change) const;
+  static void leave_as_it_was(const std::string& feed, Change& change);
   ChangeResult decide_change(const HoldVerdict& verdict);
   ChangeResult decide_entries(const HoldVerdict& verdict);
   static bool is_on_trial(const FeedSettings& feed, const StoredGeneration& of);
@@ -244,6 +262,7 @@ class Updater::Work {
   bool is_folding_ = false;
   MonoTime next_fold_{};  // not before
   bool is_serving_ = false;
+  bool is_lent_ = false;  // another thread compiles: nothing but small changes meanwhile
   bool has_built_ = false;
   std::map<std::string, FeedAttempts> attempts_;
   MonoTime next_look_{};
@@ -260,6 +279,7 @@ class Updater::Work {
   std::map<std::string, std::string> shown_rejects_;  // feed -> id of what views_ holds
 };
 
+void step_back(int nice);
 bool is_file_source(const FeedSettings& feed);
 bool is_url_source(const FeedSettings& feed);
 std::string fingerprint_of(const FeedSettings& feed, const std::vector<std::string>& protect);

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <unordered_set>
@@ -162,7 +164,8 @@ void bench_overlay(std::unique_ptr<const CompiledSnapshot> snapshot,
   std::printf("  one more change over %zu: %.0f us", changed.overlay->size() - 1, seconds_since(start) * 1e6);
   const auto again = Clock::now();
   const BuiltSnapshot folded = build_snapshot(layers.base.get(), layers.overlay.get(),
-                                              std::vector<FeedPart>{{"bench", nullptr}}, 2, 42);
+                                              std::vector<FeedPart>{{"bench", nullptr}}, {2, 42, {}, nullptr})
+                                   .value();
   std::printf("; folded into a new base in %.2f s\n", seconds_since(again));
 }
 
@@ -329,22 +332,29 @@ void bench_structures(std::vector<std::string> listed, bool with_slow) {
                       });
 }
 
-constexpr size_t kMostOfEngine = 5'000'000;  // the bench's own lists would fill the memory
+constexpr size_t kMostOfEngine = 5'000'000;
 
 void bench_running(size_t count) {
-  std::string list;
-  std::string other;
+  const std::string folder = (std::filesystem::temp_directory_path() / "cenote-ioc-bench").string();
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const bench::Lists lists{folder + "/list", folder + "/other"};
   Generator generator(1);
-  for (size_t i = 0; i < count; ++i) {
-    const std::string name = generator.next() + "\n";
-    list += name;
-    other += (i % 10 == 0 ? "changed-" : "") + name;
+  {
+    std::ofstream list(lists.one);
+    std::ofstream other(lists.other);
+    for (size_t i = 0; i < count; ++i) {
+      const std::string name = generator.next() + "\n";
+      list << name;
+      other << (i % 10 == 0 ? "changed-" : "") << name;
+    }
   }
   std::vector<Name> asked;
-  while (asked.size() < 200'000) {
+  while (asked.size() < 20'000) {
     asked.push_back(*Name::from_text("www.q" + generator.next()));
   }
-  bench::bench_engine(count, list, other, asked);
+  bench::bench_engine(count, folder, lists, asked);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -8,18 +8,19 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <future>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "ioc/durable_file.h"
 #include "ioc/journal.h"
 #include "ioc/updater.h"
-#include "tests/support/pushed_list.h"
 
 namespace cenote::bench {
 
@@ -43,9 +44,10 @@ inline void reset_peak() {
   std::ofstream("/proc/self/clear_refs") << "5";
 }
 
-// Looks unlisted names up without pause; says when it saw a new generation first.
+// Looks unlisted names up, without pause or 2,000 times a second; says when it saw a new generation first.
 class Worker {
  public:
+  enum class Pace { kRests, kPaced, kWithoutPause };
   explicit Worker(const std::vector<Name>& asked) : asked_(asked), thread_([this] { run(); }) {}
   ~Worker() {
     stop_ = true;
@@ -58,11 +60,24 @@ class Worker {
   }
   [[nodiscard]] uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   [[nodiscard]] WallClock::time_point since() const { return since_; }  // valid behind generation()
-  [[nodiscard]] uint64_t lookups() const { return lookups_; }
-  void pause(bool paused) { paused_ = paused; }
+  void set_pace(Pace pace) { pace_ = pace; }
+  // Of the paced ones since the last call, in microseconds from when each was due until it was done. Only
+  // while resting.
+  std::vector<double> take_latencies() { return std::exchange(latencies_, {}); }
 
  private:
+  static constexpr std::chrono::microseconds kPause{500};
+
+  void look_up_when_due(const Snapshot& snapshot, size_t i) {
+    due_ = std::max(due_ + kPause, WallClock::now());
+    std::this_thread::sleep_until(due_);
+    std::array<Hit, kMaxHits> hits;
+    found_ = found_ + snapshot.find(asked_[i % asked_.size()], hits);
+    latencies_.push_back(ms_since(due_) * 1000);
+  }
+
   void run() {
+    ::prctl(PR_SET_TIMERSLACK, 1UL);
     std::shared_ptr<const Snapshot> snapshot;
     std::array<Hit, kMaxHits> hits;
     for (size_t i = 0; !stop_; ++i) {
@@ -74,14 +89,16 @@ class Worker {
         since_ = WallClock::now();
         generation_.store(snapshot->generation(), std::memory_order_release);
       }
-      if (snapshot == nullptr || paused_) {
-        std::this_thread::yield();
-        continue;
+      const Pace pace = pace_;
+      if (snapshot == nullptr || pace == Pace::kRests) {
+        std::this_thread::sleep_for(kPause);
+      } else if (pace == Pace::kPaced) {
+        look_up_when_due(*snapshot, i);
+      } else {
+        for (size_t k = 0; k < 16; ++k) {
+          found_ = found_ + snapshot->find(asked_[(i * 16 + k) % asked_.size()], hits);
+        }
       }
-      for (size_t k = 0; k < 16; ++k) {
-        found_ = found_ + snapshot->find(asked_[(i * 16 + k) % asked_.size()], hits);
-      }
-      lookups_ = lookups_ + 16;
     }
   }
   const std::vector<Name>& asked_;
@@ -89,11 +106,12 @@ class Worker {
   std::shared_ptr<const Snapshot> next_;
   std::atomic<bool> has_next_{false};
   std::atomic<bool> stop_{false};
-  std::atomic<bool> paused_{false};
+  std::atomic<Pace> pace_{Pace::kRests};
+  WallClock::time_point due_;
+  std::vector<double> latencies_;
   std::atomic<uint64_t> generation_{0};
   WallClock::time_point since_;
   volatile uint64_t found_ = 0;
-  volatile uint64_t lookups_ = 0;
   std::thread thread_;
 };
 
@@ -130,9 +148,12 @@ class Engine {
     updater_.reset();
     snapshot_.reset();
   }
-  ChangeResult push(const std::string& body) {
+  ChangeResult push(const std::string& file) {
+    auto list = updater_->new_list().value();
+    const Result<void> copied =
+        read_pieces(file, kMostIncomingBytes, [&](Bytes piece) { return list->append(piece); });
     std::promise<ChangeResult> promise;
-    updater_->push({"large", test::pushed_list(*updater_, body), "", "bench", false},
+    updater_->push({"large", copied ? list : nullptr, "", "bench", false},
                    [&](ChangeResult result) { promise.set_value(std::move(result)); });
     return promise.get_future().get();
   }
@@ -200,25 +221,80 @@ inline double cpu_seconds() {
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
-// `list`: names, one a line; `other`: the same with a tenth changed; `asked`: names that are in neither.
-inline void bench_engine(size_t names, const std::string& list, const std::string& other,
+struct Lists {  // files, a name a line
+  std::string one;
+  std::string other;  // the same with a tenth changed
+};
+
+inline void set_pace(const std::vector<std::unique_ptr<Worker>>& workers, Worker::Pace pace) {
+  for (const auto& worker : workers) {
+    worker->set_pace(pace);
+  }
+}
+
+inline std::vector<double> latencies_of(const std::vector<std::unique_ptr<Worker>>& workers) {
+  set_pace(workers, Worker::Pace::kRests);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  std::vector<double> all;
+  for (const auto& worker : workers) {
+    const std::vector<double> some = worker->take_latencies();
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+// What a reload takes of memory and of the look-ups' time, beside the steady state just before it.
+inline void bench_reloads(Engine& engine, const std::vector<std::unique_ptr<Worker>>& workers,
+                          const Lists& lists) {
+  constexpr int kReloads = 4;
+  engine.push(lists.one);
+  std::vector<double> steady;
+  std::vector<double> reloading;
+  for (int i = 0; i < kReloads; ++i) {
+    const std::string& next = i % 2 == 0 ? lists.other : lists.one;
+    set_pace(workers, Worker::Pace::kPaced);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    const std::vector<double> before = latencies_of(workers);
+    steady.insert(steady.end(), before.begin(), before.end());
+    const double held = memory_mib("VmRSS");
+    reset_peak();
+    set_pace(workers, Worker::Pace::kPaced);
+    const auto reload = WallClock::now();
+    const double cpu = cpu_seconds();
+    engine.push(next);
+    const double took = ms_since(reload) / 1000;
+    const double peak = memory_mib("VmHWM");
+    const std::vector<double> meanwhile = latencies_of(workers);
+    reloading.insert(reloading.end(), meanwhile.begin(), meanwhile.end());
+    std::printf(
+        "  reload with a tenth changed, under paced look-ups: %.2f s (%.2f s of CPU); memory %.1f MiB -> "
+        "peak "
+        "%.1f (%.2f of it) -> %.1f\n",
+        took, cpu_seconds() - cpu, held, peak, peak / held, memory_mib("VmRSS"));
+  }
+  std::printf(
+      "  paced look-ups, from when each was due: steady %.0f us (median), %.0f (p90), %.0f (p99) of %zu; "
+      "during "
+      "the reloads %.0f, %.0f, %.0f of %zu\n",
+      at(steady, 0.5), at(steady, 0.9), at(steady, 0.99), steady.size(), at(reloading, 0.5),
+      at(reloading, 0.9), at(reloading, 0.99), reloading.size());
+}
+
+// `asked`: names that are in neither list.
+inline void bench_engine(size_t names, const std::string& folder, const Lists& lists,
                          const std::vector<Name>& asked) {
-  const std::string folder = (std::filesystem::temp_directory_path() / "cenote-ioc-bench").string();
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
   std::printf("the engine with %zu names, in %s:\n", names, folder.c_str());
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<Worker*> all;
   for (int i = 0; i < 2; ++i) {
     workers.push_back(std::make_unique<Worker>(asked));
-    workers.back()->pause(true);
     all.push_back(workers.back().get());
   }
-  Engine engine(folder, all);
+  Engine engine(folder + "/state", all);
   engine.start();
   const double cpu = cpu_seconds();
   const auto begin = WallClock::now();
-  engine.push(list);
+  engine.push(lists.one);
   std::printf(
       "  text to enforced: %.2f s (%.2f s of CPU); the file has %.1f bytes a name\n", ms_since(begin) / 1000,
       cpu_seconds() - cpu,
@@ -236,25 +312,12 @@ inline void bench_engine(size_t names, const std::string& list, const std::strin
     }
   }
   bench_pushes(engine, workers, folder, "idle");
-  for (const auto& worker : workers) {
-    worker->pause(false);
-  }
+  set_pace(workers, Worker::Pace::kWithoutPause);
   bench_pushes(engine, workers, folder, "under two workers that look up without pause");
-  const double steady = memory_mib("VmRSS");
-  reset_peak();
-  const auto reload = WallClock::now();
-  engine.push(other);
-  const double took = ms_since(reload) / 1000;
-  const double peak = memory_mib("VmHWM");
-  std::printf(
-      "  reload with a tenth changed, under the same load: %.2f s; memory %.0f MiB (%.0f of it the bench's "
-      "own "
-      "lists) -> peak %.0f -> %.0f\n",
-      took, steady, static_cast<double>(list.size() + other.size() + asked.size() * sizeof(Name)) / 1048576,
-      peak, memory_mib("VmRSS"));
+  set_pace(workers, Worker::Pace::kRests);
+  bench_reloads(engine, workers, lists);
   workers.clear();
   engine.stop();
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace cenote::bench

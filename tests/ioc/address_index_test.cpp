@@ -23,7 +23,7 @@ class Built {
     }
     ImageWriter writer;
     builder.finish(writer);
-    image_ = std::move(Image::from_bytes(std::move(writer).finish())).value();
+    image_ = std::move(Image::from_bytes(std::move(writer).finish().value())).value();
     index_ = std::move(AddressIndex::open(*image_)).value();
   }
   const AddressIndex* operator->() const { return index_.get(); }

@@ -28,13 +28,15 @@ struct Built {
 
 Built build(const Model& model, uint64_t seed = 7) {
   NameIndexBuilder builder(seed);
+  std::vector<Posting> postings;
   for (const auto& [listed, posting] : model) {
-    builder.add(NameKey(listed).bytes(), posting);
+    builder.add(NameKey(listed).bytes(), static_cast<uint32_t>(postings.size()));
+    postings.push_back(posting);
   }
   ImageWriter writer;
-  builder.finish(writer);
+  builder.finish(writer, [&](uint32_t said) { return postings[said]; });
   Built built;
-  built.image = std::move(Image::from_bytes(std::move(writer).finish())).value();
+  built.image = std::move(Image::from_bytes(std::move(writer).finish().value())).value();
   built.index = std::move(NameIndex::open(*built.image)).value();
   return built;
 }

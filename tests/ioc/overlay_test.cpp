@@ -45,8 +45,9 @@ class World {
     for (const auto& [feed_name, entries] : model) {
       parts.push_back({feed_name, nullptr});
     }
-    return open(
-        build_snapshot(layers.base.get(), layers.overlay.get(), parts, generation, worlds.random()()));
+    return open(build_snapshot(layers.base.get(), layers.overlay.get(), parts,
+                               {generation, worlds.random()(), {}, nullptr})
+                    .value());
   }
 
   // Takes some names out of a feed and puts some in.

@@ -11,14 +11,14 @@ namespace {
 struct Built {
   std::unique_ptr<const Image> image;
   std::unique_ptr<const RecordTable> table;
-  RecordTableBuilder::Numbers numbers;
+  std::vector<uint32_t> blocks;
 };
 
 Built build(RecordTableBuilder& builder) {
   ImageWriter writer;
   Built built;
-  built.numbers = builder.finish(writer);
-  built.image = std::move(Image::from_bytes(std::move(writer).finish())).value();
+  built.blocks = builder.finish(writer);
+  built.image = std::move(Image::from_bytes(std::move(writer).finish().value())).value();
   built.table = std::move(RecordTable::open(*built.image)).value();
   return built;
 }
@@ -64,10 +64,11 @@ TEST_CASE("names and blocks get back the very records they were given", "[ioc][r
     return std::vector<uint32_t>(records.begin(), records.end());
   };
   std::vector<std::vector<uint32_t>> names(random() % 500);
+  std::vector<uint32_t> refs;
   std::vector<std::vector<uint32_t>> blocks(random() % 50);
   for (auto& list : names) {
     list = some_list();
-    builder.list_name(list);
+    refs.push_back(builder.list_name(list));
   }
   for (auto& list : blocks) {
     list = some_list();
@@ -83,7 +84,7 @@ TEST_CASE("names and blocks get back the very records they were given", "[ioc][r
   uint32_t fresh = 0;
   for (size_t i = 0; i < names.size(); ++i) {
     uint32_t single = 0;
-    const Posting posting = built.numbers.names[i];
+    const Posting posting = builder.posting_of(refs[i]);
     same(names[i], built.table->listed(posting, single));
     if (posting.is_fresh()) {
       REQUIRE(posting.index() == fresh++);  // in the order of the names
@@ -91,7 +92,7 @@ TEST_CASE("names and blocks get back the very records they were given", "[ioc][r
   }
   for (size_t i = 0; i < blocks.size(); ++i) {
     uint32_t single = 0;
-    same(blocks[i], built.table->listed(built.numbers.addresses[i], single));
+    same(blocks[i], built.table->listed(built.blocks[i], single));
   }
 }
 
@@ -114,10 +115,10 @@ TEST_CASE("times and texts of 64 bits and of none stand side by side", "[ioc][re
   row.columns[RecordRow::kValidUntil] = INT64_MAX;
   const RecordRow empty{{row.columns[RecordRow::kProfile]}};
   std::vector<uint32_t> both = {builder.add(row), builder.add(empty)};
-  builder.list_name(both);
+  const uint32_t ref = builder.list_name(both);
   const Built built = build(builder);
   uint32_t single = 0;
-  const Items<uint32_t> listed = built.table->listed(built.numbers.names[0], single);
+  const Items<uint32_t> listed = built.table->listed(builder.posting_of(ref), single);
   REQUIRE(listed.size() == 2);
   CHECK(built.table->record(listed[0]).valid_until == INT64_MAX);
   CHECK(built.table->record(listed[1]).valid_until == 0);

@@ -6,6 +6,7 @@
 
 #include "ioc/incoming_list.h"
 #include "ioc/small_change.h"
+#include "ioc/temporary_file.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cenote::store_test {
@@ -19,6 +20,14 @@ std::unique_ptr<Store> open(const TemporaryFolder& folder) {
   return std::move(*store);
 }
 
+void put_snapshot(Store& store, uint64_t generation, const std::string& text) {
+  const std::string any = store.snapshot_path(generation);
+  auto file = TemporaryFile::create(fs::path(any).parent_path().string());
+  REQUIRE(file);
+  REQUIRE(file->append(as_bytes(text)));
+  REQUIRE(store.put_snapshot(generation, *file));
+}
+
 // A whole list of the feed "f".
 void push(Store& store, const std::string& body) {
   StoredGeneration next = store.current();
@@ -28,7 +37,7 @@ void push(Store& store, const std::string& body) {
   REQUIRE(id);
   next.feeds["f"].content = *id;
   next.feeds["f"].drop_patch();
-  REQUIRE(store.put_snapshot(next.number, as_bytes("snapshot of " + body)));
+  put_snapshot(store, next.number, "snapshot of " + body);
   REQUIRE(store.commit(next));
 }
 
@@ -144,7 +153,7 @@ TEST_CASE("the last twelve generations are kept, however they were made", "[ioc]
   check(15);
   const std::string before = patch_text(*store, 9);
   CHECK(before == "+0\n+1\n+2\n+3\n");
-  REQUIRE(store->put_snapshot(13, as_bytes("folded")));
+  put_snapshot(*store, 13, "folded");
   REQUIRE(store->fold(13, 1));
   CHECK(store->base_number() == 13);
   check(15);
@@ -165,7 +174,7 @@ TEST_CASE("a fold keeps what was appended meanwhile, over a restart too", "[ioc]
     push(*store, "one");
     patch(*store, "+a\n");
     patch(*store, "+b\n");
-    REQUIRE(store->put_snapshot(2, as_bytes("folded")));
+    put_snapshot(*store, 2, "folded");
     REQUIRE(store->fold(2, 1));
     patch(*store, "+c\n");
   }
@@ -310,7 +319,7 @@ TEST_CASE("snapshots of earlier generations are kept as long as these are", "[io
     StoredGeneration next = store->current();
     next.number = number;
     next.snapshot = number % 2;  // of half of them nothing was compiled
-    REQUIRE(store->put_snapshot(number, as_bytes("snapshot")));
+    put_snapshot(*store, number, "snapshot");
     REQUIRE(store->commit(next));
   }
   for (uint64_t number = 1; number <= 20; ++number) {

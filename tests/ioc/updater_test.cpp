@@ -583,4 +583,53 @@ TEST_CASE("a stopped updater answers every job with an error", "[ioc][updater]")
   CHECK(result.error == "stopping");
 }
 
+TEST_CASE("small changes do not wait for a list that is being compiled, and stay over it", "[ioc][updater]") {
+  const Folder folder;
+  std::string list;
+  for (int i = 0; i < 60'000; ++i) {
+    list += "host" + std::to_string(i) + ".example\n";
+  }
+  FeedSettings large = feed("large");
+  large.max_growth = 0;
+  const std::vector<FeedSettings> feeds = {large, feed("small")};
+  {
+    Running running(folder, feeds);
+    REQUIRE(running.push("large", "gone.example\n").accepted);
+    const uint64_t before = running.updater.generation();
+    std::promise<ChangeResult> pushed;
+    running.updater.push({"large", test::pushed_list(running.updater, list), "", "test", false},
+                         [&](ChangeResult result) { pushed.set_value(std::move(result)); });
+    // Both are there before the list is: to the list's own feed, and to another one.
+    std::promise<ChangeResult> patched;
+    running.updater.patch({"large", {"patched.example"}, {"host7.example"}, "test"},
+                          [&](ChangeResult result) { patched.set_value(std::move(result)); });
+    std::promise<ChangeResult> added;
+    SingleIndicator single;
+    single.feed = "small";
+    single.name = "single.example";
+    running.updater.add_indicator(single, [&](ChangeResult result) { added.set_value(std::move(result)); });
+    const ChangeResult list_result = pushed.get_future().get();
+    const ChangeResult patch_result = patched.get_future().get();
+    const ChangeResult added_result = added.get_future().get();
+    REQUIRE(list_result.accepted);
+    CHECK(patch_result.accepted);
+    CHECK(patch_result.generation == before + 1);
+    CHECK(added_result.accepted);
+    CHECK(added_result.generation == before + 2);
+    CHECK(list_result.generation == before + 3);
+    CHECK(running.updater.generation() == before + 5);  // both once more, over the list
+    CHECK(running.updater.generations().at(0).what == "add single.example to small");
+    CHECK(running.updater.generations().at(1).what == "patch large");
+  }
+  Running running(folder, feeds);  // and a restart finds it so
+  for (const char* name : {"patched.example", "single.example", "host8.example", "host59999.example"}) {
+    CAPTURE(name);
+    CHECK(running.action(name) == Action::kSinkhole);
+  }
+  for (const char* name : {"gone.example", "host7.example"}) {
+    CAPTURE(name);
+    CHECK(running.action(name) == Action::kPass);
+  }
+}
+
 }  // namespace cenote::updater_test
