@@ -62,9 +62,7 @@ void DohService::serve(HttpRequest request, HttpResponder responder) {
   path.sink = this;
   path.transport = Transport::kDoh;
   path.peer.client = request.client;
-  path.has_certificate = request.has_client_certificate;
-  path.client_name =
-      request.has_client_certificate ? client_name_of(request.client_name) : ClientName(query.client_name);
+  path.client_name = ClientName(query.client_name);
   path.connection = waiting_.insert(std::move(responder));
   const size_t waiting_before = pipeline_.waiting();
   const size_t size = pipeline_.on_message(path, buffer_, query.size);

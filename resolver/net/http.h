@@ -36,9 +36,7 @@ struct HttpRequest {
   SocketAddress local;  // the address the client connected to; unset (0.0.0.0:0) on a Unix socket
   bool over_tls = false;
   bool over_unix_socket = false;
-  std::string server_name;              // TLS SNI, lower case; empty without
-  bool has_client_certificate = false;  // a good one
-  std::string client_name;              // in it
+  std::string server_name;  // TLS SNI, lower case; empty without
 
   // The first header of that name (given in lower case), or empty.
   [[nodiscard]] std::string_view header(std::string_view name) const;

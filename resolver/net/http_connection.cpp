@@ -133,8 +133,6 @@ void HttpConnection::speak(bool http2) {
   about.over_unix_socket = stream_->is_unix();
   if (tls_ != nullptr) {
     about.server_name = stream_->tls()->server_name();
-    about.has_client_certificate = stream_->tls()->has_client_certificate();
-    about.client_name = stream_->tls()->client_name();
   }
   if (http2) {
     protocol_ = std::make_unique<Http2>(server_.site_, server_.limits_, std::move(about));
