@@ -44,17 +44,17 @@ class JobQueue {
     jobs_.pop_front();
     return job;
   }
-  // The next short one, before long ones that came earlier; nullopt when `is_done`, which wake() has looked
-  // at again, and at once when closed.
-  std::optional<Job> take_short(const std::atomic<bool>& is_done) {
+  // The next short one, before long ones that came earlier; nullopt at `deadline`, when `is_done`, which
+  // wake() has looked at again, and at once when closed.
+  std::optional<Job> take_short(const std::atomic<bool>& is_done, MonoTime deadline) {
     std::unique_lock lock(mutex_);
     auto found = jobs_.end();
-    wake_.wait(lock, [&] {
+    wake_.wait_until(lock, deadline, [&] {
       found = std::find_if(jobs_.begin(), jobs_.end(),
                            [](const Posted& posted) { return posted.length == Length::kShort; });
       return closed_ || is_done || found != jobs_.end();
     });
-    if (closed_ || is_done) {
+    if (closed_ || is_done || found == jobs_.end()) {
       return std::nullopt;
     }
     Job job = std::move(found->run);

@@ -2,13 +2,10 @@
 
 #include <utility>
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-
 #include <malloc.h>
-#include <sched.h>
 #include <unistd.h>
 
+#include "ioc/background_thread.h"
 #include "ioc/updater_work.h"
 #include "resolver/base/log.h"
 
@@ -110,26 +107,7 @@ Result<void> Updater::Work::load() {
   return {};
 }
 
-// For the rest of the calling thread's life. Besides, where threads may have slices of their own
-// (Linux 6.12), a short one lets a worker that wakes up have the processor soon.
-void step_back(int nice) {
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice));
-  struct {  // sched_attr of <linux/sched/types.h>, which does not go together with <sched.h>
-    uint32_t size = sizeof(*this);
-    uint32_t policy = SCHED_OTHER;
-    uint64_t flags = 0;
-    int32_t nice = 0;
-    uint32_t priority = 0;
-    uint64_t runtime_ns = 100'000;
-    uint64_t deadline = 0;
-    uint64_t period = 0;
-  } attr;
-  attr.nice = nice;
-  static_cast<void>(::syscall(SYS_sched_setattr, 0, &attr, 0));
-}
-
-// A list takes seconds of a processor: that is for what the workers leave. A thread that has stepped back
-// cannot come forward again, so the work is lent to another one, and small changes need not wait for it.
+// The work is lent to a thread behind the workers, and small changes need not wait for it.
 void Updater::Work::behind_serving(const std::function<void()>& work) {
   if (!is_serving_) {
     work();  // nobody waits for an answer yet
@@ -138,16 +116,18 @@ void Updater::Work::behind_serving(const std::function<void()>& work) {
   std::atomic<bool> is_done{false};
   is_lent_ = true;
   has_built_ = true;
-  std::thread lent([&] {
-    step_back(5);
-    work();
-    is_done = true;
-    jobs_->wake();
-  });
-  while (auto job = jobs_->take_short(is_done)) {
-    (*job)();
+  {
+    BackgroundThread lent(work, [&] {
+      is_done = true;
+      jobs_->wake();
+    });
+    while (!is_done && !jobs_->is_closed()) {
+      if (auto job = jobs_->take_short(is_done, mono_now() + seconds(1))) {
+        (*job)();
+      }
+      lent.hurry_if_starved();
+    }
   }
-  lent.join();
   is_lent_ = false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "ioc/background_thread.h"
 #include "ioc/updater_work.h"
 #include "resolver/base/log.h"
 
@@ -9,10 +10,10 @@ namespace cenote {
 
 // Behind everything else: what is in force does not change by it.
 void Updater::Work::run_folds() {
-  step_back(15);
   while (!stopping_) {
     if (auto job = folds_.take(mono_now() + seconds(60))) {
-      (*job)();
+      BackgroundThread folding(*std::move(job));
+      folding.wait();
     }
   }
 }

@@ -279,7 +279,6 @@ class Updater::Work {
   std::map<std::string, std::string> shown_rejects_;  // feed -> id of what views_ holds
 };
 
-void step_back(int nice);
 bool is_file_source(const FeedSettings& feed);
 bool is_url_source(const FeedSettings& feed);
 std::string fingerprint_of(const FeedSettings& feed, const std::vector<std::string>& protect);

@@ -1,0 +1,101 @@
+#include "ioc/background_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <utility>
+
+namespace cenote {
+namespace {
+
+constexpr int kNice = 5;
+
+// Of the calling thread. Besides, where threads may have slices of their own (Linux 6.12), a short one lets
+// a worker that wakes up have the processor soon.
+void set_nice() {
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice));
+  struct {  // sched_attr of <linux/sched/types.h>, which does not go together with <sched.h>
+    uint32_t size = sizeof(*this);
+    uint32_t policy = SCHED_OTHER;
+    uint64_t flags = 0;
+    int32_t nice = kNice;
+    uint32_t priority = 0;
+    uint64_t runtime_ns = 100'000;
+    uint64_t deadline = 0;
+    uint64_t period = 0;
+  } attr;
+  static_cast<void>(::syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+bool set_policy(pid_t thread, int policy) {
+  const sched_param none{};
+  return ::sched_setscheduler(thread, policy, &none) == 0;
+}
+
+}  // namespace
+
+BackgroundThread::BackgroundThread(std::function<void()> work, std::function<void()> done)
+    : work_(std::move(work)), done_(std::move(done)), thread_([this] {
+        set_nice();
+        {
+          const std::lock_guard lock(mutex_);
+          id_ = ::gettid();
+          static_cast<void>(::pthread_getcpuclockid(::pthread_self(), &clock_));
+          is_idle_ = may_be_idle() && set_policy(id_, SCHED_IDLE);
+        }
+        work_();
+        {
+          const std::lock_guard lock(mutex_);
+          id_ = 0;
+          is_done_ = true;
+          changed_.notify_all();
+        }
+        if (done_) {
+          done_();
+        }
+      }) {}
+
+BackgroundThread::~BackgroundThread() {
+  wait();
+  thread_.join();
+}
+
+void BackgroundThread::hurry_if_starved() {
+  const std::lock_guard lock(mutex_);
+  timespec had{};
+  if (id_ == 0 || !is_idle_ || ::clock_gettime(clock_, &had) != 0) {
+    return;
+  }
+  const auto ran = std::chrono::seconds(had.tv_sec) + std::chrono::nanoseconds(had.tv_nsec);
+  if (ran * 10 < mono_now() - since_ && set_policy(id_, SCHED_OTHER)) {
+    is_idle_ = false;
+  }
+}
+
+void BackgroundThread::wait() {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, std::chrono::seconds(1), [&] { return is_done_; })) {
+    lock.unlock();
+    hurry_if_starved();
+    lock.lock();
+  }
+}
+
+bool BackgroundThread::may_be_idle() {
+  static const bool may = [] {
+    bool came_back = false;
+    std::thread([&] {
+      set_nice();
+      came_back = set_policy(0, SCHED_IDLE) && set_policy(0, SCHED_OTHER);
+    }).join();
+    return came_back;
+  }();
+  return may;
+}
+
+}  // namespace cenote
