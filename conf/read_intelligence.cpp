@@ -41,11 +41,12 @@ ValueKind<std::string> name_text() {
           }};
 }
 
-// "25%", or "off" for no limit: 0.
+// "25%", "off" for no limit: 0, or "auto".
 ValueKind<int> percentage() {
-  return {R"(a share such as "25%", up to 10000%, or off)", [](std::string_view text) -> std::optional<int> {
-            if (text == "off") {
-              return 0;
+  return {R"(auto, a share such as "25%", up to 10000%, or off)",
+          [](std::string_view text) -> std::optional<int> {
+            if (text == "off" || text == "auto") {
+              return text == "off" ? 0 : kLearnt;
             }
             const auto number =
                 text.ends_with('%') ? parse_number(text.substr(0, text.size() - 1), 10'000) : std::nullopt;
@@ -113,6 +114,9 @@ void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
   if (map.value("max_shrink", share, percentage())) {
     feed.max_shrink = share;
   }
+  if (map.value("max_rejected", share, percentage())) {
+    feed.max_rejected = share;
+  }
   map.value("proxy", feed.proxy, any_text(300));
   if (map.value("auth_file", feed.auth_file, file_path())) {
     feed.auth_file = context.resolved(feed.auth_file);
@@ -169,6 +173,7 @@ void read_guards(MapReader& root, ReadContext& context) {
   read_guard_paths(map, guards, context);
   map.value("max_growth", guards.max_growth, percentage());
   map.value("max_shrink", guards.max_shrink, percentage());
+  map.value("max_rejected", guards.max_rejected, percentage());
   map.finish();
 }
 

@@ -1,14 +1,15 @@
 #include "ioc/background_thread.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <utility>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
 
 namespace cenote {
 namespace {

@@ -1,13 +1,14 @@
 // A thread that works with what the others leave of the processors. A list takes seconds of a processor, and
-// those who wait for an answer come first; but under a flood that leaves nothing, the list must be enforced too.
+// those who wait for an answer come first; but under a flood that leaves nothing, the list must be enforced
+// too.
 #pragma once
-
-#include <sys/types.h>
 
 #include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
+
+#include <sys/types.h>
 
 #include "resolver/base/clock.h"
 
@@ -16,7 +17,8 @@ namespace cenote {
 class BackgroundThread {
  public:
   // Runs `work`, then `done`, once, both on the thread. It has the policy SCHED_IDLE where the system lets it
-  // come back from that (RLIMIT_NICE of 15 or more, or CAP_SYS_NICE), and else a nice value of 5 all the time.
+  // come back from that (RLIMIT_NICE of 15 or more, or CAP_SYS_NICE), and else a nice value of 5 all the
+  // time.
   explicit BackgroundThread(std::function<void()> work, std::function<void()> done = {});
   // Waits for the work's end, as wait() does.
   ~BackgroundThread();

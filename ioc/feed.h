@@ -10,6 +10,8 @@
 
 namespace cenote {
 
+constexpr int kLearnt = -1;  // a limit that the feed's own lists teach (ioc/size_guard.h)
+
 struct FeedSettings {
   std::string name;             // [a-z0-9][a-z0-9._-]{0,62}
   std::string source = "push";  // "file:PATH", "https://...", or "push" (only over the API)
@@ -27,6 +29,7 @@ struct FeedSettings {
   std::string threat;             // shown when an entry has none of its own
   std::optional<int> max_growth;  // instead of the guards'
   std::optional<int> max_shrink;
+  std::optional<int> max_rejected;
 
   bool operator==(const FeedSettings&) const = default;
 };
@@ -46,8 +49,10 @@ struct GuardSettings {
   std::string top_sites;                  // a file; empty: the built-in list
   std::vector<std::string> warninglists;  // files in MISP's format
   std::vector<std::string> names;         // names and addresses that Cenote itself needs
-  int max_growth = 100;                   // percent by which one change may enlarge a feed; 0: any
-  int max_shrink = 25;                    // percent by which it may lose entries; 0: any
+  // Percent, 0: any, or kLearnt.
+  int max_growth = kLearnt;    // by which one list may enlarge a feed
+  int max_shrink = kLearnt;    // by which it may lose entries
+  int max_rejected = kLearnt;  // of a list's lines, that are rejected
 
   bool operator==(const GuardSettings&) const = default;
 };

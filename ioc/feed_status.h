@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ioc/feed.h"
+#include "ioc/size_guard.h"
 
 namespace cenote {
 
@@ -26,7 +27,7 @@ struct RejectRow {
 // A whole change that a guard keeps back: a list that shrank or grew too much, or came back empty.
 struct HeldChange {
   std::string feed;
-  std::string guard;  // "shrink", "growth", "empty"
+  std::string guard;  // "shrink", "growth", "empty", "rejected"
   std::string why;    // for people
   std::string what;   // "push c2-intel", "fetch c2-intel"
   std::string who;
@@ -98,6 +99,7 @@ struct FeedStatus {
   std::string last_error;             // empty: the last attempt was good
   std::optional<WallTime> trial_end;  // on trial: it only monitors, and may be promoted after this
   std::string who;                    // token or source of the content in force
+  SizeLimits limits;                  // of its next list
 };
 
 struct GenerationRecord {

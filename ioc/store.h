@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "ioc/feed_status.h"
+#include "ioc/size_guard.h"
 #include "resolver/base/bytes.h"
 #include "resolver/base/result.h"
 
@@ -47,6 +48,7 @@ struct StoredFeed {
   uint64_t held = 0;
   WallTime trial_since{};  // when its first content came
   bool is_promoted = false;
+  std::vector<ListSize> lists;  // its last ones, newest last: what is usual
   bool operator==(const StoredFeed&) const = default;
 
   [[nodiscard]] bool has_patch() const { return !patch.empty() || !patch_tail.empty(); }

@@ -10,6 +10,22 @@ namespace {
 using Json = nlohmann::json;
 constexpr int kVersion = 1;
 
+Json json_of(const std::vector<ListSize>& lists) {
+  Json rows = Json::array();
+  for (const ListSize& list : lists) {
+    rows.push_back({list.before, list.entries, list.rejected});
+  }
+  return rows;
+}
+
+std::vector<ListSize> lists_from(const Json& json) {
+  std::vector<ListSize> lists;
+  for (const Json& row : json) {
+    remember(lists, {row.at(0), row.at(1), row.at(2)});
+  }
+  return lists;
+}
+
 Json json_of(const StoredFeed& feed) {
   return {{"content", feed.content},
           {"format", feed.format},
@@ -25,7 +41,8 @@ Json json_of(const StoredFeed& feed) {
           {"held", feed.held},
           {"decisions", feed.decisions},
           {"trial_since", feed.trial_since.time_since_epoch().count()},
-          {"promoted", feed.is_promoted}};
+          {"promoted", feed.is_promoted},
+          {"lists", json_of(feed.lists)}};
 }
 
 WallTime time_of(const Json& json) {
@@ -52,9 +69,10 @@ StoredFeed feed_from(const Json& json) {
   feed.generation = json.at("generation");
   feed.rejected = json.at("rejected");
   feed.held = json.at("held");
-  feed.decisions = json.value("decisions", "");  // manifests of 0.1 have none of these three
+  feed.decisions = json.value("decisions", "");  // manifests of 0.1 have none of these four
   feed.trial_since = WallTime(milliseconds(json.value("trial_since", int64_t{0})));
   feed.is_promoted = json.value("promoted", false);
+  feed.lists = lists_from(json.value("lists", Json::array()));
   return feed;
 }
 

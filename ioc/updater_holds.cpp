@@ -10,40 +10,6 @@
 namespace cenote {
 namespace {
 
-// Below these a change of size is daily work, whatever its share.
-constexpr uint64_t kLeastGrowth = 1000;
-constexpr uint64_t kLeastShrink = 20;
-
-// Whether `part` is more than `percent` of `whole`; 0: never.
-bool is_more(uint64_t part, int percent, uint64_t whole) {
-  return percent > 0 && part * 100 > whole * static_cast<uint64_t>(percent);
-}
-
-// "why" stays empty: the change may go on.
-HeldChange judge_size(const FeedSettings& feed, const GuardSettings& limits, uint64_t before,
-                      uint64_t after) {
-  HeldChange held;
-  held.feed = feed.name;
-  held.entries = after;
-  held.entries_before = before;
-  const int most_growth = feed.max_growth.value_or(limits.max_growth);
-  const int most_shrink = feed.max_shrink.value_or(limits.max_shrink);
-  if (before == 0) {
-    return held;
-  }
-  if (after == 0) {
-    held.guard = "empty";
-    held.why = fmt::format("nothing usable in it, with {} in force", counted(before, "entry", "entries"));
-  } else if (after + kLeastShrink <= before && is_more(before - after, most_shrink, before)) {
-    held.guard = "shrink";
-    held.why = fmt::format("shrinks from {} to {} entries, by more than {} %", before, after, most_shrink);
-  } else if (after >= before + kLeastGrowth && is_more(after - before, most_growth, before)) {
-    held.guard = "growth";
-    held.why = fmt::format("grows from {} to {} entries, by more than {} %", before, after, most_growth);
-  }
-  return held;
-}
-
 std::string canonical(const std::string& text) {
   if (const auto prefix = Prefix::from_text(text)) {
     return prefix->to_text();
@@ -68,8 +34,7 @@ Indicator indicator_of(const RejectRow& row) {
 
 }  // namespace
 
-// A source that comes back with much less, much more or nothing is broken more often than it is right. What
-// came waits; of a change of many feeds, such as a start, the others go on.
+// A list of an unusual size waits; of a change of many feeds, such as a start, the others go on.
 Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
   for (const FeedSettings& feed : settings_.feeds) {
     const auto list = change.lists.find(feed.name);
@@ -77,10 +42,18 @@ Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
     if (change.is_released || list == change.lists.end() || result == compiled.end()) {
       continue;
     }
-    HeldChange held = judge_size(feed, settings_.guards, entries_of(feed.name), result->second.run.entries());
-    if (held.why.empty()) {
+    const ListSize size{entries_of(feed.name), result->second.run.entries(), result->second.rejected};
+    const auto finding =
+        judge_list(size, limits_of(feed, settings_.guards, change.next.feeds[feed.name].lists));
+    if (!finding) {
       continue;
     }
+    HeldChange held;
+    held.feed = feed.name;
+    held.guard = finding->guard;
+    held.why = finding->why;
+    held.entries = size.entries;
+    held.entries_before = size.before;
     held.what = change.next.what;
     held.who = change.next.who;
     held.time = change.next.made;

@@ -140,6 +140,9 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
     feed.content = *id;
     feed.changed = change.next.made;
     feed.trial_since = feed.trial_since == WallTime{} ? change.next.made : feed.trial_since;
+    if (const auto result = compiled.find(name); result != compiled.end()) {
+      remember(feed.lists, {entries_of(name), result->second.run.entries(), result->second.rejected});
+    }
   }
   for (const auto& [name, result] : compiled) {
     auto rejects = store_->put_content(write_rejects(result.rows));
@@ -259,11 +262,13 @@ void Updater::Work::show_feeds() {
     status.category = feed.category;
     status.action = feed.action;
     status.entries = entries_of(feed.name);
+    status.limits = limits_of(feed, settings_.guards, {});
     if (const auto stored = current.feeds.find(feed.name); stored != current.feeds.end()) {
       status.rejected = stored->second.rejected;
       status.held = stored->second.held;
       status.generation = stored->second.generation;
       status.who = stored->second.who;
+      status.limits = limits_of(feed, settings_.guards, stored->second.lists);
       if (is_on_trial(feed, current) && !stored->second.content.empty()) {
         status.trial_end = stored->second.trial_since + feed.monitor_for;
       }

@@ -23,6 +23,15 @@ Json unix_or_null(int64_t unix_time) {
   return unix_time == 0 ? Json(nullptr) : Json(to_rfc3339(WallTime(seconds{unix_time})));
 }
 
+Json to_json(const SizeLimits& limits) {
+  const auto percent = [](int limit) { return limit == 0 ? Json(nullptr) : Json(limit); };
+  return {{"growth", percent(limits.growth)},
+          {"shrink", percent(limits.shrink)},
+          {"rejected", percent(limits.rejected)},
+          {"most_new", limits.most_new == 0 ? Json(nullptr) : Json(limits.most_new)},
+          {"learnt_from", limits.learnt_from}};
+}
+
 }  // namespace
 
 Json to_json(const RejectRow& row) {
@@ -89,7 +98,8 @@ Json to_json(const FeedStatus& feed) {
           {"last_attempt", time_or_null(feed.last_attempt)},
           {"error", feed.last_error.empty() ? Json(nullptr) : Json(feed.last_error)},
           {"who", feed.who},
-          {"trial_end", time_or_null(feed.trial_end)}};
+          {"trial_end", time_or_null(feed.trial_end)},
+          {"limits", to_json(feed.limits)}};
 }
 
 Json to_json(const GenerationRecord& generation) {

@@ -1,13 +1,12 @@
 #include "ioc/background_thread.h"
 
-#include <sched.h>
-#include <time.h>
-
 #include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
 
+#include <sched.h>
+#include <time.h>
 
 namespace cenote::background_thread_test {
 namespace {

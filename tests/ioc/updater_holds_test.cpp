@@ -211,6 +211,48 @@ TEST_CASE("daily changes of size pass, and each feed may have its own limits", "
   }
 }
 
+TEST_CASE("what is usual for a feed is learnt from its lists, and outlives a restart", "[ioc][holds]") {
+  const TemporaryFolder folder;
+  {
+    Server server(folder);
+    for (size_t i = 0; i <= 5; ++i) {
+      REQUIRE(server.push(names(1000 + 10 * i)).accepted);  // grows by one percent each time
+    }
+    CHECK(server.updater().feeds()[0].limits == SizeLimits{25, 10, 2, 100'000, 6});
+  }
+  Server server(folder);
+  CHECK(server.updater().feeds()[0].limits.learnt_from == 6);
+  const ChangeResult fewer = server.push(names(850));  // a fifth less: nothing of note before it was known
+  REQUIRE(fewer.held_change);
+  CHECK(fewer.held_change->guard == "shrink");
+  CHECK(fewer.held_change->why ==
+        "shrinks from 1050 to 850 entries, by more than 10 %, learnt from its last 6 lists");
+  const ChangeResult dirty = server.push(names(1050) + [] {
+    std::string lines;
+    for (int i = 0; i < 40; ++i) {
+      lines += "not a name " + std::to_string(i) + "\n";
+    }
+    return lines;
+  }());
+  REQUIRE(dirty.held_change);
+  CHECK(dirty.held_change->guard == "rejected");
+  CHECK(server.push(names(1060)).accepted);
+  CHECK(server.decide_change(true).error == "no change of soc is held");  // the good one came after it
+}
+
+TEST_CASE("a list that was rolled back teaches nothing", "[ioc][holds]") {
+  const TemporaryFolder folder;
+  Server server(folder);
+  const uint64_t first = server.push(names(1000)).generation;
+  REQUIRE(server.push(names(1900)).accepted);
+  REQUIRE(server.updater().feeds()[0].entries == 1900);
+  REQUIRE(server.rollback(first).accepted);
+  for (size_t i = 1; i <= 5; ++i) {
+    REQUIRE(server.push(names(1000 + 10 * i)).accepted);
+  }
+  CHECK(server.updater().feeds()[0].limits == SizeLimits{25, 10, 2, 100'000, 6});
+}
+
 TEST_CASE("a held change survives a restart and acts when it is released", "[ioc][holds]") {
   const TemporaryFolder folder;
   {
