@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "ioc/byte_set.h"
@@ -12,11 +13,11 @@ struct Mark {
   std::string_view meant;
 };
 // No legal host name holds any of these, so they can be undone in every format. Matched in any letter case.
-constexpr std::array<Mark, 9> kMarks{{{"[://]", "://"},
+constexpr std::array<Mark, 9> kMarks{{{"[.]", "."},  // by far the most frequent
+                                      {"[://]", "://"},
                                       {"[dot]", "."},
                                       {"(dot)", "."},
                                       {"{dot}", "."},
-                                      {"[.]", "."},
                                       {"(.)", "."},
                                       {"{.}", "."},
                                       {"[:]", ":"},
@@ -29,9 +30,6 @@ bool begins_ignoring_case(std::string_view text, std::string_view prefix) noexce
 }
 
 const Mark* mark_at(std::string_view text) noexcept {
-  if (!kFirsts.has(text[0])) {
-    return nullptr;
-  }
   for (const Mark& mark : kMarks) {
     if (begins_ignoring_case(text, mark.written)) {
       return &mark;
@@ -54,7 +52,13 @@ bool refang(std::string_view text, std::string& out) {
     plain = "http";
     text.remove_prefix(plain.size());
   }
-  while (!text.empty()) {
+  while (true) {
+    const size_t as_it_is = std::min(kFirsts.find_in(text), text.size());
+    plain += text.substr(0, as_it_is);
+    text.remove_prefix(as_it_is);
+    if (text.empty()) {
+      break;
+    }
     const Mark* mark = mark_at(text);
     plain += mark != nullptr ? mark->meant : text.substr(0, 1);
     changed = changed || mark != nullptr;

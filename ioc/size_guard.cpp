@@ -52,7 +52,8 @@ template <typename T>
 T quantile(std::vector<T> values, double share) {
   std::sort(values.begin(), values.end());
   const double rank = share * static_cast<double>(values.size());
-  const auto above = static_cast<size_t>(rank) + (rank > static_cast<double>(static_cast<size_t>(rank)) ? 1U : 0U);
+  const auto above =
+      static_cast<size_t>(rank) + (rank > static_cast<double>(static_cast<size_t>(rank)) ? 1U : 0U);
   return values[std::max<size_t>(above, 1) - 1];
 }
 
@@ -91,25 +92,28 @@ Usual usual_of(const std::vector<ListSize>& lists) {
 }
 
 std::string limit_text(int percent, size_t learnt_from) {
-  return learnt_from == 0 ? fmt::format("{} %", percent)
-                          : fmt::format("{} %, learnt from its last {}", percent,
-                                        counted(learnt_from, "list", "lists"));
+  return learnt_from == 0
+             ? fmt::format("{} %", percent)
+             : fmt::format("{} %, learnt from its last {}", percent, counted(learnt_from, "list", "lists"));
 }
 
 }  // namespace
 
-SizeLimits limits_of(const FeedSettings& feed, const GuardSettings& guards, const std::vector<ListSize>& lists) {
+SizeLimits limits_of(const FeedSettings& feed, const GuardSettings& guards,
+                     const std::vector<ListSize>& lists) {
   SizeLimits limits{feed.max_growth.value_or(guards.max_growth), feed.max_shrink.value_or(guards.max_shrink),
                     feed.max_rejected.value_or(guards.max_rejected), 0, 0};
   const bool learns[] = {limits.growth == kLearnt, limits.shrink == kLearnt, limits.rejected == kLearnt};
   const Usual usual = usual_of(lists);
   const bool is_known = usual.changes >= kEnoughLists;
   if (learns[0]) {
-    limits.growth = is_known ? std::clamp(3 * usual.growth, kLeastGrowthLimit, kMostGrowthLimit) : kFirstGrowth;
+    limits.growth =
+        is_known ? std::clamp(3 * usual.growth, kLeastGrowthLimit, kMostGrowthLimit) : kFirstGrowth;
     limits.most_new = is_known ? std::max(kManyNew, 3 * usual.added) : 0;
   }
   if (learns[1]) {
-    limits.shrink = is_known ? std::clamp(3 * usual.shrink, kLeastShrinkLimit, kMostShrinkLimit) : kFirstShrink;
+    limits.shrink =
+        is_known ? std::clamp(3 * usual.shrink, kLeastShrinkLimit, kMostShrinkLimit) : kFirstShrink;
   }
   if (learns[2]) {
     limits.rejected = std::min(usual.rejected + (is_known ? kRejectedAbove : kFirstRejected), 100);
@@ -135,10 +139,11 @@ std::optional<SizeFinding> judge_list(const ListSize& list, const SizeLimits& li
                                              list.entries, limit_text(limits.growth, limits.learnt_from))};
   }
   if (limits.most_new > 0 && added(list) > limits.most_new) {
-    return SizeFinding{"growth", fmt::format("grows from {} to {} entries, by more than {} at once", list.before,
-                                             list.entries, limits.most_new)};
+    return SizeFinding{"growth", fmt::format("grows from {} to {} entries, by more than {} at once",
+                                             list.before, list.entries, limits.most_new)};
   }
-  if (list.rejected >= kLeastRejected && is_more(list.rejected, limits.rejected, list.rejected + list.entries)) {
+  if (list.rejected >= kLeastRejected &&
+      is_more(list.rejected, limits.rejected, list.rejected + list.entries)) {
     return SizeFinding{"rejected", fmt::format("{} of {} lines are rejected, more than {}", list.rejected,
                                                list.rejected + list.entries,
                                                limit_text(limits.rejected, limits.learnt_from))};

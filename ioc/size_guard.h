@@ -1,6 +1,6 @@
-// Whether a whole list is about what its feed's lists use to be. A source that comes back with much less, much
-// more, nothing, or mostly lines that mean nothing is broken more often than it is right. What is usual is
-// learnt from the feed's last lists, where the configuration sets no limit of its own.
+// Whether a whole list is about what its feed's lists use to be. A source that comes back with much less,
+// much more, nothing, or mostly lines that mean nothing is broken more often than it is right. What is usual
+// is learnt from the feed's last lists, where the configuration sets no limit of its own.
 //
 // Threads: plain functions.
 #pragma once
@@ -25,16 +25,17 @@ constexpr size_t kRememberedLists = 30;
 
 // Percent; 0: any.
 struct SizeLimits {
-  int growth = 0;         // of what was there
-  int shrink = 0;         // of what was there
-  int rejected = 0;       // of the list's lines
-  uint64_t most_new = 0;  // and no more entries at once than this
+  int growth = 0;          // of what was there
+  int shrink = 0;          // of what was there
+  int rejected = 0;        // of the list's lines
+  uint64_t most_new = 0;   // and no more entries at once than this
   size_t learnt_from = 0;  // lists; 0: none of the limits is learnt
   bool operator==(const SizeLimits&) const = default;
 };
 
 // `lists`: the feed's last ones, newest last.
-SizeLimits limits_of(const FeedSettings& feed, const GuardSettings& guards, const std::vector<ListSize>& lists);
+SizeLimits limits_of(const FeedSettings& feed, const GuardSettings& guards,
+                     const std::vector<ListSize>& lists);
 
 struct SizeFinding {
   const char* guard;  // "empty", "shrink", "growth", "rejected"

@@ -2,12 +2,14 @@
 // works is a reference, a name whose TLD does not exist is a file.
 #include <algorithm>
 
+#include "ioc/byte_set.h"
 #include "ioc/formats/formats.h"
 
 namespace cenote {
 namespace {
 
-constexpr std::string_view kBetweenTokens = " \t\"'`<>|,;";
+constexpr ByteSet kBetweenTokens(" \t\"'`<>|,;");
+constexpr ByteSet kHostEnds("/?#");
 
 bool is_token_edge(char c) noexcept {  // what may stand in front of a host or an IPv6 address
   const auto byte = static_cast<uint8_t>(c);
@@ -22,11 +24,13 @@ class Defanged : public LineFormat {
  protected:
   void read_line(std::string_view line) override {
     while (true) {
-      line.remove_prefix(std::min(line.find_first_not_of(kBetweenTokens), line.size()));
+      while (!line.empty() && kBetweenTokens.has(line.front())) {
+        line.remove_prefix(1);
+      }
       if (line.empty()) {
         return;
       }
-      const size_t end = std::min(line.find_first_of(kBetweenTokens), line.size());
+      const size_t end = std::min(kBetweenTokens.find_in(line), line.size());
       read_token(trim_blanks(line.substr(0, end)));
       line.remove_prefix(end);
     }
@@ -53,7 +57,7 @@ class Defanged : public LineFormat {
     indicator.scope = intake_.scope_or(Scope::kExact);
     indicator.from_url = scheme != std::string_view::npos;
     std::string_view host = text.substr(scheme == std::string_view::npos ? 0 : scheme + 3);
-    host = host.substr(0, host.find_first_of("/?#"));
+    host = host.substr(0, kHostEnds.find_in(host));
     host = host.substr(0, std::count(host.begin(), host.end(), ':') == 1 ? host.find(':') : host.size());
     while (!host.empty() && !is_token_edge(host.back())) {
       host.remove_suffix(1);

@@ -10,19 +10,31 @@ namespace {
 
 constexpr size_t kMaxDepth = 64;
 
+Result<void> twice(std::string_view key) {
+  return fail("json_duplicate_key: \"{}\" stands twice in one object", printable(key, 64));
+}
+
 // Two readers may see two different values behind one key (RFC 8259 section 4): no such document is trusted.
 Result<void> check_keys(JsonObject object) {
+  constexpr size_t kFew = 16;
+  if (object.size() <= kFew) {  // nearly all: no list of them is sorted
+    for (auto member = object.begin(); member != object.end(); ++member) {
+      for (auto other = object.begin(); other != member; ++other) {
+        if (other.key_length() == member.key_length() && other.key() == member.key()) {
+          return twice(member.key());
+        }
+      }
+    }
+    return {};
+  }
   std::vector<std::string_view> keys;
   keys.reserve(object.size());
   for (const auto member : object) {
     keys.push_back(member.key);
   }
   std::sort(keys.begin(), keys.end());
-  const auto twice = std::adjacent_find(keys.begin(), keys.end());
-  if (twice != keys.end()) {
-    return fail("json_duplicate_key: \"{}\" stands twice in one object", printable(*twice, 64));
-  }
-  return {};
+  const auto same = std::adjacent_find(keys.begin(), keys.end());
+  return same == keys.end() ? Result<void>{} : twice(*same);
 }
 
 Result<void> check(JsonValue value, size_t depth) {
@@ -76,6 +88,12 @@ Result<void> JsonFormat::finish() {
   if (error != simdjson::SUCCESS) {
     return fail("json_syntax: {}", simdjson::error_message(error));
   }
+  // Values and their texts are in the parser's own document now.
+  document_.clear();
+  document_.shrink_to_fit();
+  const simdjson::dom::document parsed = std::move(parser.doc);
+  parser = simdjson::dom::parser();
+  root = parsed.root();
   if (auto ok = check(root, kMaxDepth); !ok) {
     return ok;
   }

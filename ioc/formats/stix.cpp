@@ -1,6 +1,7 @@
 // STIX 2.x bundles, arrays of STIX objects and TAXII 2.1 envelopes: their indicators. Observables alone are
 // what somebody saw, not what somebody wants blocked, and are passed over.
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "ioc/formats/formats.h"
@@ -20,6 +21,20 @@ std::string_view version_of(JsonObject object) {
   return modified;
 }
 
+// What an indicator may stand for (STIX 2.1 section 4.7, "indicates"), the more telling first. An attack
+// pattern is a technique and no name of a threat.
+enum Threat : size_t { kMalware, kActor, kThreats };
+
+std::optional<Threat> threat_of(std::string_view type) noexcept {
+  if (type == "malware" || type == "tool") {
+    return kMalware;
+  }
+  if (type == "threat-actor" || type == "intrusion-set" || type == "campaign") {
+    return kActor;
+  }
+  return std::nullopt;
+}
+
 class Stix : public JsonFormat {
  public:
   using JsonFormat::JsonFormat;
@@ -34,7 +49,7 @@ class Stix : public JsonFormat {
     if (!objects) {
       return {};  // an empty bundle, and TAXII's answer when there is nothing new
     }
-    find_newest(*objects);
+    look_around(*objects);
     for (const JsonValue value : *objects) {
       ++intake_.line;
       const auto object = as_object(value);
@@ -46,13 +61,31 @@ class Stix : public JsonFormat {
   }
 
  private:
-  void find_newest(JsonArray objects) {
+  // What indicators are told by other objects, which may stand before or behind them.
+  void look_around(JsonArray objects) {
+    newest_.reserve(objects.size());
+    std::vector<JsonObject> relationships;
     for (const JsonValue value : objects) {
       const auto object = as_object(value);
-      const std::string_view id = object ? text_of(*object, "id") : std::string_view();
-      if (!id.empty()) {
+      if (!object) {
+        continue;
+      }
+      const std::string_view type = text_of(*object, "type");
+      const std::string_view id = text_of(*object, "id");
+      if (type == "indicator" && !id.empty()) {
         std::string_view& newest = newest_[id];
         newest = std::max(newest, version_of(*object));
+      } else if (type == "relationship" && text_of(*object, "relationship_type") == "indicates" &&
+                 !flag_of(*object, "revoked")) {
+        relationships.push_back(*object);
+      } else if (const auto threat = threat_of(type)) {
+        names_[id] = {*threat, text_of(*object, "name")};
+      }
+    }
+    for (const JsonObject relationship : relationships) {
+      if (const auto target = names_.find(text_of(relationship, "target_ref")); target != names_.end()) {
+        std::string_view& name = indicated_[text_of(relationship, "source_ref")][target->second.kind];
+        name = name.empty() ? target->second.text : name;
       }
     }
   }
@@ -82,7 +115,12 @@ class Stix : public JsonFormat {
     indicator.note = text_of(object, "description");
     // Many tools repeat the pattern as the name.
     const std::string_view name = text_of(object, "name");
-    indicator.threat = name.find(term.value) == std::string_view::npos ? name : std::string_view();
+    const bool is_telling = name.find(term.value) == std::string_view::npos;
+    indicator.threat = is_telling ? name : std::string_view();
+    if (find_threat(object)) {
+      indicator.threat = threat_;
+      indicator.note = indicator.note.empty() && is_telling ? name : indicator.note;
+    }
     indicator.valid_from = time_of(object, "valid_from");
     indicator.valid_until = time_of(object, "valid_until");
     if (const auto confidence = number_of(object, "confidence");
@@ -105,7 +143,28 @@ class Stix : public JsonFormat {
     intake_.field(term.value, Forms{.address = true, .url = is_url, .bare_url = is_url}, indicator);
   }
 
-  std::unordered_map<std::string_view, std::string_view> newest_;  // version by id
+  // "Poison Ivy", "Poison Ivy, menuPass"; false: no relationship says it.
+  bool find_threat(JsonObject object) {
+    const auto found = indicated_.find(text_of(object, "id"));
+    threat_.clear();
+    if (found != indicated_.end()) {
+      for (const std::string_view name : found->second) {
+        threat_ += threat_.empty() || name.empty() ? "" : ", ";
+        threat_ += name;
+      }
+    }
+    return !threat_.empty();
+  }
+
+  struct Named {
+    Threat kind;
+    std::string_view text;
+  };
+  std::unordered_map<std::string_view, std::string_view> newest_;  // version by an indicator's id
+  std::unordered_map<std::string_view, Named> names_;              // of what may be indicated, by id
+  std::unordered_map<std::string_view, std::array<std::string_view, kThreats>>
+      indicated_;  // by indicator's id
+  std::string threat_;
   std::vector<StixTerm> terms_;
 };
 

@@ -73,6 +73,45 @@ TEST_CASE("An indicator keeps its times, confidence and reference") {
   CHECK(sink.text == "E evil.example Evil RAT/70/https://r.example//2020-01-01T00:00:00.000Z");
 }
 
+TEST_CASE("What an indicator indicates is its threat, wherever the relationship stands") {
+  struct Threats : cenote::test::OutcomeSink {
+    void accept(const cenote::Indicator& i, uint64_t line) override {
+      OutcomeSink::accept(i, line);
+      text += " <" + std::string(i.threat) + "|" + std::string(i.note) + ">";
+    }
+  };
+  const auto object = [](const std::string& type, const std::string& name) {
+    return R"({"type": ")" + type + R"(", "id": ")" + type + R"(--1", "name": ")" + name + R"("})";
+  };
+  const auto relates = [](const std::string& target, const std::string& more = "") {
+    return R"({"type": "relationship", "relationship_type": "indicates", "source_ref": "indicator--1",
+               "target_ref": ")" +
+           target + "--1\"" + more + "}";
+  };
+  const auto read = [](const std::vector<std::string>& objects) {
+    Threats sink;
+    std::string all;
+    for (const std::string& each : objects) {
+      all += (all.empty() ? "" : ",") + each;
+    }
+    REQUIRE(parse_feed(bundle(all), cenote::ParseOptions{.format = "stix"}, sink));
+    return sink.text;
+  };
+  const std::string evil = indicator(kEvil, R"("id": "indicator--1", "name": "a host of theirs")");
+  const std::string malware = object("malware", "Example RAT");
+  CHECK(read({evil, relates("malware"), malware}) == "E evil.example <Example RAT|a host of theirs>");
+  CHECK(read({malware, relates("malware"), evil}) == "E evil.example <Example RAT|a host of theirs>");
+  CHECK(read({evil, malware, object("threat-actor", "Example Bear"), relates("threat-actor"),
+              relates("malware")}) == "E evil.example <Example RAT, Example Bear|a host of theirs>");
+  CHECK(read({evil, object("campaign", "Operation Example"), relates("campaign")}) ==
+        "E evil.example <Operation Example|a host of theirs>");
+  const std::string unsaid = "E evil.example <a host of theirs|>";
+  CHECK(read({evil, malware}) == unsaid);
+  CHECK(read({evil, malware, relates("malware", R"(, "revoked": true)")}) == unsaid);
+  CHECK(read({evil, object("attack-pattern", "Phishing"), relates("attack-pattern")}) == unsaid);
+  CHECK(read({evil, relates("malware")}) == unsaid);  // what it points to is elsewhere
+}
+
 TEST_CASE("A broken bundle is refused whole") {
   CHECK(read_feed("stix", bundle(indicator(kEvil)).substr(0, 60)) == "refused: json_syntax");
   CHECK(read_feed("stix", "7") == "refused: stix");
