@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "tests/ioc/list_story.h"
 #include "tests/ioc/push_story.h"
 #include "tests/support/temporary_folder.h"
 
@@ -20,21 +21,21 @@ namespace {
 
 using test::PushStory;
 
-// Runs the story from `first` on, kills it a while after so many answers, and returns the last step that it
-// acknowledged.
-int64_t tell_and_kill(const TemporaryFolder& folder, uint64_t seed, uint64_t first, ptrdiff_t answers,
-                      milliseconds after) {
+// Runs a story in the folder, kills it a while after so many answers, and returns what it acknowledged.
+std::vector<std::string> tell_and_kill(const TemporaryFolder& folder, const char* story, uint64_t third,
+                                       uint64_t fourth, ptrdiff_t answers, milliseconds after) {
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   const std::string state = folder / "state";
-  const std::string seed_text = std::to_string(seed);
-  const std::string first_text = std::to_string(first);
+  const std::string third_text = std::to_string(third);
+  const std::string fourth_text = std::to_string(fourth);
   const pid_t child = ::fork();
   if (child == 0) {
     ::dup2(ends[1], STDOUT_FILENO);
     const int log = ::open((folder / "log").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ::dup2(log, STDERR_FILENO);
-    ::execl(CENOTE_PUSH_STORY, "push_story", state.c_str(), seed_text.c_str(), first_text.c_str(), nullptr);
+    ::execl(CENOTE_PUSH_STORY, "push_story", story, state.c_str(), third_text.c_str(), fourth_text.c_str(),
+            nullptr);
     ::_exit(127);
   }
   ::close(ends[1]);
@@ -64,53 +65,61 @@ int64_t tell_and_kill(const TemporaryFolder& folder, uint64_t seed, uint64_t fir
   REQUIRE(WIFSIGNALED(status));
   REQUIRE(said.starts_with("ready\n"));
   // A line that the kill cut off was not acknowledged, but the step may have happened.
-  said.resize(said.rfind('\n'));
-  const std::string last = said.substr(said.rfind('\n') + 1);
-  return last == "ready" ? static_cast<int64_t>(first) - 1 : std::stoll(last);
+  std::vector<std::string> lines;
+  for (size_t at = said.find('\n') + 1, end = 0; (end = said.find('\n', at)) != std::string::npos;
+       at = end + 1) {
+    lines.push_back(said.substr(at, end - at));
+  }
+  return lines;
 }
 
-struct Found {
-  uint64_t generation = 0;
-  std::vector<std::multiset<std::string>> listed;
-};
+int kills_wanted(int otherwise) {
+  const char* wanted = std::getenv("CENOTE_KILLS");
+  return wanted != nullptr ? std::atoi(wanted) : otherwise;
+}
 
 // What a start finds in the folder.
-Found find_all(const TemporaryFolder& folder) {
-  std::shared_ptr<const Snapshot> snapshot;
-  Updater updater(PushStory::settings(folder / "state"),
-                  [&](std::shared_ptr<const Snapshot> published) { snapshot = std::move(published); });
-  const Result<void> loaded = updater.load();
-  INFO((loaded ? std::string() : loaded.error().message));
-  REQUIRE(loaded);
-  Found found;
-  found.generation = updater.generation();
-  CHECK(snapshot->generation() == found.generation);
-  for (size_t i = 0; i < PushStory::kNames; ++i) {
-    std::array<Hit, kMaxHits> hits;
-    const size_t count = snapshot->find(Name::from_text(PushStory::name(i)).value(), hits);
-    found.listed.emplace_back();
-    for (size_t hit = 0; hit < count; ++hit) {
-      found.listed.back().insert(snapshot->feeds()[snapshot->record(hits[hit].record).feed].name);
-    }
+class Restarted {
+ public:
+  explicit Restarted(IocSettings settings)
+      : updater_(std::move(settings),
+                 [this](std::shared_ptr<const Snapshot> published) { snapshot_ = std::move(published); }) {
+    const Result<void> loaded = updater_.load();
+    INFO((loaded ? std::string() : loaded.error().message));
+    REQUIRE(loaded);
+    CHECK(snapshot_->generation() == updater_.generation());
   }
-  return found;
-}
+  [[nodiscard]] uint64_t generation() const { return updater_.generation(); }
+  // The feeds that list it, or a name above it.
+  [[nodiscard]] std::multiset<std::string> feeds_of(const std::string& name) const {
+    std::array<Hit, kMaxHits> hits;
+    const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
+    std::multiset<std::string> feeds;
+    for (size_t hit = 0; hit < count; ++hit) {
+      feeds.insert(snapshot_->feeds()[snapshot_->record(hits[hit].record).feed].name);
+    }
+    return feeds;
+  }
 
-bool is_same(const Found& found, const PushStory::Past& past) {
+ private:
+  std::shared_ptr<const Snapshot> snapshot_;
+  Updater updater_;
+};
+
+bool is_same(const Restarted& found, const PushStory::Past& past) {
   for (size_t i = 0; i < PushStory::kNames; ++i) {
-    if (found.listed[i] != past.now.listed(i)) {
+    if (found.feeds_of(PushStory::name(i)) != past.now.listed(i)) {
       return false;
     }
   }
-  return found.generation == past.generation;
+  return found.generation() == past.generation;
 }
 
 }  // namespace
 
 TEST_CASE("whatever instant the process is killed, all that it acknowledged is in force afterwards",
           "[ioc][crash]") {
-  const char* wanted = std::getenv("CENOTE_KILLS");
-  const int kills = wanted != nullptr ? std::atoi(wanted) : 25;
+  const int kills = kills_wanted(25);
   const uint64_t seed = 7;
   std::mt19937_64 random(seed);
   const TemporaryFolder folder;
@@ -121,19 +130,53 @@ TEST_CASE("whatever instant the process is killed, all that it acknowledged is i
     CAPTURE(kill, next);
     const auto answers = static_cast<ptrdiff_t>(random() % 6);
     const auto after = milliseconds{static_cast<int64_t>(random() % (kill % 2 == 0 ? 5 : 60))};
-    const int64_t last = tell_and_kill(folder, seed, next, answers, after);
-    for (; static_cast<int64_t>(next) <= last; ++next) {
-      story.happen(next, past);
+    for (const std::string& line : tell_and_kill(folder, "steps", seed, next, answers, after)) {
+      REQUIRE(line == std::to_string(next));
+      story.happen(next++, past);
     }
-    const Found found = find_all(folder);
+    const Restarted found(PushStory::settings(folder / "state"));
     // The step that was under way may have come to its commit without an answer.
     if (!is_same(found, past)) {
       story.happen(next++, past);
     }
-    CAPTURE(found.generation, past.generation);
+    CAPTURE(found.generation(), past.generation);
     REQUIRE(is_same(found, past));
   }
   WARN(kills << " kills, " << next << " steps");
+}
+
+TEST_CASE("names that came while a list was compiled, and the list, survive a kill at any instant",
+          "[ioc][crash]") {
+  using test::ListStory;
+  const int kills = kills_wanted(50) / 5;
+  std::mt19937_64 random(11);
+  const TemporaryFolder folder;
+  uint64_t names = 0;  // how many came
+  uint64_t list = 0;   // the last that came; 0: none
+  for (int kill = 0; kill < kills; ++kill) {
+    const auto answers = static_cast<ptrdiff_t>(random() % 40);
+    const auto after = milliseconds{static_cast<int64_t>(random() % 60)};
+    for (const std::string& line : tell_and_kill(folder, "lists", names, list + 1, answers, after)) {
+      const bool is_list = line.starts_with("list ");
+      uint64_t& count = is_list ? list : names;
+      REQUIRE(line == (is_list ? "list " + std::to_string(list + 1) : "name " + std::to_string(names)));
+      ++count;
+    }
+    CAPTURE(kill, names, list);
+    const Restarted found(ListStory::settings(folder / "state"));
+    // One of each may have come to its commit without an answer.
+    names += found.feeds_of(ListStory::small(names)).size();
+    list += found.feeds_of(ListStory::name(list + 1, 0)).size();
+    for (uint64_t i = 0; i <= names; ++i) {
+      REQUIRE(found.feeds_of(ListStory::small(i)).size() == (i < names ? 1 : 0));
+    }
+    for (size_t i = 0; i < ListStory::kNames; ++i) {
+      REQUIRE(found.feeds_of(ListStory::name(list, i)).size() == (list > 0 ? 1 : 0));
+    }
+    CHECK(found.feeds_of(ListStory::name(list - 1, 0)).empty());
+    CHECK(found.feeds_of(ListStory::name(list + 1, 0)).empty());
+  }
+  WARN(kills << " kills, " << names << " names, " << list << " lists");
 }
 
 }  // namespace cenote::crash_test
