@@ -276,6 +276,7 @@ void read_listen(MapReader& root, ReadContext& context) {
       }};
   tls.value("name", listen.tls.name, host_name);
   read_path(tls, "client_ca", listen.tls.client_ca, context);
+  context.settings.policy.clients.certificates = !listen.tls.client_ca.empty();
   tls.finish();
   if (listen.tls.certificate.empty() && !(listen.dot.empty() && listen.doh.empty())) {
     context.findings.warning(

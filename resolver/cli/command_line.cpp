@@ -300,9 +300,10 @@ class CommandLine {
     explain->add_option("NAME", name_, "The name")->required();
     explain->add_option("--client", client_, "Who asks; this machine by default");
     explain->add_option("--client-name", client_name_, "Its name, where its certificate or path says one");
+    explain->add_flag("--by-certificate", has_certificate_, "It shows a certificate of tls.client_ca");
     explain->add_option("--type", type_, "The record type; A by default");
     asks(explain, [this](const CommandContext& context) {
-      return explain_name(context, name_, {client_, client_name_, type_});
+      return explain_name(context, name_, {client_, client_name_, has_certificate_, type_});
     });
     CLI::App* hits = add(&app_, "hits", "List who hit what", "cenote hits --since 1h --client 10.0.5.0/24");
     hits->add_flag("--follow,-f", hits_.follows, "Go on with each new hit");
@@ -364,6 +365,7 @@ class CommandLine {
   std::string name_;
   std::string client_;
   std::string client_name_;
+  bool has_certificate_ = false;
   std::string type_;
 };
 

@@ -90,6 +90,7 @@ int remove_exception(const CommandContext& context, const std::string& name);
 struct ExplainArguments {
   std::string client;
   std::string client_name;
+  bool has_certificate = false;
   std::string type;
 };
 int explain_name(const CommandContext& context, const std::string& name, const ExplainArguments& arguments);

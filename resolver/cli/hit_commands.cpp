@@ -81,6 +81,7 @@ void show_explanation(Output& output, const Json& body) {
                                            : Cell("refused: this client may not ask", Colour::kRed)},
       {"generation", Cell::number(number_of(body, "generation"))},
       {"known as", text_of(body, "client_name")},
+      {"shows", flag_of(body, "by_certificate") ? "a certificate" : ""},
       {"group", text_of(body, "group")}};
   if (const auto match = body.find("match"); match != body.end()) {
     pairs.emplace_back("because",
@@ -164,10 +165,12 @@ int show_status(const CommandContext& context) {
 }
 
 int explain_name(const CommandContext& context, const std::string& name, const ExplainArguments& arguments) {
-  const std::string target = "/v1/explain" + query_string({{"name", name},
-                                                           {"client", arguments.client},
-                                                           {"client_name", arguments.client_name},
-                                                           {"type", arguments.type}});
+  const std::string target =
+      "/v1/explain" + query_string({{"name", name},
+                                    {"client", arguments.client},
+                                    {"client_name", arguments.client_name},
+                                    {"by_certificate", arguments.has_certificate ? "1" : ""},
+                                    {"type", arguments.type}});
   return ask(context, {"GET", target, "", {}},
              [&](const Json& body) { show_explanation(context.output, body); });
 }

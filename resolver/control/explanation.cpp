@@ -69,7 +69,7 @@ Explanation explain(const Policy& policy, const ExplainQuestion& question) {
   explanation.question = question;
   const Clients& clients = policy.clients();
   const uint16_t group = clients.group_of(question.client, question.client_name);
-  explanation.may_ask = clients.may_ask(question.client);
+  explanation.may_ask = clients.may_ask(question.client, question.has_certificate);
   explanation.group = clients.group_name(group);
   if (policy.snapshot() == nullptr) {
     return explanation;

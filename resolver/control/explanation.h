@@ -15,6 +15,7 @@ struct ExplainQuestion {
   uint16_t type = 1;
   IpAddress client = IpAddress::v4({127, 0, 0, 1});
   std::string client_name = {};  // if it says who it is
+  bool has_certificate = false;  // and proves it: tls.client_ca
   WallTime time{};
 };
 

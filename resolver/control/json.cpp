@@ -183,6 +183,7 @@ Json to_json(const Explanation& explanation) {
             {"type", type_text(explanation.question.type)},
             {"client", explanation.question.client.to_text()},
             {"client_name", question.client_name.empty() ? Json(nullptr) : Json(question.client_name)},
+            {"by_certificate", question.has_certificate},
             {"may_ask", explanation.may_ask},
             {"group", explanation.group.empty() ? Json(nullptr) : Json(explanation.group)},
             {"verdict", to_text(verdict.action)},

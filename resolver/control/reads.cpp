@@ -171,6 +171,7 @@ void get_explanation(const ControlCallRef& call) {
     }
     question.client_name = *text;
   }
+  question.has_certificate = call->request.parameter("by_certificate").value_or("0") != "0";
   call->answer(to_json(call->backend.explain(question)));
 }
 

@@ -30,7 +30,8 @@ ClientName client_name_of(std::string_view text) noexcept {
   return ClientName(name);
 }
 
-Clients::Clients(const ClientSettings& settings) : allow_(settings.allow), groups_(settings.groups) {
+Clients::Clients(const ClientSettings& settings)
+    : allow_(settings.allow), admits_certificates_(settings.certificates), groups_(settings.groups) {
   for (size_t i = 0; i < groups_.size(); ++i) {
     for (const Prefix& prefix : groups_[i].from) {
       members_.push_back({prefix, static_cast<uint16_t>(i)});
@@ -44,8 +45,9 @@ Clients::Clients(const ClientSettings& settings) : allow_(settings.allow), group
                    [](const Member& a, const Member& b) { return a.prefix.length > b.prefix.length; });
 }
 
-bool Clients::may_ask(const IpAddress& client) const noexcept {
-  return std::any_of(allow_.begin(), allow_.end(),
+bool Clients::may_ask(const IpAddress& client, bool has_certificate) const noexcept {
+  return (has_certificate && admits_certificates_) ||
+         std::any_of(allow_.begin(), allow_.end(),
                      [&](const Prefix& block) { return block.contains(client); });
 }
 

@@ -24,7 +24,9 @@ class Clients {
  public:
   explicit Clients(const ClientSettings& settings);
 
-  [[nodiscard]] bool may_ask(const IpAddress& client) const noexcept;
+  // By its address, or by a certificate of the site's own authority. A name alone admits nobody: the path of
+  // a request is a label that anybody can write (docs/decisions/0010-who-is-admitted.md).
+  [[nodiscard]] bool may_ask(const IpAddress& client, bool has_certificate) const noexcept;
   // The group that has the client's name, else the one with the longest prefix around it, or kNoGroup.
   [[nodiscard]] uint16_t group_of(const IpAddress& client, std::string_view name = {}) const noexcept;
   [[nodiscard]] const std::vector<GroupSettings>& groups() const noexcept { return groups_; }
@@ -38,6 +40,7 @@ class Clients {
   [[nodiscard]] uint16_t group_of_name(std::string_view name) const noexcept;
 
   std::vector<Prefix> allow_;
+  bool admits_certificates_;
   std::vector<GroupSettings> groups_;
   std::vector<Member> members_;                            // longest prefix first
   std::map<std::string, uint16_t, std::less<>> names_;     // "kiosk-7"

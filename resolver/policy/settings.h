@@ -42,6 +42,7 @@ struct ClientSettings {
                             *Prefix::from_text("10.0.0.0/8"),     *Prefix::from_text("172.16.0.0/12"),
                             *Prefix::from_text("192.168.0.0/16"), *Prefix::from_text("fc00::/7")};
   std::vector<GroupSettings> groups;
+  bool certificates = false;  // tls.client_ca is set: who shows a certificate of it may ask from anywhere
   bool names_by_path =
       false;  // https://HOST/dns-query/NAME is the client NAME; the path is all that proves it
 

@@ -94,7 +94,7 @@ Pipeline::Step Pipeline::parse(Query& query) noexcept {
 Pipeline::Step Pipeline::admit(Query& query) noexcept {
   const Clients& clients = parts_.policy.clients();
   query.asker.address = query.path.client().address();
-  if (!query.path.has_certificate && !clients.may_ask(query.asker.address)) {
+  if (!clients.may_ask(query.asker.address, query.path.has_certificate)) {
     counters_.refused_clients.add();
     return done(error(query, Rcode::kRefused, Ede::kProhibited, "this resolver does not serve your network"));
   }

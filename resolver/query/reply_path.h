@@ -31,7 +31,7 @@ struct ReplyPath {
 
   std::optional<SocketAddress> behind_proxy = {};  // the client for whom a listed proxy has sent it
   ClientName client_name = {};                     // where it says who it is
-  bool has_certificate = false;                    // and proves it: it may ask from anywhere
+  bool has_certificate = false;                    // and proves it
 
   [[nodiscard]] const SocketAddress& client() const noexcept {
     return behind_proxy ? *behind_proxy : peer.client;

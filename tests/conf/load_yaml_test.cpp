@@ -234,6 +234,7 @@ events: {file: e.jsonl}
   CHECK(group.from == std::vector{*Prefix::from_text("192.0.2.128/25"), *Prefix::from_text("2001:db8::/64")});
   CHECK(group.names == std::vector<std::string>{"kiosk-7", "*.lab.example"});
   CHECK(s.policy.clients.names_by_path);
+  CHECK(s.policy.clients.certificates);
   CHECK(group.actions.at("c2") == Action::kMonitor);
   CHECK(group.actions.at("c-x") == Action::kAllow);
   REQUIRE(s.upstream.zones.size() == 3);

@@ -447,6 +447,26 @@ TEST_CASE("explain shows the verdict, its reason and the way to it", "[cli][comm
         "won   evil.test  suffix  c2    c2        sinkhole          90  例\n");
 }
 
+TEST_CASE("explain asks for a client as the server would see it", "[cli][command_line]") {
+  Script script;
+  script.answers = {
+      ApiResponse{200, R"({"name":"a.test","type":"A","client":"192.0.2.1","client_name":"kiosk-7",
+    "by_certificate":true,"may_ask":true,"group":"kiosks","verdict":"pass","generation":12,"steps":[]})"}};
+  const Run result = run(
+      {"explain", "a.test", "--client", "192.0.2.1", "--client-name", "kiosk-7", "--by-certificate"}, script);
+  REQUIRE(script.requests.size() == 1);
+  CHECK(script.requests[0].target ==
+        "/v1/explain?name=a.test&client=192.0.2.1&client_name=kiosk-7&by_certificate=1");
+  CHECK(result.out ==
+        "a.test A for 192.0.2.1\n"
+        "  verdict    pass\n"
+        "  generation 12\n"
+        "  known as   kiosk-7\n"
+        "  shows      a certificate\n"
+        "  group      kiosks\n"
+        "no feed lists it or a name above it\n");
+}
+
 TEST_CASE("hits are followed line by line however the pieces fall", "[cli][command_line]") {
   Script script;
   const std::string hit =

@@ -503,10 +503,12 @@ TEST_CASE("explain passes the question on and shows every step", "[control][api]
   f.backend.explanation.steps[0].feed = "c2-intel";
   f.backend.explanation.steps[0].fate = "won";
   const Json body =
-      f.json("GET", "/v1/explain?name=WWW.evil.test&client=10.0.9.1&client_name=kiosk-7&type=HTTPS");
+      f.json("GET", "/v1/explain?name=WWW.evil.test&client=10.0.9.1&client_name=kiosk-7&by_certificate=1&type=HTTPS");
   CHECK(f.backend.asked.name == *Name::from_text("www.evil.test"));
   CHECK(f.backend.asked.client == *IpAddress::from_text("10.0.9.1"));
   CHECK(f.backend.asked.client_name == "kiosk-7");
+  CHECK(f.backend.asked.has_certificate);
+  CHECK(body["by_certificate"] == true);
   CHECK(f.backend.asked.type == 65);
   CHECK(body["verdict"] == "monitor");
   CHECK(body["match"]["indicator"] == "evil.test");

@@ -37,6 +37,20 @@ TEST_CASE("a name of no group leaves the client to its address", "[policy][clien
   CHECK(group_of("192.0.2.1", "notcorp.example").empty());
 }
 
+TEST_CASE("an address or a certificate of the site's own authority admits, and a name does not",
+          "[policy][clients]") {
+  const IpAddress inside = *IpAddress::from_text("10.0.5.1");
+  const IpAddress outside = *IpAddress::from_text("192.0.2.1");
+  ClientSettings asked_for = settings();
+  CHECK_FALSE(Clients(asked_for).may_ask(outside, true));  // of what authority?
+  asked_for.certificates = true;
+  const Clients clients(asked_for);
+  CHECK(clients.may_ask(outside, true));
+  CHECK(clients.may_ask(inside, false));
+  CHECK_FALSE(clients.may_ask(outside, false));
+  CHECK(clients.group_name(clients.group_of(outside, "kiosk-7")) == "kiosks");  // which changes nothing
+}
+
 TEST_CASE("a client's name is short, plain and in small letters", "[policy][clients]") {
   for (const char* good : {"a", "7", "kiosk-7", "a.b_c-d@e.example"}) {
     CHECK(is_client_name(good));
