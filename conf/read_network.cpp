@@ -132,9 +132,7 @@ void read_by_category(MapReader& map, std::string_view key, ByCategory<T>& out, 
 ValueKind<std::string> client_pattern() {
   return {R"(a client's name such as "kiosk-7", in small letters, or "*.lab.corp.example")",
           [](std::string_view text) {
-            return is_client_name(text.starts_with("*.") ? text.substr(2) : text)
-                       ? std::optional(std::string(text))
-                       : std::nullopt;
+            return is_client_pattern(text) ? std::optional(std::string(text)) : std::nullopt;
           }};
 }
 

@@ -308,6 +308,8 @@ class CommandLine {
     CLI::App* hits = add(&app_, "hits", "List who hit what", "cenote hits --since 1h --client 10.0.5.0/24");
     hits->add_flag("--follow,-f", hits_.follows, "Go on with each new hit");
     hits->add_option("--client", hits_.client, "Only of this address or block");
+    hits->add_option("--client-name", hits_.client_name,
+                     "Only of clients of this name, or *.NAME: of names that end in it");
     hits->add_option("--name", hits_.name, "Only on this name and below it");
     hits->add_option("--since", hits_.since, "Only since: 1h (ago), or a time");
     hits->add_option("--limit", hits_.limit, "At most so many, the newest; 100 by default")

@@ -55,6 +55,7 @@ struct AllowArguments {
 struct HitArguments {
   bool follows = false;
   std::string client;
+  std::string client_name;
   std::string name;
   std::string since;
   unsigned limit = 0;  // 0: the server's own

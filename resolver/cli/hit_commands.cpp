@@ -11,8 +11,9 @@ namespace {
 
 std::vector<Cell> hit_cells(const Json& hit) {
   const std::string action = text_of(hit, "action");
+  const std::string client_name = text_of(hit, "client_name");
   return {local_time(text_of(hit, "time")),
-          text_of(hit, "client"),
+          text_of(hit, "client") + (client_name.empty() ? "" : " " + client_name),
           text_of(hit, "name"),
           text_of(hit, "type"),
           Cell(action, colour_of_action(action)),
@@ -179,6 +180,7 @@ int show_hits(const CommandContext& context, const HitArguments& arguments) {
   const std::string target =
       "/v1/hits" + query_string({{"follow", arguments.follows ? "1" : ""},
                                  {"client", arguments.client},
+                                 {"client_name", arguments.client_name},
                                  {"name", arguments.name},
                                  {"since", arguments.since},
                                  {"limit", arguments.limit == 0 ? "" : std::to_string(arguments.limit)}});
@@ -204,6 +206,7 @@ int show_incident(const CommandContext& context, const std::string& id) {
       matched = covers(indicator, text_of(hit, "scope"));
     }
     show_pairs(context.output, {{"client", text_of(hit, "client")},
+                                {"known as", text_of(hit, "client_name")},
                                 {"group", text_of(hit, "group")},
                                 {"asked for", text_of(hit, "name") + " " + text_of(hit, "type")},
                                 {"over", text_of(hit, "transport")},

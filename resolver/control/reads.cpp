@@ -36,6 +36,13 @@ std::optional<HitQuery> read_hit_query(const ControlCallRef& call) {
       return std::nullopt;
     }
   }
+  if (const auto client = call->request.parameter("client_name")) {
+    if (!is_client_pattern(*client)) {
+      call->refuse(400, "bad_request", fmt::format("client_name: '{}' is none", printable(*client, 80)));
+      return std::nullopt;
+    }
+    query.client_name = *client;
+  }
   if (const auto name = call->request.parameter("name")) {
     query.name = name_or_refuse(call, "name", *name);
     if (!query.name) {

@@ -3,6 +3,16 @@
 #include <algorithm>
 
 namespace cenote {
+namespace {
+
+bool is_asked_for(const HitQuery& query, const Event& event) {
+  return (!query.client || query.client->contains(event.client.address())) &&
+         (query.client_name.empty() || is_client_of(query.client_name, event.client_name)) &&
+         (!query.name || event.name.is_at_or_below(*query.name)) &&
+         (!query.since || event.time >= *query.since);
+}
+
+}  // namespace
 
 void History::add(const Event& event) {
   const std::lock_guard lock(mutex_);
@@ -19,9 +29,7 @@ std::vector<NumberedEvent> History::find(const HitQuery& query) const {
     if (it->number <= query.after) {
       break;
     }
-    if ((!query.client || query.client->contains(it->event.client.address())) &&
-        (!query.name || it->event.name.is_at_or_below(*query.name)) &&
-        (!query.since || it->event.time >= *query.since)) {
+    if (is_asked_for(query, it->event)) {
       found.push_back(*it);
     }
   }

@@ -18,7 +18,8 @@ struct NumberedEvent {
 
 struct HitQuery {
   std::optional<Prefix> client;
-  std::optional<Name> name;  // with everything below it
+  std::string client_name = {};  // "kiosk-7", "*.lab.corp.example"; empty: whatever it is called
+  std::optional<Name> name;      // with everything below it
   std::optional<WallTime> since;
   uint64_t after = 0;  // only events with a greater number
   size_t limit = 100;

@@ -23,6 +23,14 @@ bool is_client_name(std::string_view text) noexcept {
          std::all_of(text.begin(), text.end(), may_be_in_name);
 }
 
+bool is_client_pattern(std::string_view text) noexcept {
+  return is_client_name(text.starts_with("*.") ? text.substr(2) : text);
+}
+
+bool is_client_of(std::string_view pattern, std::string_view name) noexcept {
+  return pattern.starts_with("*.") ? name.ends_with(pattern.substr(1)) : name == pattern;
+}
+
 ClientName client_name_of(std::string_view text) noexcept {
   std::string name = to_lower(text);
   std::replace_if(

@@ -17,6 +17,9 @@ constexpr uint16_t kNoGroup = UINT16_MAX;
 using ClientName = ShortText<62>;
 // 1 to 62 of a-z 0-9 . _ - @, beginning with a letter or digit.
 bool is_client_name(std::string_view text) noexcept;
+// A name, or "*." before one: all that end in it, but not it itself.
+bool is_client_pattern(std::string_view text) noexcept;
+bool is_client_of(std::string_view pattern, std::string_view name) noexcept;
 // Of what a certificate says: in lower case, "-" for what no name may hold.
 ClientName client_name_of(std::string_view text) noexcept;
 

@@ -473,10 +473,11 @@ TEST_CASE("hits are followed line by line however the pieces fall", "[cli][comma
       R"({"number":1,"time":"2026-11-22T12:00:00Z","client":"10.0.0.1","name":"a.test","type":"A","action":"sinkhole"})";
   script.pieces = {hit.substr(0, 10), hit.substr(10) + "\n\n" + hit, "\n"};
   script.answers.emplace_back(ApiResponse{200, ""});
-  const Run result = run({"hits", "--follow", "--client", "10.0.0.0/8", "--json"}, script);
+  const Run result =
+      run({"hits", "--follow", "--client", "10.0.0.0/8", "--client-name", "*.lab.example", "--json"}, script);
   CHECK(result.code == 0);
   CHECK(result.out == hit + "\n" + hit + "\n");
-  CHECK(script.requests[0].target == "/v1/hits?follow=1&client=10.0.0.0%2F8");
+  CHECK(script.requests[0].target == "/v1/hits?follow=1&client=10.0.0.0%2F8&client_name=%2A.lab.example");
   script.answers.emplace_back(ApiResponse{200, ""});
   const Run shown = run({"hits", "-f"}, script);
   CHECK(std::count(shown.out.begin(), shown.out.end(), '\n') == 2);

@@ -76,10 +76,12 @@ struct Fixture {
   }
 };
 
-Event hit(const std::string& name, const std::string& client, WallTime time = kNoon) {
+Event hit(const std::string& name, const std::string& client, WallTime time = kNoon,
+          std::string_view client_name = "") {
   Event event;
   event.time = time;
   event.client = SocketAddress(*IpAddress::from_text(client), 4711);
+  event.client_name = client_name;
   event.type = 1;
   event.name = *Name::from_text(name);
   event.incident = IncidentId::make(1, event.client.address(), event.name, time);
@@ -502,8 +504,9 @@ TEST_CASE("explain passes the question on and shows every step", "[control][api]
   f.backend.explanation.steps.resize(1);
   f.backend.explanation.steps[0].feed = "c2-intel";
   f.backend.explanation.steps[0].fate = "won";
-  const Json body =
-      f.json("GET", "/v1/explain?name=WWW.evil.test&client=10.0.9.1&client_name=kiosk-7&by_certificate=1&type=HTTPS");
+  const Json body = f.json(
+      "GET",
+      "/v1/explain?name=WWW.evil.test&client=10.0.9.1&client_name=kiosk-7&by_certificate=1&type=HTTPS");
   CHECK(f.backend.asked.name == *Name::from_text("www.evil.test"));
   CHECK(f.backend.asked.client == *IpAddress::from_text("10.0.9.1"));
   CHECK(f.backend.asked.client_name == "kiosk-7");
@@ -525,7 +528,7 @@ TEST_CASE("hits are found by client, name, time and number", "[control][api]") {
   Fixture f;
   f.backend.hits.add(hit("a.test", "10.0.0.1", kNoon - std::chrono::hours{2}));
   f.backend.hits.add(hit("www.a.test", "10.0.0.2", kNoon - std::chrono::minutes{5}));
-  f.backend.hits.add(hit("b.test", "10.0.1.1", kNoon));
+  f.backend.hits.add(hit("b.test", "10.0.1.1", kNoon, "a.lab.example"));
   struct Row {
     const char* query;
     std::vector<int> numbers;
@@ -533,6 +536,9 @@ TEST_CASE("hits are found by client, name, time and number", "[control][api]") {
   const auto row = GENERATE(values<Row>({{"", {1, 2, 3}},
                                          {"?client=10.0.0.1", {1}},
                                          {"?client=10.0.0.0/24", {1, 2}},
+                                         {"?client_name=a.lab.example", {3}},
+                                         {"?client_name=*.lab.example", {3}},
+                                         {"?client_name=lab.example", {}},
                                          {"?name=a.test", {1, 2}},
                                          {"?since=1h", {2, 3}},
                                          {"?since=2026-11-22T12:00:00Z", {3}},
@@ -550,8 +556,8 @@ TEST_CASE("hits are found by client, name, time and number", "[control][api]") {
 
 TEST_CASE("a wrong filter of hits is refused", "[control][api]") {
   Fixture f;
-  const std::string query = GENERATE(as<std::string>{}, "client=x", "name=a..b", "since=yesterday", "limit=0",
-                                     "limit=10001", "limit=x");
+  const std::string query = GENERATE(as<std::string>{}, "client=x", "client_name=Lab", "client_name=*",
+                                     "name=a..b", "since=yesterday", "limit=0", "limit=10001", "limit=x");
   CHECK(f.ask("GET", "/v1/hits?" + query)->response.status == 400);
 }
 

@@ -15,7 +15,9 @@ Explanation explain_for(const std::string& client_name, bool has_certificate) {
   settings.clients.certificates = true;
   settings.clients.groups = {{"kiosks", {}, {"*.kiosks.example"}, {{"malware", Action::kMonitor}}}};
   Policy policy(settings);
-  policy.adopt(std::make_shared<FakeSnapshot>(std::vector<Listed>{{"evil.test"}}));
+  Listed listed;
+  listed.what = "evil.test";
+  policy.adopt(std::make_shared<FakeSnapshot>(std::vector{listed}));
   ExplainQuestion question;
   question.name = *Name::from_text("www.evil.test");
   question.client = *IpAddress::from_text("192.0.2.1");

@@ -150,6 +150,22 @@ TEST_CASE("history finds by client, by name with everything below, and by incide
   CHECK_FALSE(history.find_incident(IncidentId{}));
 }
 
+TEST_CASE("history finds by what clients are called, one or all of a kind", "[events][history]") {
+  History history;
+  for (const char* client_name :
+       {"", "kiosk-7", "a.lab.example", "b.lab.example", "lab.example", "a.notlab.example"}) {
+    Event event = hit("x.test");
+    event.client_name = std::string_view(client_name);
+    history.add(event);
+  }
+  const auto [asked, found] = GENERATE(table<std::string, size_t>(
+      {{"", 6}, {"kiosk-7", 1}, {"kiosk", 0}, {"lab.example", 1}, {"*.lab.example", 2}, {"*.example", 4}}));
+  CAPTURE(asked);
+  HitQuery query;
+  query.client_name = asked;
+  CHECK(history.find(query).size() == found);
+}
+
 TEST_CASE("the page asks for a client's last DNS hit on a name", "[events][history]") {
   History history;
   history.add(hit("x.test"));
@@ -185,6 +201,14 @@ TEST_CASE("an event is one line of JSON whatever its texts hold", "[events][json
   CHECK(json["client"] == "10.0.0.7");
   CHECK(json["group"] == "\xe5\x96\xb6\xe6\xa5\xad");
   CHECK(json["incident"] == event.incident.to_text().view());
+}
+
+TEST_CASE("an event says what its client is called, and nothing where it is not called anything",
+          "[events][json]") {
+  Event event = hit("a.test");
+  CHECK_FALSE(nlohmann::json::parse(to_json_line(event)).contains("client_name"));
+  event.client_name = std::string_view("taro@kiosks.example");
+  CHECK(nlohmann::json::parse(to_json_line(event))["client_name"] == "taro@kiosks.example");
 }
 
 TEST_CASE("an address hit names the address", "[events][json]") {

@@ -61,6 +61,11 @@ TEST_CASE("a client's name is short, plain and in small letters", "[policy][clie
   }
   CHECK(is_client_name(std::string(62, 'a')));
   CHECK_FALSE(is_client_name(std::string(63, 'a')));
+  CHECK(is_client_pattern("*.lab.example"));
+  CHECK(is_client_pattern("kiosk-7"));
+  for (const char* bad : {"*", "*.", "a.*", "*lab", "*.*.lab", ""}) {
+    CHECK_FALSE(is_client_pattern(bad));
+  }
   // A certificate may say more than a name may hold.
   CHECK(client_name_of("Taro Yamada").view() == "taro-yamada");
   CHECK(client_name_of("LAPTOP-7.Corp.Example").view() == "laptop-7.corp.example");
