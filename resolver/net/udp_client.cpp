@@ -116,14 +116,14 @@ bool UdpClient::receive_some(const bool& gone) {
       recvmmsg(descriptor_, headers.data(), static_cast<unsigned>(headers.size()), MSG_DONTWAIT, nullptr);
   if (received < 0) {
     if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) {
-      handler_.on_unreachable(*this);
+      handler_.on_unreachable();
       return !gone;
     }
     return errno == EINTR;
   }
   const auto count = static_cast<size_t>(received);
   for (size_t i = 0; i < count && !gone; ++i) {
-    handler_.on_reply(*this, Bytes(inbox_.buffers[i]).first(headers[i].msg_len));
+    handler_.on_reply(Bytes(inbox_.buffers[i]).first(headers[i].msg_len));
   }
   return count == headers.size() && !gone;
 }

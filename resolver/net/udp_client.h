@@ -25,9 +25,9 @@ class UdpClient {
   class Handler {
    public:
     virtual ~Handler() = default;
-    virtual void on_reply(UdpClient& client, Bytes datagram) = 0;
+    virtual void on_reply(Bytes datagram) = 0;
     // The server's host said that nothing listens there (ICMP), or the network is down.
-    virtual void on_unreachable(UdpClient& client) = 0;
+    virtual void on_unreachable() = 0;
   };
 
   // The handler may destroy the client inside either call. The inbox outlives it.

@@ -49,7 +49,6 @@ class UdpTransport::Socket final : public UdpClient::Handler {
       }
     }
   }
-  void wear_out() noexcept { is_spoilt_ = true; }
   [[nodiscard]] size_t uses() const noexcept { return waiting_.size(); }
   [[nodiscard]] bool is_full() const noexcept { return is_spoilt_ || uses() >= kUsesOfSocket; }
   [[nodiscard]] bool is_idle() const noexcept { return waits_ == 0; }
@@ -70,8 +69,8 @@ class UdpTransport::Socket final : public UdpClient::Handler {
     return kNone;
   }
   void forget(size_t i) noexcept { waits_ &= ~(uint64_t{1} << i); }
-  void on_reply(UdpClient& client, Bytes datagram) override;
-  void on_unreachable(UdpClient& client) override;
+  void on_reply(Bytes datagram) override;
+  void on_unreachable() override;
 
   UdpTransport& transport_;
   uint64_t waits_ = 0;  // one bit for each use: no reply yet
@@ -189,7 +188,7 @@ void UdpTransport::cancel(Handle exchange) noexcept {
   }
 }
 
-void UdpTransport::Socket::on_reply(UdpClient& /*client*/, Bytes datagram) {
+void UdpTransport::Socket::on_reply(Bytes datagram) {
   UdpTransport& transport = transport_;
   const size_t i =
       datagram.size() < kHeaderBytes ? kNone : find(static_cast<uint16_t>((datagram[0] << 8) | datagram[1]));
@@ -210,14 +209,14 @@ void UdpTransport::Socket::on_reply(UdpClient& /*client*/, Bytes datagram) {
   transport.events_.on_response(attempt, datagram);
 }
 
-void UdpTransport::Socket::on_unreachable(UdpClient& /*client*/) {
+void UdpTransport::Socket::on_unreachable() {
   // The kernel reports it for the socket, not for a question: everybody who waits here hears of it.
   std::vector<Attempt> attempts;
   for (uint64_t left = waits_; left != 0; left &= left - 1) {
     attempts.push_back(waiting_[static_cast<size_t>(std::countr_zero(left))].attempt);
   }
   waits_ = 0;
-  wear_out();
+  is_spoilt_ = true;
   TransportEvents& events = transport_.events_;  // this socket may go in the calls
   for (const Attempt& attempt : attempts) {
     events.on_unreachable(attempt);

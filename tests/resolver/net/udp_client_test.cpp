@@ -16,11 +16,11 @@ namespace {
 class Heard final : public UdpClient::Handler {
  public:
   explicit Heard(Loop& loop) : loop_(loop) {}
-  void on_reply(UdpClient&, Bytes datagram) override {
+  void on_reply(Bytes datagram) override {
     replies.emplace_back(as_text(datagram));
     loop_.stop();
   }
-  void on_unreachable(UdpClient&) override {
+  void on_unreachable() override {
     ++unreachable;
     loop_.stop();
   }
