@@ -102,6 +102,7 @@ Timer::~Timer() {
 }
 
 void Timer::start(milliseconds delay, milliseconds repeat) {
+  uv_update_time(timer_->loop);
   uv_timer_start(
       timer_,
       [](uv_timer_t* timer) {

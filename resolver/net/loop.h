@@ -56,7 +56,8 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  void start(milliseconds delay, milliseconds repeat = milliseconds{0});  // restarts when it runs
+  // Restarts when it runs. The delay counts from now, however long the loop's turn has taken so far.
+  void start(milliseconds delay, milliseconds repeat = milliseconds{0});
   void stop();
   [[nodiscard]] bool is_active() const noexcept;
 

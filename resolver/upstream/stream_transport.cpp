@@ -16,6 +16,7 @@ constexpr milliseconds kIdle{10'000};
 constexpr milliseconds kLongestIdle{120'000};
 // Longer than almost any recursion takes, shorter than the patience of those who wait (Exchange::kTotal).
 constexpr milliseconds kSilence{2000};
+constexpr milliseconds kLastLook{5};
 // More at once on one connection than any server answers in good time.
 constexpr size_t kMostWaiting = 512;
 
@@ -41,7 +42,7 @@ StreamTransport::StreamTransport(Loop& loop, const SocketAddress& server, TlsCon
       echo_(echo),
       patience_(kIdle),
       idle_(loop, [this] { drop_connection(); }),
-      silence_(loop, [this] { replace_connection(); }) {}
+      silence_(loop, [this] { on_silence(); }) {}
 
 StreamTransport::~StreamTransport() = default;
 
@@ -59,6 +60,8 @@ void StreamTransport::on_ready() {
   if (http_ && stream_->tls()->alpn() != "h2") {
     log::debug("upstream {}: it does not speak HTTP/2", server_.to_text());
     drop_connection();
+  } else if (silence_.is_active()) {
+    listen_for_silence();  // a handshake is a sign of life
   }
 }
 
@@ -111,7 +114,7 @@ bool StreamTransport::send(const Attempt& attempt, const UpstreamQuestion& quest
   waiting_.push_back(waiting);
   idle_.stop();
   if (!silence_.is_active()) {
-    silence_.start(kSilence);
+    listen_for_silence();
   }
   return true;
 }
@@ -144,7 +147,7 @@ void StreamTransport::on_bytes(Bytes bytes) {
   if (!goes_on) {
     end_connection();
   } else if (!waiting_.empty() && !silence_.is_active()) {
-    silence_.start(kSilence);
+    listen_for_silence();
   }
 }
 
@@ -173,6 +176,22 @@ void StreamTransport::on_arrived(const Carrier::Arrived& arrived) {
   events_.on_response(attempt, arrived.message);
 }
 
+void StreamTransport::listen_for_silence() {
+  is_last_look_ = false;
+  silence_.start(kSilence);
+}
+
+// In a turn of the loop timers come before sockets. When the process was held up for that long (a starved or
+// paused machine), the answer may be here, unread: so there is one more turn before silence is believed.
+void StreamTransport::on_silence() {
+  if (!std::exchange(is_last_look_, true)) {
+    silence_.start(kLastLook);
+    return;
+  }
+  log::debug("upstream {}: silent, though asked", server_.to_text());
+  replace_connection();
+}
+
 void StreamTransport::on_closed(StreamEnd end, std::string_view why) {
   if (end != StreamEnd::kPeerClosed) {
     log::debug("upstream {}: {}", server_.to_text(), why);
@@ -197,7 +216,7 @@ void StreamTransport::replace_connection() {
   for (Waiting& each : waiting_) {
     transmit(each);  // of an empty queue nothing is refused
   }
-  silence_.start(kSilence);
+  listen_for_silence();
 }
 
 void StreamTransport::drop_connection() {

@@ -56,6 +56,8 @@ class StreamTransport final : StreamEvents {
   void connect();
   bool transmit(Waiting& waiting);
   bool flush();
+  void listen_for_silence();
+  void on_silence();
   void end_connection();
   void replace_connection();
   void drop_connection();
@@ -74,6 +76,7 @@ class StreamTransport final : StreamEvents {
   std::string output_;  // what the carrier wants sent
   std::vector<Waiting> waiting_;
   bool has_answered_ = false;  // this connection
+  bool is_last_look_ = false;  // before silence is believed
   milliseconds patience_;      // how long it may stay idle
   Timer idle_;
   Timer silence_;  // runs from the first question after the last sign of life

@@ -76,6 +76,33 @@ TEST_CASE_METHOD(Fixture,
   CHECK(transport.connections() == 2);
 }
 
+TEST_CASE_METHOD(Fixture, "a process that was held up does not take its own silence for the server's",
+                 "[upstream][stream]") {
+  const bool before_asking = GENERATE(true, false);
+  constexpr milliseconds kHeldUp{2100};  // longer than silence may last
+  std::atomic<bool> may_answer{before_asking};
+  const ScriptedUpstream upstream([&](const Wire& query, bool over_tcp) {
+    while (!may_answer) {
+      std::this_thread::yield();
+    }
+    return ScriptedUpstream::default_script(query, over_tcp);
+  });
+  StreamTransport transport(heard.loop, upstream.address(), nullptr, random, heard);
+  Timer watch(heard.loop, [&] {
+    if (upstream.tcp_queries() == 1 && !may_answer.exchange(true)) {
+      std::this_thread::sleep_for(kHeldUp);  // while the answer comes
+    }
+  });
+  if (before_asking) {
+    std::this_thread::sleep_for(kHeldUp);  // in one turn of the loop
+  }
+  send(transport, "www.example");
+  watch.start(milliseconds{1}, milliseconds{1});
+  run(1);
+  CHECK(heard.names.size() == 1);
+  CHECK(transport.connections() == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "steady questions do not keep a half-dead connection alive", "[upstream][stream]") {
   std::atomic<bool> dead{true};
   const ScriptedUpstream upstream([&](const Wire& query, bool over_tcp) {
