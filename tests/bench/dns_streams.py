@@ -10,10 +10,15 @@ import socketserver
 import statistics
 import struct
 import subprocess
+import sys
 import threading
+from pathlib import Path
 
 from dns_report import print_rows
 from dns_servers import Cenote, Server, Unbound, free_port
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import certificates  # noqa: E402
 
 ROUNDS = 5
 SECONDS = 2
@@ -33,7 +38,7 @@ class StreamUnbound(Unbound):
 
     def configure(self, names):
         self.tls_port = free_port()
-        certificate, key = make_pair(self.folder)
+        certificate, key = certificates.for_dns(self.folder)
         (self.folder / "unbound.conf").write_text(
             self.common()
             + f"  interface: 127.0.0.1@{self.tls_port}\n  tls-port: {self.tls_port}\n  incoming-num-tcp: 100\n"
@@ -48,7 +53,7 @@ class Dnsdist(Server):
 
     def configure(self, names):
         self.tls_port = free_port()
-        certificate, key = make_pair(self.folder)
+        certificate, key = certificates.for_dns(self.folder)
         (self.folder / "dnsdist.conf").write_text(
             f"""setLocal("127.0.0.1:{self.port}")
 addTLSLocal("127.0.0.1:{self.tls_port}", "{certificate}", "{key}")
@@ -103,13 +108,6 @@ class Relay(socketserver.BaseRequestHandler):
 
 class RelayServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
-
-
-def make_pair(folder):
-    certificate, key = folder / "tls.crt", folder / "tls.key"
-    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench".split()
-    subprocess.run([*made, "-keyout", key, "-out", certificate], capture_output=True, check=True)
-    return certificate, key
 
 
 class Streams:

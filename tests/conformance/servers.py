@@ -4,10 +4,14 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 import wire
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import certificates  # noqa: E402
 
 
 def free_port():
@@ -68,32 +72,14 @@ class Server:
                 self.process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def client_certificate(self, name):
-        """Signed by an authority of its own, `clients-ca.crt`, which is made with the first."""
-        ca, pair = self.folder / "clients-ca", self.folder / name
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
-        if not ca.with_suffix(".crt").exists():
-            subprocess.run(["openssl", "req", "-x509", *curve, "-subj", "/CN=clients", "-out", f"{ca}.crt", "-keyout", f"{ca}.key"],
-                           check=True, capture_output=True)
-        subprocess.run(["openssl", "req", "-x509", *curve, "-subj", "/CN=client", "-addext", f"subjectAltName=DNS:{name}", "-CA", f"{ca}.crt",
-                        "-CAkey", f"{ca}.key", "-out", f"{pair}.crt", "-keyout", f"{pair}.key"], check=True, capture_output=True)
-        return f"{pair}.crt", f"{pair}.key"
-
-    def certificate(self):
-        pair = self.folder / "dns.crt", self.folder / "dns.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                        "-subj", "/CN=dns.example", "-addext", "subjectAltName=DNS:dns.example,IP:127.0.0.1",
-                        "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
-        return pair
-
 
 class Cenote(Server):
     title = "Cenote"
 
     def configure(self):
-        certificate, key = self.certificate()
+        certificate, key = certificates.for_dns(self.folder)
         (self.folder / "list.txt").write_text("blocked.example\n")
-        self.client_certificate("kiosk-7.clients.example")
+        certificates.for_client(self.folder, "kiosk-7.clients.example")
         (self.folder / "cenote.yaml").write_text(f"""
 state_dir: {self.folder}/state
 listen:
@@ -139,7 +125,7 @@ class Unbound(Server):
     title = "Unbound"
 
     def configure(self):
-        certificate, key = self.certificate()
+        certificate, key = certificates.for_dns(self.folder)
         version = subprocess.run(["unbound", "-V"], capture_output=True, text=True, check=True).stdout
         if "nghttp2" not in version:
             self.https = None  # as Debian builds it
@@ -198,7 +184,7 @@ class Knot(Server):
     title = "Knot Resolver"
 
     def configure(self):
-        certificate, key = self.certificate()
+        certificate, key = certificates.for_dns(self.folder)
         (self.folder / "kresd.conf").write_text(f"""
 net.listen('127.0.0.1', {self.port}, {{ kind = 'dns' }})
 net.listen('127.0.0.1', {self.tls}, {{ kind = 'tls' }})

@@ -49,7 +49,6 @@ class Soak:
         plain = [free_port(), free_port()]
         encrypted = free_port()
         self.server = Watched(str(Path(options.binary).resolve()), folder, plain, encrypted)
-        self.server.make_certificate()
         self.pushes = Pushes(str(self.server.control), self.server.ports["dns"])
         self.seeds = [options.seed, options.seed + 1, options.seed + 2]
         self.start = time.monotonic()

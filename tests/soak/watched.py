@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
-from servers import free_port  # noqa: E402
+from servers import certificates, free_port  # noqa: E402
 
 TCP_LISTEN = "0A"
 
@@ -20,14 +20,9 @@ class Watched:
         self.upstream_ports, self.tls_upstream_port = upstream_ports, tls_upstream_port
         self.ports = {kind: free_port() for kind in ("dns", "dot", "doh")}
         self.control = self.folder / "control.sock"
-        self.certificate = self.folder / "dns.crt", self.folder / "dns.key"
+        self.certificate = certificates.for_dns(self.folder)
         self.is_sanitized = b"__asan_init" in Path(binary).read_bytes()
         self.process = None
-
-    def make_certificate(self):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-days", "30", "-subj", "/CN=dns.example", "-addext", "subjectAltName=DNS:dns.example,IP:127.0.0.1",
-                        "-out", self.certificate[0], "-keyout", self.certificate[1]], check=True, capture_output=True)
 
     def configure(self):
         (self.folder / "blocked.txt").write_text("blocked.example\n")
