@@ -37,7 +37,6 @@ unsigned count_workers(const Settings& settings) {
 void warn_of_restart(const Settings& old, const Settings& renewed) {
   ListenSettings listen = renewed.listen;
   listen.tls = old.listen.tls;
-  listen.tls.client_ca = renewed.listen.tls.client_ca;
   BlockpageSettings blockpage = renewed.blockpage;
   blockpage.ca_certificate = old.blockpage.ca_certificate;
   blockpage.ca_key = old.blockpage.ca_key;

@@ -141,7 +141,9 @@ void Web::reload(const Settings& settings) {
     }
     const ControlSettings& control = settings_.control;
     if (control_tls_) {
-      if (auto renewed = control_tls_->reload(control.certificate, control.key); !renewed) {
+      if (auto renewed =
+              control_tls_->reload(control.certificate, control.key, {.ca_file = control.client_ca});
+          !renewed) {
         log::error("control.tls: {}; the certificate stays as it was", renewed.error().message);
       }
     }

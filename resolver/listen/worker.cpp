@@ -9,6 +9,12 @@ namespace {
 
 constexpr seconds kStopPatience{2};
 
+TlsClientAuthority dot_clients(const TlsFiles& files) {
+  return {.ca_file = files.client_ca, .demands = false};
+}
+// Nobody is asked for a certificate over HTTPS: browsers give up when they are (Chromium 156).
+const TlsClientAuthority kNoClients{};
+
 }  // namespace
 
 Worker::Worker(const WorkerSettings& settings, EventRing& events,
@@ -56,7 +62,7 @@ Result<void> Worker::open_encrypted() {
                 : Result<std::unique_ptr<TlsContext>>(made.error());
   };
   if (!listen.dot.empty()) {
-    auto tls = context({"dot"}, {.ca_file = listen.tls.client_ca, .demands = false});
+    auto tls = context({"dot"}, dot_clients(listen.tls));
     if (!tls) {
       return tls.error();
     }
@@ -72,8 +78,7 @@ Result<void> Worker::open_encrypted() {
   if (listen.doh.empty()) {
     return {};
   }
-  // Nobody is asked for a certificate here: browsers give up when they are (Chromium 156).
-  auto tls = context({"h2", "http/1.1"}, {});
+  auto tls = context({"h2", "http/1.1"}, kNoClients);
   if (!tls) {
     return tls.error();
   }
@@ -89,14 +94,16 @@ Result<void> Worker::open_encrypted() {
 }
 
 void Worker::reload_certificates(const TlsFiles& files) {
-  for (TlsContext* tls : {dot_tls_.get(), doh_tls_.get()}) {
+  const auto reload = [&](TlsContext* tls, const TlsClientAuthority& clients) {
     if (tls == nullptr) {
-      continue;
+      return;
     }
-    if (auto reloaded = tls->reload(files.certificate, files.key); !reloaded) {
-      log::error("{}; the old certificate stays in use", reloaded.error().message);
+    if (auto reloaded = tls->reload(files.certificate, files.key, clients); !reloaded) {
+      log::error("{}; what was shown and believed before stays in use", reloaded.error().message);
     }
-  }
+  };
+  reload(dot_tls_.get(), dot_clients(files));
+  reload(doh_tls_.get(), kNoClients);
 }
 
 void Worker::start() {

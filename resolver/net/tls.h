@@ -107,7 +107,9 @@ struct TlsClientTrust {
 
 // Whose clients' certificates a server believes.
 struct TlsClientAuthority {
-  std::string ca_file;  // PEM; empty: no certificate is asked for
+  // PEM; empty: no certificate is asked for. With a revocation list (CRL) in it, no certificate of an
+  // authority without a valid one is believed.
+  std::string ca_file;
   bool demands = true;  // a certificate signed by it, or no connection; else none will do, but no bad one
 };
 
@@ -118,7 +120,7 @@ class TlsContext {
   static Result<TlsContext> server(const std::string& certificate_file, const std::string& key_file,
                                    const std::vector<std::string>& alpn,
                                    std::shared_ptr<TicketKeys> tickets = nullptr,
-                                   TlsClientAuthority clients = {});
+                                   const TlsClientAuthority& clients = {});
   static Result<TlsContext> server(TlsIdentitySource& source, const std::vector<std::string>& alpn);
   // A peer that shows a pinned key is trusted by that alone; without pins the chain and host_name must hold.
   static Result<TlsContext> client(TlsClientTrust trust);
@@ -127,8 +129,10 @@ class TlsContext {
   TlsContext& operator=(TlsContext&&) noexcept;
   ~TlsContext();
 
-  // Reads the files again: sessions that run keep what they have. On error the old certificate stays.
-  Result<void> reload(const std::string& certificate_file, const std::string& key_file);
+  // Reads the files again: sessions that run keep what they have, but none is resumed that another content of
+  // the authority's file has let in. On error everything stays.
+  Result<void> reload(const std::string& certificate_file, const std::string& key_file,
+                      const TlsClientAuthority& clients);
 
   [[nodiscard]] std::unique_ptr<TlsSession> accept(const SocketAddress& local,
                                                    const SocketAddress& client) const;

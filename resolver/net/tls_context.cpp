@@ -32,29 +32,50 @@ std::string alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
-// The names of the authorities, one after the other, hashed: no session of other authorities is taken up.
-std::array<uint8_t, 32> session_mark(const STACK_OF(X509_NAME) * names) {
+// What the authorities' file held.
+struct Believed {
+  std::array<uint8_t, 32> mark{};  // a hash of it all
+  bool has_revocations = false;
+};
+
+Believed believed_in(X509_STORE* store) {
+  Believed believed;
   std::string all("cenote");
-  for (int i = 0; i < sk_X509_NAME_num(names); ++i) {
-    uint8_t* der = nullptr;
-    const int size = i2d_X509_NAME(sk_X509_NAME_value(names, i), &der);
-    if (size > 0) {
-      all += as_text({der, static_cast<size_t>(size)});
-      OPENSSL_free(der);
+  const STACK_OF(X509_OBJECT)* objects = X509_STORE_get0_objects(store);
+  for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
+    const X509_OBJECT* object = sk_X509_OBJECT_value(objects, i);
+    std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    if (const X509_CRL* list = X509_OBJECT_get0_X509_CRL(object)) {
+      believed.has_revocations = true;
+      X509_CRL_digest(list, EVP_sha256(), digest.data(), &size);
+    } else {
+      X509_digest(X509_OBJECT_get0_X509(object), EVP_sha256(), digest.data(), &size);
     }
+    all += as_text(Bytes(digest).first(size));
   }
-  return sha256(all);
+  believed.mark = sha256(all);
+  return believed;
 }
 
 bool ask_for_certificates(SSL_CTX* context, const TlsClientAuthority& clients) {
   STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(clients.ca_file.c_str());
-  if (names == nullptr || SSL_CTX_load_verify_file(context, clients.ca_file.c_str()) != 1) {
+  if (names == nullptr) {
     return false;
   }
-  const auto mark = session_mark(names);       // without one resumption would fail
   SSL_CTX_set_client_CA_list(context, names);  // which takes it over
+  if (SSL_CTX_load_verify_file(context, clients.ca_file.c_str()) != 1) {
+    return false;
+  }
+  X509_STORE* store = SSL_CTX_get_cert_store(context);
+  const Believed believed = believed_in(store);
+  if (believed.has_revocations) {
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (clients.demands ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                      nullptr);
+  // No session is taken up that other authorities or revocations have let in; without a mark none would be.
+  const auto& mark = believed.mark;
   return SSL_CTX_set_session_id_context(context, mark.data(), static_cast<unsigned>(mark.size())) == 1;
 }
 
@@ -65,7 +86,6 @@ struct TlsContext::State {
   std::string alpn;  // as on the wire
   TlsIdentitySource* source = nullptr;
   std::shared_ptr<TicketKeys> tickets;  // servers
-  TlsClientAuthority clients;           // servers
   TlsClientTrust trust;
   // The newest ticket of this peer, for the next connection. Taken out when used: a ticket that is used twice
   // lets an observer link the two (RFC 8446 appendix C.4).
@@ -181,13 +201,13 @@ TlsContext::~TlsContext() = default;
 
 Result<TlsContext> TlsContext::server(const std::string& certificate_file, const std::string& key_file,
                                       const std::vector<std::string>& alpn,
-                                      std::shared_ptr<TicketKeys> tickets, TlsClientAuthority clients) {
+                                      std::shared_ptr<TicketKeys> tickets,
+                                      const TlsClientAuthority& clients) {
   auto state = std::make_unique<State>();
   state->alpn = alpn_wire(alpn);
   state->tickets = tickets ? std::move(tickets) : std::make_shared<TicketKeys>();
-  state->clients = std::move(clients);
   TlsContext context(std::move(state));
-  if (auto loaded = context.reload(certificate_file, key_file); !loaded) {
+  if (auto loaded = context.reload(certificate_file, key_file, clients); !loaded) {
     return loaded.error();
   }
   return context;
@@ -230,7 +250,8 @@ Result<TlsContext> TlsContext::client(TlsClientTrust trust) {
 
 // Into a context of its own, so that a bad pair leaves the good one in use, and no certificate of another key
 // type stays behind. Sessions hold the context that they began with.
-Result<void> TlsContext::reload(const std::string& certificate_file, const std::string& key_file) {
+Result<void> TlsContext::reload(const std::string& certificate_file, const std::string& key_file,
+                                const TlsClientAuthority& clients) {
   ContextPtr renewed = state_->make_server();
   if (SSL_CTX_use_certificate_chain_file(renewed.get(), certificate_file.c_str()) != 1) {
     return fail("certificate {}: {}", certificate_file, take_openssl_error());
@@ -242,8 +263,8 @@ Result<void> TlsContext::reload(const std::string& certificate_file, const std::
     take_openssl_error();
     return fail("key {} does not belong to certificate {}", key_file, certificate_file);
   }
-  if (!state_->clients.ca_file.empty() && !ask_for_certificates(renewed.get(), state_->clients)) {
-    return fail("client CA {}: {}", state_->clients.ca_file, take_openssl_error());
+  if (!clients.ca_file.empty() && !ask_for_certificates(renewed.get(), clients)) {
+    return fail("client CA {}: {}", clients.ca_file, take_openssl_error());
   }
   state_->context = std::move(renewed);
   return {};

@@ -1,12 +1,15 @@
 """Clients that say who they are: by a certificate, or by the path that they ask at. The group of theirs is refused
 what others are told does not exist."""
+import signal
 import socket
 import ssl
 import struct
+import time
 
 import upstream as up
 import wire
 from harness import case, check, equal
+from servers import certificates
 
 BLOCKED = "www.blocked.example"
 CERTIFICATE = "RFC 8446 section 4.4.2"
@@ -68,6 +71,78 @@ def _(c):
             with context.wrap_socket(plain, server_hostname="dns.example") as client:
                 client.sendall(struct.pack("!H", len(raw)) + raw)
                 equal(wire.Message(up.receive_frame(client)).rcode, expected, f"rcode with {name or 'no certificate'}")
+
+
+class Admission:
+    """A server of one case's own, whose authority for clients changes while it runs."""
+
+    def __init__(self, c):
+        self.server = type(c.server)(c.server.upstream_port, c.server.inner_port)
+        self.folder = self.server.folder
+
+    def __enter__(self):
+        self.server.start()
+        for name, authority in (("b.clients.example", "other-ca"), ("c.clients.example", "other-ca")):
+            certificates.for_client(self.folder, name, authority)
+        return self
+
+    def __exit__(self, *why):
+        self.server.stop()
+
+    def is_known(self, name, context=None, session=None):
+        """Whether that certificate makes its client one of the group: False, too, where there is no handshake."""
+        answer, _, is_resumed = ask(self, context or context_of(self, name), wire.query(BLOCKED), session)
+        check(not is_resumed, f"a session of {name} was resumed")
+        return answer is not None and answer.rcode == wire.REFUSED
+
+    def session_of(self, name):
+        context = context_of(self, name)
+        return context, ask(self, context, wire.query(BLOCKED))[1]
+
+    def reload(self, becomes):
+        self.server.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while not becomes() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        check(becomes(), "the reload had no effect")
+
+
+@case(CERTIFICATE, "a reload takes another authority, at another path or the same, and ends no connection", only="cenote")
+def _(c):
+    first = "kiosk-7.clients.example"
+    with Admission(c) as site:
+        plain = socket.create_connection(("127.0.0.1", site.server.tls), 6)
+        with context_of(site, first).wrap_socket(plain, server_hostname="dns.example") as kept:
+            def still_answers():
+                raw = wire.query(BLOCKED)
+                kept.sendall(struct.pack("!H", len(raw)) + raw)
+                equal(wire.Message(up.receive_frame(kept)).rcode, wire.REFUSED, "rcode on the connection that is kept")
+            still_answers()
+            session = site.session_of(first)
+            check(not site.is_known("b.clients.example"), "an authority is believed that nobody has named")
+            config = site.folder / "cenote.yaml"
+            config.write_text(config.read_text().replace("clients-ca.crt", "other-ca.crt"))
+            site.reload(lambda: site.is_known("b.clients.example"))
+            check(not site.is_known(first, *session), "the old authority is believed")
+            still_answers()
+            (site.folder / "other-ca.crt").write_bytes((site.folder / "clients-ca.crt").read_bytes())
+            site.reload(lambda: site.is_known(first))
+            check(not site.is_known("b.clients.example"), "what the file held before is believed")
+            still_answers()
+
+
+@case("RFC 5280 section 5", "a client whose certificate is on the authority's list of revoked ones is let in no more", only="cenote")
+def _(c):
+    with Admission(c) as site:
+        authority = site.folder / "clients-ca.crt"
+        authority.write_text((site.folder / "other-ca.crt").read_text())
+        site.reload(lambda: site.is_known("b.clients.example"))
+        session = site.session_of("b.clients.example")
+        with open(authority, "a", encoding="ascii") as file:
+            file.write(certificates.revocation_list(site.folder, ["b.clients.example"], "other-ca"))
+        site.reload(lambda: not site.is_known("b.clients.example"))
+        check(not site.is_known("b.clients.example", *session), "its session is resumed")
+        check(site.is_known("c.clients.example"), "the other client is not known any more")
 
 
 @case(TEMPLATE, "a path says which client asks", only="cenote")

@@ -182,7 +182,7 @@ TEST_CASE_METHOD(Fixture, "a ticket outlives a reload of the certificate", "[net
   const auto client_context = client(trusted("server.example.test"));
   auto server_context = server();
   const Talk first(client_context, server_context);
-  REQUIRE(server_context.reload(files.certificate(), files.key()));
+  REQUIRE(server_context.reload(files.certificate(), files.key(), {}));
   CHECK(Talk(client_context, server_context).client->is_resumed());
 }
 
@@ -253,12 +253,12 @@ TEST_CASE_METHOD(Fixture, "a reload shows the new certificate, and a bad one cha
   const auto old_pin = client({"", "", {certificate.spki_pin()}, {}});
   const auto new_pin = client({"", "", {next.spki_pin()}, {}});
 
-  const auto mixed = server_context.reload(next_files.certificate(), files.key());
+  const auto mixed = server_context.reload(next_files.certificate(), files.key(), {});
   REQUIRE_FALSE(mixed);
-  CHECK_FALSE(server_context.reload("/nonexistent", next_files.key()));
+  CHECK_FALSE(server_context.reload("/nonexistent", next_files.key(), {}));
   CHECK(Talk(old_pin, server_context).client->is_open());
 
-  REQUIRE(server_context.reload(next_files.certificate(), next_files.key()));
+  REQUIRE(server_context.reload(next_files.certificate(), next_files.key(), {}));
   CHECK(Talk(new_pin, server_context).client->is_open());
 }
 
@@ -273,8 +273,12 @@ TEST_CASE_METHOD(Fixture, "a server that wants certificates lets nobody in who s
   const Talk talk(asker, *strict);
   CHECK(talk.server->is_failed());
   CHECK_FALSE(talk.server->is_open());
-  REQUIRE(strict->reload(files.certificate(), files.key()));
-  CHECK(Talk(asker, *strict).server->is_failed());  // a reload keeps the demand
+  REQUIRE(strict->reload(files.certificate(), files.key(), {.ca_file = files.certificate()}));
+  CHECK(Talk(asker, *strict).server->is_failed());
+  CHECK_FALSE(strict->reload(files.certificate(), files.key(), {.ca_file = "/nonexistent/ca.pem"}));
+  CHECK(Talk(asker, *strict).server->is_failed());  // a bad file changes nothing
+  REQUIRE(strict->reload(files.certificate(), files.key(), {}));
+  CHECK(Talk(asker, *strict).server->is_open());
   CHECK_FALSE(
       TlsContext::server(files.certificate(), files.key(), {}, nullptr, {.ca_file = "/nonexistent/ca.pem"}));
 }
