@@ -22,6 +22,7 @@ from servers import Cenote, free_port  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 TRIALS = []
+PLACES = os.environ.get("PATH", os.defpath) + ":/usr/lib/systemd:/lib/systemd"
 PAGE = "a page that was found by name"
 
 
@@ -30,6 +31,10 @@ def trial(program, how):
         TRIALS.append((program, how, function))
         return function
     return keep
+
+
+class NotHere(Exception):
+    """Why this machine cannot try it."""
 
 
 class Site:
@@ -184,6 +189,17 @@ upstream_recursive_servers:
         stub.wait()
 
 
+@trial("systemd-resolved", "the stub of a machine, by DNS and by DNS over TLS with the name checked (DNSOverTLS=yes)")
+def _(site):
+    script = pathlib.Path(__file__).with_name("resolved.py")
+    done = subprocess.run(["unshare", "--net", "--mount", sys.executable, script, shutil.which("systemd-resolved", path=PLACES)],
+                          capture_output=True, text=True, timeout=60, check=False)
+    said = (done.stdout + done.stderr).strip()
+    if done.returncode == 3 or said.startswith("unshare: "):  # it wants a root, and a network of its own
+        raise NotHere(said)
+    return "" if done.returncode == 0 else said or "it ended with a failure"
+
+
 @trial("chromium", "with secure DNS (DNS over HTTPS alone): a page by name, a blocked name")
 def _(site):
     home = site.folder / "home"
@@ -205,15 +221,17 @@ def main():
     rows, failed = [], 0
     try:
         for program, how, function in TRIALS:
-            if shutil.which(program) is None:
-                rows.append((program, how, "not here"))
-            else:
-                try:
-                    why = function(site)
-                except subprocess.TimeoutExpired:
-                    why = "no end in sight"
+            try:
+                if shutil.which(program, path=PLACES) is None:
+                    raise NotHere("not installed")
+                why = function(site)
                 failed += bool(why)
                 rows.append((program, how, f"**no**: {why}" if why else "yes"))
+            except NotHere as why:
+                rows.append((program, how, f"not here: {why}"))
+            except subprocess.TimeoutExpired:
+                failed += 1
+                rows.append((program, how, "**no**: no end in sight"))
             print(": ".join(rows[-1]), flush=True)
         if not site.cenote.is_alive():
             failed += 1
