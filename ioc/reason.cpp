@@ -50,6 +50,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(Reason::kCount)> kWor
     "not_to_ids",
     "ip_src",
     "revoked",
+    "benign",
     "superseded",
     "pattern_syntax",
     "pattern_too_long",

@@ -58,6 +58,7 @@ enum class Reason : uint8_t {
   kNotToIds,
   kIpSrc,
   kRevoked,
+  kBenign,
   kSuperseded,
   kPatternSyntax,
   kPatternTooLong,

@@ -35,6 +35,29 @@ std::optional<Threat> threat_of(std::string_view type) noexcept {
   return std::nullopt;
 }
 
+// What it was sorted under: "labels" of STIX 2.0 and of tools, "indicator_types" of 2.1.
+template <typename Take>
+void each_label(JsonObject object, Take take) {
+  for (const char* key : {"indicator_types", "labels"}) {
+    if (const auto labels = array_of(object, key)) {
+      for (const JsonValue value : *labels) {
+        std::string_view label;
+        if (value.get(label) == simdjson::SUCCESS && !label.empty()) {
+          take(label);
+        }
+      }
+    }
+  }
+}
+
+// Its author says that it shows nothing bad (STIX 2.1 section 10.8), and nothing else.
+bool is_benign(JsonObject object) {
+  bool benign = false;
+  bool other = false;
+  each_label(object, [&](std::string_view label) { (label == "benign" ? benign : other) = true; });
+  return benign && !other;
+}
+
 class Stix : public JsonFormat {
  public:
   using JsonFormat::JsonFormat;
@@ -97,6 +120,7 @@ class Stix : public JsonFormat {
     const bool superseded = newest != newest_.end() && version_of(object) < newest->second;
     const Reason reason = superseded                                ? Reason::kSuperseded
                           : flag_of(object, "revoked")              ? Reason::kRevoked
+                          : is_benign(object)                       ? Reason::kBenign
                           : !language.empty() && language != "stix" ? Reason::kPatternType
                                                                     : read_stix_pattern(pattern, terms_);
     if (reason != Reason::kNone) {
@@ -121,6 +145,9 @@ class Stix : public JsonFormat {
       indicator.threat = threat_;
       indicator.note = indicator.note.empty() && is_telling ? name : indicator.note;
     }
+    if (indicator.note.empty()) {
+      indicator.note = labels_of(object);
+    }
     indicator.valid_from = time_of(object, "valid_from");
     indicator.valid_until = time_of(object, "valid_until");
     if (const auto confidence = number_of(object, "confidence");
@@ -141,6 +168,18 @@ class Stix : public JsonFormat {
     }
     const bool is_url = term.kind == StixTerm::Kind::kUrl;
     intake_.field(term.value, Forms{.address = true, .url = is_url, .bare_url = is_url}, indicator);
+  }
+
+  // "ransomware, tlp:green": what says more than that it is bad.
+  std::string_view labels_of(JsonObject object) {
+    labels_.clear();
+    each_label(object, [&](std::string_view label) {
+      if (label != "malicious-activity") {
+        labels_ += labels_.empty() ? "" : ", ";
+        labels_ += label;
+      }
+    });
+    return labels_;
   }
 
   // "Poison Ivy", "Poison Ivy, menuPass"; false: no relationship says it.
@@ -165,6 +204,7 @@ class Stix : public JsonFormat {
   std::unordered_map<std::string_view, std::array<std::string_view, kThreats>>
       indicated_;  // by indicator's id
   std::string threat_;
+  std::string labels_;
   std::vector<StixTerm> terms_;
 };
 

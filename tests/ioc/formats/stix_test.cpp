@@ -110,6 +110,14 @@ TEST_CASE("What an indicator indicates is its threat, wherever the relationship 
   CHECK(read({evil, malware, relates("malware", R"(, "revoked": true)")}) == unsaid);
   CHECK(read({evil, object("attack-pattern", "Phishing"), relates("attack-pattern")}) == unsaid);
   CHECK(read({evil, relates("malware")}) == unsaid);  // what it points to is elsewhere
+  CHECK(read({indicator(kEvil, R"("labels": ["malicious-activity", "ransomware", 7, "tlp:green"])")}) ==
+        "E evil.example <|ransomware, tlp:green>");
+}
+
+TEST_CASE("What its author calls benign does not block") {
+  CHECK(read_feed("stix", bundle(indicator(kEvil, R"("indicator_types": ["benign"])"))) == "! benign");
+  CHECK(read_feed("stix", bundle(indicator(kEvil, R"("labels": ["benign", "compromised"])"))) ==
+        "E evil.example");
 }
 
 TEST_CASE("A broken bundle is refused whole") {
