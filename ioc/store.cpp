@@ -314,6 +314,10 @@ Result<void> Store::write_patches(std::vector<StoredGeneration>& generations) {
   return {};
 }
 
+Result<void> Store::commit(StoredGeneration next) {
+  return commit(std::move(next), {});
+}
+
 Result<void> Store::commit(StoredGeneration next, std::vector<SmallChange> later) {
   std::vector<StoredGeneration> generations = generations_until(current_.number);
   generations.push_back(std::move(next));

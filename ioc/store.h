@@ -107,7 +107,8 @@ class Store {
 
   // Each is durable when it returns, and has changed nothing after an error.
   // REQUIRES: next.number > current().number, and `later` goes on from there.
-  Result<void> commit(StoredGeneration next, std::vector<SmallChange> later = {});
+  Result<void> commit(StoredGeneration next);
+  Result<void> commit(StoredGeneration next, std::vector<SmallChange> later);
   Result<void> append(SmallChange change);  // REQUIRES: change.number == current().number + 1
   // From now on `generation` is the base: its snapshot, with this checksum, is there. REQUIRES: one of
   // changes() made it.
