@@ -178,18 +178,20 @@ std::optional<Event> Web::find_indirect(const IpAddress& client, const Name& hos
 // number.
 std::optional<Incident> Web::find(const IpAddress& client, const Name& host, Now time) {
   const WallTime since = time.wall - kExplains;
-  const Policy::Asker asker{client, policy_->clients().group_of(client), unix_seconds(time.wall)};
-  const Verdict verdict = policy_->decide(host, asker);
+  const auto hit = history_.find_recent(client, host, since);
+  // What a client is called its questions say, and no browser: the hit has kept it.
+  const std::string_view called = hit ? std::string_view(hit->client_name) : std::string_view();
+  const uint16_t group = policy_->clients().group_of(client, called);
+  const Verdict verdict = policy_->decide(host, {client, group, unix_seconds(time.wall)});
   if (verdict.blocks()) {
-    const auto hit = history_.find_recent(client, host, since);
     const WallTime when = hit ? hit->time : time.wall;
     return Incident{IncidentId::make(incident_key_, client, host, when), when, client, host, verdict};
   }
-  const auto hit = verdict.excepted ? std::nullopt : find_indirect(client, host, since);
-  if (!hit) {
+  const auto indirect = verdict.excepted ? std::nullopt : find_indirect(client, host, since);
+  if (!indirect) {
     return std::nullopt;
   }
-  return Incident{hit->incident, hit->time, client, host, hit->verdict};
+  return Incident{indirect->incident, indirect->time, client, host, indirect->verdict};
 }
 
 // A certificate may be asked for by a client of any group.

@@ -207,6 +207,28 @@ TEST_CASE("an incident keeps its number over a restart", "[system]") {
   CHECK(before.find("incident") != std::string::npos);
 }
 
+TEST_CASE("the page explains what is blocked for a client by its name alone", "[system]") {
+  Site site(
+      "clients:\n  names_by_path: true\n  groups:\n"
+      "    - {name: here, from: 127.0.0.0/8, actions: {c2: monitor}}\n"
+      "    - {name: kiosks, names: [kiosk-7], actions: {c2: sinkhole}}\n");
+  site.start();
+  const std::string head = "GET / HTTP/1.1\r\nHost: c2.evil-sample.test\r\n";
+  CHECK_FALSE(site.cenote.ask("c2.evil-sample.test", rrtype::kA).ede);
+  CHECK(http(site.cenote.page(), head).status == 421);
+  const Wire asked = query("c2.evil-sample.test", rrtype::kA, {.id = 0});
+  const std::string answer = site.curl("'" + site.url() + "/kiosk-7?dns=" + encode_base64url(asked) + "'");
+  CHECK(read(as_bytes(answer)).ede == 15);
+  const auto deadline = std::chrono::steady_clock::now() + milliseconds{10000};
+  HttpAnswer page;
+  while (page.status != 403 && std::chrono::steady_clock::now() < deadline) {
+    page = http(site.cenote.page(), head);  // the hit is recorded a moment after the answer
+  }
+  CHECK(page.status == 403);
+  CHECK(site.cenote.command({"hits", "--client-name", "kiosk-7"}).out.find("127.0.0.1 kiosk-7") !=
+        std::string::npos);
+}
+
 TEST_CASE("an empty events.file means no file", "[system]") {
   Site site;
   std::string config = site.folder.read("cenote.yaml");
