@@ -1,6 +1,7 @@
 #include "resolver/base/address.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <arpa/inet.h>
 
@@ -62,12 +63,13 @@ std::optional<IpAddress> IpAddress::from_text(std::string_view text) noexcept {
 
 std::string IpAddress::to_text() const {
   if (is_v4()) {  // by hand, for each hit has its client written
-    std::string text;
+    std::array<char, sizeof "255.255.255.255"> text;
+    char* at = text.data();
     for (size_t i = 0; i < 4; ++i) {
-      const fmt::format_int digits(bytes_[i]);
-      text.append(i == 0 ? "" : ".").append(digits.data(), digits.size());
+      at = std::to_chars(at, text.end(), bytes_[i]).ptr;
+      *at++ = '.';
     }
-    return text;
+    return {text.data(), at - 1};
   }
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
@@ -108,6 +110,9 @@ bool Prefix::contains(const IpAddress& other) const noexcept {
   }
   const Bytes ours = address.bytes();
   const Bytes theirs = other.bytes();
+  if (address.is_v4()) {
+    return length == 0 || (u32_at(ours, 0) ^ u32_at(theirs, 0)) >> (32 - length) == 0;
+  }
   const size_t whole = length / 8;
   if (!std::equal(ours.begin(), ours.begin() + static_cast<ptrdiff_t>(whole), theirs.begin())) {
     return false;

@@ -20,6 +20,14 @@ inline std::string_view as_text(Bytes bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// REQUIRES: the bytes are there.
+inline uint16_t u16_at(Bytes bytes, size_t at) noexcept {
+  return static_cast<uint16_t>((bytes[at] << 8) | bytes[at + 1]);
+}
+inline uint32_t u32_at(Bytes bytes, size_t at) noexcept {
+  return (uint32_t{u16_at(bytes, at)} << 16) | u16_at(bytes, at + 2);
+}
+
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes, size_t offset = 0) noexcept
@@ -30,16 +38,15 @@ class ByteReader {
     if (!need(2)) {
       return 0;
     }
-    const auto value = static_cast<uint16_t>((bytes_[offset_] << 8) | bytes_[offset_ + 1]);
     offset_ += 2;
-    return value;
+    return u16_at(bytes_, offset_ - 2);
   }
   uint32_t u32() noexcept {
     if (!need(4)) {
       return 0;
     }
-    const uint32_t high = u16();
-    return (high << 16) | u16();
+    offset_ += 4;
+    return u32_at(bytes_, offset_ - 4);
   }
   Bytes bytes(size_t count) noexcept {
     if (!need(count)) {
@@ -84,14 +91,15 @@ class ByteWriter {
   }
   void u16(uint16_t value) noexcept {
     if (need(2)) {
-      bytes_[offset_++] = static_cast<uint8_t>(value >> 8);
-      bytes_[offset_++] = static_cast<uint8_t>(value);
+      store_u16(offset_, value);
+      offset_ += 2;
     }
   }
   void u32(uint32_t value) noexcept {
     if (need(4)) {
-      u16(static_cast<uint16_t>(value >> 16));
-      u16(static_cast<uint16_t>(value));
+      store_u16(offset_, static_cast<uint16_t>(value >> 16));
+      store_u16(offset_ + 2, static_cast<uint16_t>(value));
+      offset_ += 4;
     }
   }
   void bytes(Bytes source) noexcept {
@@ -110,8 +118,7 @@ class ByteWriter {
   // Overwrites two bytes that were written before; REQUIRES: at + 2 <= size().
   void patch_u16(size_t at, uint16_t value) noexcept {
     if (ok_ && at + 2 <= offset_) {
-      bytes_[at] = static_cast<uint8_t>(value >> 8);
-      bytes_[at + 1] = static_cast<uint8_t>(value);
+      store_u16(at, value);
     }
   }
   // Back to an earlier size, and well again: the way to try something that may not fit.
@@ -129,6 +136,11 @@ class ByteWriter {
   bool need(size_t count) noexcept {
     ok_ = ok_ && count <= bytes_.size() - offset_;
     return ok_;
+  }
+  void store_u16(size_t at, uint16_t value) noexcept {
+    uint8_t* const to = bytes_.data() + at;
+    to[0] = static_cast<uint8_t>(value >> 8);
+    to[1] = static_cast<uint8_t>(value);
   }
 
   MutableBytes bytes_;

@@ -108,16 +108,6 @@ bool is_valid_utf8(std::string_view text) noexcept {
   return true;
 }
 
-std::string_view first_bytes(std::string_view text, size_t most) noexcept {
-  if (text.size() <= most) {
-    return text;
-  }
-  while (most > 0 && (static_cast<uint8_t>(text[most]) & 0xC0) == 0x80) {
-    --most;
-  }
-  return text.substr(0, most);
-}
-
 std::string_view trim(std::string_view text) noexcept {
   const size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) {

@@ -23,7 +23,15 @@ bool is_one_of(std::string_view word, std::span<const std::string_view> words) n
 
 bool is_valid_utf8(std::string_view text) noexcept;
 // At most `most` bytes from the front, cut between characters (RFC 3629): valid UTF-8 stays valid.
-std::string_view first_bytes(std::string_view text, size_t most) noexcept;
+inline std::string_view first_bytes(std::string_view text, size_t most) noexcept {
+  if (text.size() <= most) {
+    return text;
+  }
+  while (most > 0 && (static_cast<uint8_t>(text[most]) & 0xC0) == 0x80) {
+    --most;
+  }
+  return text.substr(0, most);
+}
 
 // The code point at the front of `text` and its length; kBadCodePoint and 1 for a bad sequence. REQUIRES: not
 // empty.

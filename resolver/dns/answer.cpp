@@ -29,14 +29,19 @@ void write_padding(ByteWriter& writer) noexcept {
 
 void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode,
                       const ExtendedError* error) noexcept {
-  writer.u8(0);
-  writer.u16(rrtype::kOpt);
-  writer.u16(kUdpBytes);
-  writer.u8(static_cast<uint8_t>(static_cast<uint8_t>(rcode) >> 4));
-  writer.u8(0);
-  writer.u16(query.edns.dnssec_ok ? 0x8000 : 0);
-  const size_t length_at = writer.size();
-  writer.u16(0);
+  const std::array<uint8_t, kPlainOpt> plain{0,  // the root
+                                             0,
+                                             rrtype::kOpt,
+                                             kUdpBytes >> 8,
+                                             kUdpBytes & 0xFF,
+                                             static_cast<uint8_t>(static_cast<uint8_t>(rcode) >> 4),
+                                             0,  // version
+                                             query.edns.dnssec_ok ? uint8_t{0x80} : uint8_t{0},
+                                             0,
+                                             0,  // length
+                                             0};
+  writer.bytes(plain);
+  const size_t begin = writer.size();
   const ReplyOptions& reply = query.reply;
   if (reply.has_cookie) {
     write_option(writer, edns_option::kCookie, reply.cookie);
@@ -60,7 +65,7 @@ void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode
   if (reply.pads) {
     write_padding(writer);
   }
-  writer.patch_u16(length_at, static_cast<uint16_t>(writer.size() - length_at - 2));
+  writer.patch_u16(begin - 2, static_cast<uint16_t>(writer.size() - begin));
 }
 
 }  // namespace
@@ -86,34 +91,34 @@ AnswerWriter::AnswerWriter(MutableBytes out, size_t limit, const QueryMessage& q
   writer_.roll_back(kHeaderBytes + question.size());
 }
 
-void AnswerWriter::write_owner(const Name& owner) noexcept {
+void AnswerWriter::write_owner(ByteWriter& writer, const Name& owner) const noexcept {
   if (query_.question_end != 0) {
-    if (owner == query_.name) {
-      writer_.u16(0xC000 | kHeaderBytes);
+    if (&owner == &query_.name || owner == query_.name) {
+      writer.u16(0xC000 | kHeaderBytes);
       return;
     }
     if (!owner.is_root() && query_.name.is_at_or_below(owner)) {
-      writer_.u16(static_cast<uint16_t>(0xC000 | (kHeaderBytes + query_.name.size() - owner.size())));
+      writer.u16(static_cast<uint16_t>(0xC000 | (kHeaderBytes + query_.name.size() - owner.size())));
       return;
     }
   }
-  writer_.bytes(owner.wire());
+  writer.bytes(owner.wire());
 }
 
 bool AnswerWriter::record(Section section, const Name& owner, uint16_t type, uint32_t ttl,
                           Bytes rdata) noexcept {
-  const size_t before = writer_.size();
-  write_owner(owner);
-  writer_.u16(type);
-  writer_.u16(query_.klass == kClassChaos ? kClassChaos : kClassIn);
-  writer_.u32(ttl);
-  writer_.u16(static_cast<uint16_t>(rdata.size()));
-  writer_.bytes(rdata);
-  if (!writer_.ok()) {
-    writer_.roll_back(before);
+  ByteWriter writer = writer_;
+  write_owner(writer, owner);
+  writer.u16(type);
+  writer.u16(query_.klass == kClassChaos ? kClassChaos : kClassIn);
+  writer.u32(ttl);
+  writer.u16(static_cast<uint16_t>(rdata.size()));
+  writer.bytes(rdata);
+  if (!writer.ok()) {
     truncated_ = true;
     return false;
   }
+  writer_ = writer;
   ++(section == Section::kAnswer ? answers_ : authorities_);
   return true;
 }
@@ -142,14 +147,13 @@ size_t AnswerWriter::finish(Rcode rcode, uint16_t flags) noexcept {
   flags = static_cast<uint16_t>(flags | flag::kQr | flag::kRa | (query_.flags & (flag::kRd | flag::kCd)) |
                                 (query_.flags & flag::kOpcode) | (truncated_ ? flag::kTc : 0) |
                                 (static_cast<uint16_t>(rcode) & flag::kRcode));
-  writer_.roll_back(0);
-  writer_.u16(query_.id);
-  writer_.u16(flags);
-  writer_.u16(query_.question_end == 0 ? 0 : 1);
-  writer_.u16(answers_);
-  writer_.u16(authorities_);
-  writer_.u16(query_.has_edns ? 1 : 0);
-  writer_.roll_back(body);
+  ByteWriter header(out_);
+  header.u16(query_.id);
+  header.u16(flags);
+  header.u16(query_.question_end == 0 ? 0 : 1);
+  header.u16(answers_);
+  header.u16(authorities_);
+  header.u16(query_.has_edns ? 1 : 0);
   if (!query_.has_edns) {
     return body;
   }

@@ -34,7 +34,7 @@ class AnswerWriter {
  private:
   enum class Section : uint8_t { kAnswer, kAuthority };
   bool record(Section section, const Name& owner, uint16_t type, uint32_t ttl, Bytes rdata) noexcept;
-  void write_owner(const Name& owner) noexcept;
+  void write_owner(ByteWriter& writer, const Name& owner) const noexcept;
   void write_opt(Rcode rcode) noexcept;
 
   MutableBytes out_;   // all that may be written

@@ -52,29 +52,54 @@ bool may_compress(uint16_t type) noexcept {
          type == rrtype::kMx;
 }
 
+uint32_t hash_of(Bytes name) noexcept {
+  return static_cast<uint32_t>(XXH3_64bits(name.data(), name.size()));
+}
+
 }  // namespace
 
-MessageBuilder::MessageBuilder(const Name& question, uint16_t type) {
+MessageBuilder::MessageBuilder(const Name& question, uint16_t type) : question_(question) {
   bytes_.reserve(512);
   ttl_offsets_.reserve(4);
   bytes_.resize(kHeaderBytes);
-  write_name(question, true);
+  append(question.wire());
   u16(type);
   u16(kClassIn);
 }
 
+void MessageBuilder::append(Bytes bytes) {
+  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+}
+
 void MessageBuilder::u16(uint16_t value) {
-  bytes_.push_back(static_cast<uint8_t>(value >> 8));
-  bytes_.push_back(static_cast<uint8_t>(value));
+  append(std::array{static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value)});
+}
+
+// Before the first name that is another: most answers hold none.
+void MessageBuilder::note_question() {
+  if (!suffixes_.empty()) {
+    return;
+  }
+  const NameLabels labels(question_);
+  for (size_t i = 0; i < labels.count(); ++i) {
+    const size_t offset = labels.offset(i);
+    suffixes_.push_back(
+        {hash_of(question_.wire().subspan(offset)), static_cast<uint16_t>(kHeaderBytes + offset)});
+  }
 }
 
 void MessageBuilder::write_name(const Name& name, bool compress) {
   constexpr size_t kPointerReach = 0x3FFF;
+  if (compress && !name.is_root() && name == question_) {
+    u16(0xC000 | kHeaderBytes);
+    return;
+  }
+  note_question();
   const NameLabels labels(name);
   const Bytes wire = name.wire();
   for (size_t i = 0; i < labels.count(); ++i) {
     const Bytes tail = wire.subspan(labels.offset(i));
-    const auto hash = static_cast<uint32_t>(XXH3_64bits(tail.data(), tail.size()));
+    const uint32_t hash = hash_of(tail);
     if (compress) {
       for (const Suffix& known : suffixes_) {
         if (known.hash != hash) {
@@ -92,18 +117,14 @@ void MessageBuilder::write_name(const Name& name, bool compress) {
     if (bytes_.size() <= kPointerReach) {
       suffixes_.push_back({hash, static_cast<uint16_t>(bytes_.size())});
     }
-    const Bytes label = tail.first(size_t{1} + tail[0]);
-    bytes_.insert(bytes_.end(), label.begin(), label.end());
+    append(tail.first(size_t{1} + tail[0]));
   }
   bytes_.push_back(0);
 }
 
 bool MessageBuilder::write_rdata(Bytes message, const RecordView& record) {
   ByteReader reader(message.first(record.end()), record.rdata_offset);
-  const auto copy = [&](size_t size) {
-    const Bytes taken = reader.bytes(size);
-    bytes_.insert(bytes_.end(), taken.begin(), taken.end());
-  };
+  const auto copy = [&](size_t size) { append(reader.bytes(size)); };
   for (const char part : layout_of(record.type)) {
     if (part == 'n') {
       Name name;
@@ -126,13 +147,15 @@ bool MessageBuilder::add(Section section, Bytes message, const RecordView& recor
     authority_start_ = bytes_.size();
   }
   write_name(record.owner, true);
-  u16(record.type);
-  u16(record.klass);
-  ttl_offsets_.push_back(static_cast<uint16_t>(bytes_.size()));
-  u16(static_cast<uint16_t>(record.ttl >> 16));
-  u16(static_cast<uint16_t>(record.ttl));
-  const size_t length_at = bytes_.size();
-  u16(0);
+  ttl_offsets_.push_back(static_cast<uint16_t>(bytes_.size() + 4));
+  std::array<uint8_t, 10> fixed;
+  ByteWriter writer(fixed);
+  writer.u16(record.type);
+  writer.u16(record.klass);
+  writer.u32(record.ttl);
+  writer.u16(0);
+  append(fixed);
+  const size_t length_at = bytes_.size() - 2;
   if (!write_rdata(message, record) || bytes_.size() > kMaxMessageBytes) {
     return false;
   }

@@ -28,10 +28,13 @@ class MessageBuilder {
     uint32_t hash;
     uint16_t offset;
   };
+  void append(Bytes bytes);
   void u16(uint16_t value);
+  void note_question();
   void write_name(const Name& name, bool compress);
   bool write_rdata(Bytes message, const RecordView& record);
 
+  Name question_;
   std::vector<uint8_t> bytes_;
   std::vector<uint16_t> ttl_offsets_;
   boost::container::small_vector<Suffix, 16>

@@ -20,16 +20,31 @@ uint64_t lower_each(uint64_t bytes) noexcept {
 }
 
 void copy_lower(uint8_t* to, const uint8_t* from, size_t size) noexcept {
-  uint64_t bytes = 0;
-  for (; size >= sizeof bytes; size -= sizeof bytes, to += sizeof bytes, from += sizeof bytes) {
-    std::memcpy(&bytes, from, sizeof bytes);
+  constexpr size_t kStep = sizeof(uint64_t);
+  const auto copy_step = [&](size_t at) {
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, from + at, kStep);
     bytes = lower_each(bytes);
-    std::memcpy(to, &bytes, sizeof bytes);
+    std::memcpy(to + at, &bytes, kStep);
+  };
+  if (size < kStep) {
+    std::transform(from, from + size, to, lower);
+    return;
   }
-  for (size_t i = 0; i < size; ++i) {
-    to[i] = lower(from[i]);
+  for (size_t at = 0; at < size - kStep; at += kStep) {
+    copy_step(at);
   }
+  copy_step(size - kStep);  // some of it once more
 }
+
+// What stands in a name's text as it is, of what names are made of.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyz0123456789-_")) {
+    plain[static_cast<uint8_t>(c)] = true;
+  }
+  return plain;
+}();
 
 }  // namespace
 
@@ -126,13 +141,10 @@ bool Name::read(ByteReader& reader, Name& out) noexcept {
     out.size_ = 1;
     return false;
   };
-  size_t at = reader.offset();
-  if (reader.remaining() > 0 && message[at] == 0) {  // of every OPT record, and so of nearly every query
-    out.bytes_[0] = 0;
-    out.size_ = 1;
-    reader.skip(1);
-    return true;
+  if (!reader.ok()) {
+    return violation();
   }
+  size_t at = reader.offset();
   size_t lowest = at;  // every pointer must lead below all that was read before
   size_t behind = 0;   // where the reader goes on: behind the first pointer, or behind the root label
   size_t pointers = 0;
@@ -141,13 +153,13 @@ bool Name::read(ByteReader& reader, Name& out) noexcept {
     // Up to a pointer or the root label the bytes stand as they are kept: walked by label, copied as one.
     const size_t start = at;
     uint8_t length = 0;
-    while (reader.ok() && at < message.size() && (length = message[at]) != 0 && length <= kMaxLabelBytes) {
+    while (at < message.size() && (length = message[at]) != 0 && length <= kMaxLabelBytes) {
       at += size_t{1} + length;
       if (size + (at - start) >= kMaxNameBytes) {
         return violation();
       }
     }
-    if (!reader.ok() || at >= message.size()) {
+    if (at >= message.size()) {
       return violation();
     }
     copy_lower(out.bytes_.data() + size, message.data() + start, at - start);
@@ -171,7 +183,7 @@ bool Name::read(ByteReader& reader, Name& out) noexcept {
   }
   out.size_ = static_cast<uint8_t>(size);
   reader.skip((behind == 0 ? at : behind) - reader.offset());
-  return reader.ok();
+  return true;
 }
 
 size_t Name::label_count() const noexcept {
@@ -191,22 +203,27 @@ NameText::NameText(const Name& name) noexcept {
     text_[size_++] = '.';
     return;
   }
+  size_t size = 0;  // and not the member, which each byte would write
   for (size_t at = 0; name.bytes_[at] != 0; at += size_t{1} + name.bytes_[at]) {
     if (at != 0) {
-      text_[size_++] = '.';
+      text_[size++] = '.';
     }
-    for (size_t i = at + 1; i <= at + name.bytes_[at]; ++i) {
+    const size_t end = at + name.bytes_[at];
+    for (size_t i = at + 1; i <= end; ++i) {
+      if (kPlain[name.bytes_[i]]) {
+        text_[size++] = static_cast<char>(name.bytes_[i]);
+        continue;
+      }
+      size_ = size;
       add(name.bytes_[i]);
+      size = size_;
     }
   }
+  size_ = size;
 }
 
 void NameText::add(uint8_t byte) noexcept {
   const auto c = static_cast<char>(byte);
-  if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') {
-    text_[size_++] = c;
-    return;
-  }
   const bool is_shown = byte > 0x20 && byte < 0x7F;
   // What RFC 1035 section 5.1 gives a meaning in a zone file.
   constexpr std::string_view kSpecial = ".\\\";@$()";
@@ -234,14 +251,10 @@ Name Name::suffix(size_t labels) const noexcept {
   return tail;
 }
 
-bool Name::is_at_or_below(const Name& ancestor) const noexcept {
-  if (size_ < ancestor.size_) {
-    return false;
-  }
-  // The tail must match, which it rarely does, and begin where one of our labels begins.
+bool Name::is_below_tail(const Name& ancestor) const noexcept {
   const size_t from = size_t{size_} - ancestor.size_;
-  if (bytes_[from] != ancestor.bytes_[0] || !std::equal(bytes_.begin() + static_cast<ptrdiff_t>(from),
-                                                        bytes_.begin() + size_, ancestor.bytes_.begin())) {
+  if (!std::equal(bytes_.begin() + static_cast<ptrdiff_t>(from), bytes_.begin() + size_,
+                  ancestor.bytes_.begin())) {
     return false;
   }
   size_t at = 0;

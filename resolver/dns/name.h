@@ -50,7 +50,12 @@ class Name {
   // The last `labels` labels; the whole name when it has no more.
   [[nodiscard]] Name suffix(size_t labels) const noexcept;
   // "www.example.com" is below "example.com" and below itself.
-  [[nodiscard]] bool is_at_or_below(const Name& ancestor) const noexcept;
+  [[nodiscard]] bool is_at_or_below(const Name& ancestor) const noexcept {
+    // The tail must match, which it rarely does, and begin where one of our labels begins.
+    return ancestor.is_root() ||
+           (size_ >= ancestor.size_ && bytes_[size_ - ancestor.size_] == ancestor.bytes_[0] &&
+            is_below_tail(ancestor));
+  }
   // One label in front; false (and unchanged) when the result would be too long.
   bool prepend_label(std::string_view label) noexcept;
 
@@ -59,6 +64,8 @@ class Name {
   }
 
  private:
+  [[nodiscard]] bool is_below_tail(const Name& ancestor) const noexcept;
+
   friend class NameLabels;
   friend class NameText;
   // A name of usual length costs one cache line, not four.

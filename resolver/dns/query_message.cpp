@@ -5,6 +5,7 @@ namespace {
 
 // A query has no use for more: one OPT, one TSIG or SIG(0), and something to spare.
 constexpr uint16_t kMaxAdditional = 4;
+constexpr size_t kFixedBytes = 10;  // of a record between its owner and its data: type, class, TTL, size
 // CVE-2026-41292 and its like: a long list of options costs the server more than the client.
 constexpr int kMaxEdnsOptions = 16;
 
@@ -61,17 +62,20 @@ bool read_additional(ByteReader& reader, uint16_t count, QueryMessage& out) noex
     return false;
   }
   for (uint16_t i = 0; i < count; ++i) {
-    Name owner;
-    if (!Name::read(reader, owner)) {
+    const bool is_root = reader.remaining() > 0 && reader.all()[reader.offset()] == 0;
+    if (Name owner; is_root) {
+      reader.skip(1);
+    } else if (!Name::read(reader, owner)) {
       return false;
     }
-    const uint16_t type = reader.u16();
-    const uint16_t klass = reader.u16();
-    const uint32_t ttl = reader.u32();
-    const uint16_t size = reader.u16();
-    if (type != rrtype::kOpt) {
+    const Bytes fixed = reader.bytes(kFixedBytes);
+    if (fixed.empty()) {
+      return false;
+    }
+    const uint16_t size = u16_at(fixed, 8);
+    if (u16_at(fixed, 0) != rrtype::kOpt) {
       reader.skip(size);
-    } else if (out.has_edns || !owner.is_root() || !read_opt(reader, klass, ttl, size, out)) {
+    } else if (out.has_edns || !is_root || !read_opt(reader, u16_at(fixed, 2), u32_at(fixed, 4), size, out)) {
       return false;  // RFC 6891 section 6.1.1: more than one OPT, or one with a name, is FORMERR
     }
   }
@@ -99,15 +103,12 @@ QueryStatus parse_query(Bytes message, QueryMessage& out) noexcept {
   if (message.size() < kHeaderBytes) {
     return QueryStatus::kIgnore;
   }
-  const auto field = [&](size_t i) {
-    return static_cast<uint16_t>(message[2 * i] << 8 | message[2 * i + 1]);
-  };
-  out.id = field(0);
-  out.flags = field(1);
-  const uint16_t questions = field(2);
-  const uint16_t answers = field(3);
-  const uint16_t authorities = field(4);
-  const uint16_t additionals = field(5);
+  out.id = u16_at(message, 0);
+  out.flags = u16_at(message, 2);
+  const uint16_t questions = u16_at(message, 4);
+  const uint16_t answers = u16_at(message, 6);
+  const uint16_t authorities = u16_at(message, 8);
+  const uint16_t additionals = u16_at(message, 10);
   if ((out.flags & flag::kQr) != 0) {
     return QueryStatus::kIgnore;
   }
@@ -125,11 +126,12 @@ QueryStatus parse_query(Bytes message, QueryMessage& out) noexcept {
   if (reader.offset() != kHeaderBytes + out.name.size()) {
     return QueryStatus::kFormErr;
   }
-  out.type = reader.u16();
-  out.klass = reader.u16();
-  if (!reader.ok()) {
+  const Bytes fixed = reader.bytes(4);
+  if (fixed.empty()) {
     return QueryStatus::kFormErr;
   }
+  out.type = u16_at(fixed, 0);
+  out.klass = u16_at(fixed, 2);
   out.question_end = static_cast<uint16_t>(reader.offset());
   if (answers != 0 || authorities != 0 || (out.flags & flag::kTc) != 0 ||
       !read_additional(reader, additionals, out)) {

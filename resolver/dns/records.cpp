@@ -3,19 +3,30 @@
 namespace cenote {
 
 RecordReader::RecordReader(Bytes message) noexcept : reader_(message) {
-  id_ = reader_.u16();
-  flags_ = reader_.u16();
-  const uint16_t questions = reader_.u16();
-  for (uint16_t& count : left_) {
-    count = reader_.u16();
+  const Bytes header = reader_.bytes(kHeaderBytes);
+  if (header.empty()) {
+    return;
   }
-  if (questions != 1 || !Name::read(reader_, question_name_)) {
+  id_ = u16_at(header, 0);
+  flags_ = u16_at(header, 2);
+  if (u16_at(header, 4) != 1 || !Name::read(reader_, question_name_)) {
     reader_.fail();
     return;
   }
+  left_ = {u16_at(header, 6), u16_at(header, 8), u16_at(header, 10)};
   question_type_ = reader_.u16();
   question_class_ = reader_.u16();
   question_end_ = reader_.offset();
+}
+
+bool RecordReader::read_owner(Name& out) noexcept {
+  // A pointer to the question, as most owners are.
+  if (reader_.remaining() >= 2 && u16_at(reader_.all(), reader_.offset()) == (0xC000 | kHeaderBytes)) {
+    reader_.skip(2);
+    out = question_name_;
+    return true;
+  }
+  return Name::read(reader_, out);
 }
 
 bool RecordReader::next(RecordView& out) noexcept {
@@ -29,16 +40,21 @@ bool RecordReader::next(RecordView& out) noexcept {
   --left_[section];
   out.section = static_cast<Section>(section);
   out.start = reader_.offset();
-  if (!Name::read(reader_, out.owner)) {
+  if (!read_owner(out.owner)) {
     return false;
   }
-  out.type = reader_.u16();
-  out.klass = reader_.u16();
-  out.ttl_offset = reader_.offset();
-  out.ttl_bits = reader_.u32();
-  out.ttl = (out.ttl_bits & 0x80000000U) != 0 ? 0 : out.ttl_bits;  // RFC 2181 section 8
-  out.rdata_size = reader_.u16();
+  constexpr size_t kFixedBytes = 10;  // type, class, TTL, size of the data
+  const Bytes fixed = reader_.bytes(kFixedBytes);
+  if (fixed.empty()) {
+    return false;
+  }
   out.rdata_offset = reader_.offset();
+  out.type = u16_at(fixed, 0);
+  out.klass = u16_at(fixed, 2);
+  out.ttl_offset = out.rdata_offset - 6;
+  out.ttl_bits = u32_at(fixed, 4);
+  out.ttl = (out.ttl_bits & 0x80000000U) != 0 ? 0 : out.ttl_bits;  // RFC 2181 section 8
+  out.rdata_size = u16_at(fixed, 8);
   reader_.skip(out.rdata_size);
   return reader_.ok();
 }

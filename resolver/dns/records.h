@@ -40,6 +40,8 @@ class RecordReader {
   [[nodiscard]] size_t question_end() const noexcept { return question_end_; }
 
  private:
+  bool read_owner(Name& out) noexcept;
+
   ByteReader reader_;
   uint16_t id_ = 0;
   uint16_t flags_ = 0;

@@ -20,9 +20,9 @@ struct Chain {
 };
 
 // Follows the CNAMEs from the question, in whatever order the records stand. False: a loop, or too long.
-bool follow_chain(Bytes message, Chain& chain) noexcept {
+bool follow_chain(const RecordReader& from_question, Bytes message, Chain& chain) noexcept {
   while (true) {
-    RecordReader reader(message);
+    RecordReader reader = from_question;
     RecordView record;
     Name target;
     bool found = false;
@@ -112,7 +112,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   RecordReader reader(message);
   Chain chain;
   chain.names[0] = reader.question_name();
-  if (!reader.ok() || !follow_chain(message, chain)) {
+  if (!reader.ok() || !follow_chain(reader, message, chain)) {
     return ScrubStatus::kMalformed;
   }
   out.rcode = static_cast<Rcode>(reader.flags() & flag::kRcode);

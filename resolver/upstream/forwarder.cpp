@@ -12,10 +12,11 @@ struct Judged {
   Resolution resolution;
 };
 
+// REQUIRES: the message has a header (the transport checked it).
 Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream, bool trusts_ad) {
   Judged judged;
-  const RecordReader reader(message);
-  if ((reader.flags() & flag::kTc) != 0 && !over_stream) {
+  const uint16_t flags = u16_at(message, 2);
+  if ((flags & flag::kTc) != 0 && !over_stream) {
     judged.kind = ReplyKind::kTruncated;
     return judged;
   }
@@ -24,14 +25,17 @@ Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream, 
     return judged;
   }
   resolution.answered = true;
-  if (trusts_ad && (reader.flags() & flag::kAd) != 0) {
+  if (trusts_ad && (flags & flag::kAd) != 0) {
     resolution.response.message[3] |= flag::kAd;
+  }
+  const Rcode rcode = resolution.response.rcode;
+  if (rcode == Rcode::kNoError || rcode == Rcode::kNxDomain) {
+    judged.kind = ReplyKind::kGood;
+    return judged;
   }
   std::string_view text;
   resolution.has_error = read_extended_error(message, resolution.error, text);
   resolution.error_text = printable(text, 120);
-  const Rcode rcode = resolution.response.rcode;
-  judged.kind = rcode == Rcode::kNoError || rcode == Rcode::kNxDomain ? ReplyKind::kGood : ReplyKind::kBad;
   return judged;
 }
 
