@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -54,11 +55,12 @@ class Slab {
     }
     Slot& slot = slots_[handle.index];
     // Gone before its destructor runs, which may come back here.
-    [[maybe_unused]] const T last = std::exchange(slot.value, T{});
     slot.live = false;
     ++slot.generation;
-    free_.push_back(handle.index);
     --size_;
+    std::destroy_at(&slot.value);
+    std::construct_at(&slot.value);
+    free_.push_back(handle.index);
     return true;
   }
 

@@ -17,12 +17,17 @@ class EventRing {
 
   // The writer's thread. False: full, dropped and counted.
   bool push(const Event& event) noexcept {
+    return push_written([&](Event& place) { place = event; });
+  }
+  // The same without a copy: `write(Event&)` writes all of it where an older one stood.
+  template <typename Write>
+  bool push_written(Write&& write) noexcept {
     const uint64_t head = head_.load(std::memory_order_relaxed);
     if (head - tail_.load(std::memory_order_acquire) > mask_) {
       dropped_.add();
       return false;
     }
-    events_[head & mask_] = event;
+    write(events_[head & mask_]);
     head_.store(head + 1, std::memory_order_release);
     return true;
   }

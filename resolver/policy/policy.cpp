@@ -180,20 +180,19 @@ bool Policy::judge(std::span<const Hit> hits, const Asker& asker, Verdict& verdi
   return true;
 }
 
-Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker,
-                           bool& touched) const noexcept {
-  Verdict verdict;
+void Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker, bool& touched,
+                        Verdict& verdict) const noexcept {
   if (snapshot_ == nullptr) {
-    return verdict;
+    return;
   }
   std::array<Hit, kMaxHits> hits;
   const size_t count = snapshot_->find(name, hits);
   if (count == 0) {
-    return verdict;
+    return;
   }
   touched = true;
   if (!judge(std::span(hits).first(count), asker, verdict)) {
-    return verdict;
+    return;
   }
   verdict.match = kind;
   verdict.matched = name;
@@ -201,7 +200,6 @@ Verdict Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker,
   const bool only_this_name = verdict.scope == Scope::kExact && verdict.depth == name.label_count();
   verdict.keeps_children =
       verdict.action == Action::kNxdomain && (only_this_name || snapshot_->has_entry_below(name));
-  return verdict;
 }
 
 Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
@@ -235,7 +233,7 @@ Policy::Inspection Policy::inspect(Bytes message, const Asker& asker) const noex
     switch (record.type) {
       case rrtype::kCname:
         if (read_rdata_name(message, record, 0, target)) {
-          verdict = judge_name(target, MatchKind::kCname, asker, touched);
+          judge_name(target, MatchKind::kCname, asker, touched, verdict);
         }
         break;
       case rrtype::kA:
@@ -251,7 +249,9 @@ Policy::Inspection Policy::inspect(Bytes message, const Asker& asker) const noex
         read_service_binding(
             message, record,
             [&](const Name& name) {
-              take_stronger(verdict, judge_name(name, MatchKind::kServiceTarget, asker, touched));
+              Verdict of_target;
+              judge_name(name, MatchKind::kServiceTarget, asker, touched, of_target);
+              take_stronger(verdict, of_target);
             },
             [&](Bytes hint) {
               if (const auto address = IpAddress::from_bytes(hint)) {

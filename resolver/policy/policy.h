@@ -58,8 +58,16 @@ class Policy {
   };
 
   [[nodiscard]] Verdict decide(const Name& name, const Asker& asker) const noexcept {
+    Verdict verdict;
+    decide(name, asker, verdict);
+    return verdict;
+  }
+  // The same where the verdict is kept. REQUIRES: it is a new one. False: no entry covers the name, whoever
+  // asks and whatever time it is; that holds as long as this snapshot.
+  bool decide(const Name& name, const Asker& asker, Verdict& verdict) const noexcept {
     bool touched = false;
-    return judge_name(name, MatchKind::kQuestion, asker, touched);
+    judge_name(name, MatchKind::kQuestion, asker, touched, verdict);
+    return touched;
   }
   // An address as an answer would carry it.
   [[nodiscard]] Verdict decide(const IpAddress& address, const Asker& asker) const noexcept {
@@ -82,8 +90,8 @@ class Policy {
   [[nodiscard]] std::vector<Consideration> explain(const IpAddress& address, const Asker& asker) const;
 
  private:
-  [[nodiscard]] Verdict judge_name(const Name& name, MatchKind kind, const Asker& asker,
-                                   bool& touched) const noexcept;
+  void judge_name(const Name& name, MatchKind kind, const Asker& asker, bool& touched,
+                  Verdict& verdict) const noexcept;
   [[nodiscard]] Verdict judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
                                       bool& touched) const noexcept;
   template <typename Listed>

@@ -63,9 +63,22 @@ BlockedAnswer::BlockedAnswer(const PolicySettings& settings, std::string_view co
       mname_(*Name::from_text("cenote.invalid")),
       rname_(mailbox_name(settings.contact_mail, *Name::from_text("hostmaster.cenote.invalid"))) {}
 
-BlockedAnswer::Rules BlockedAnswer::rules_for(std::string_view category) const noexcept {
-  return {sinkhole_.ipv4.for_category(category), sinkhole_.ipv6.for_category(category),
-          std::min(static_cast<uint32_t>(sinkhole_.ttl.for_category(category).count()), kLongestTtl)};
+// The sinkhole's of the types that were asked for; false: there are none.
+bool BlockedAnswer::write_addresses(AnswerWriter& answer, const Name& owner, uint16_t type,
+                                    std::string_view category) const noexcept {
+  const auto ttl = std::min(static_cast<uint32_t>(sinkhole_.ttl.for_category(category).count()), kLongestTtl);
+  bool has_data = false;
+  const auto write = [&](uint16_t of, const ByCategory<std::optional<IpAddress>>& addresses) {
+    if (type != of && type != rrtype::kAny) {
+      return;
+    }
+    if (const std::optional<IpAddress>& address = addresses.for_category(category)) {
+      has_data |= answer.answer(owner, of, ttl, address->bytes());
+    }
+  };
+  write(rrtype::kA, sinkhole_.ipv4);
+  write(rrtype::kAaaa, sinkhole_.ipv6);
+  return has_data;
 }
 
 // The reason comes last: it takes the room that the records left.
@@ -88,21 +101,13 @@ size_t BlockedAnswer::write(MutableBytes out, size_t limit, const QueryMessage& 
   if (verdict.action == Action::kRefuse) {
     return finish(answer, Rcode::kRefused, query, verdict, incident);
   }
-  const Name owner = chain.empty() ? query.name : write_chain(answer, chain, query.name, verdict);
+  Name chain_end;
+  const Name& owner =
+      chain.empty() ? query.name : (chain_end = write_chain(answer, chain, query.name, verdict));
   const bool of_service =
       verdict.match == MatchKind::kServiceTarget || verdict.match == MatchKind::kServiceHint;
-  bool has_data = false;
-  if (verdict.action == Action::kSinkhole && !of_service) {
-    const Rules rules = rules_for(verdict.category.view());
-    const auto wants = [&](uint16_t type) { return query.type == type || query.type == rrtype::kAny; };
-    if (wants(rrtype::kA) && rules.ipv4) {
-      has_data |= answer.answer(owner, rrtype::kA, rules.ttl, rules.ipv4->bytes());
-    }
-    if (wants(rrtype::kAaaa) && rules.ipv6) {
-      has_data |= answer.answer(owner, rrtype::kAaaa, rules.ttl, rules.ipv6->bytes());
-    }
-  }
-  if (has_data) {
+  if (verdict.action == Action::kSinkhole && !of_service &&
+      write_addresses(answer, owner, query.type, verdict.category.view())) {
     return finish(answer, Rcode::kNoError, query, verdict, incident);
   }
   // The SOA's owner is the entry that matched: always an ancestor of what was asked, or a caching stub

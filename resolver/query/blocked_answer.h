@@ -18,12 +18,8 @@ class BlockedAnswer {
                const Verdict& verdict, IncidentId incident, Bytes chain = {}) const noexcept;
 
  private:
-  struct Rules {
-    std::optional<IpAddress> ipv4;
-    std::optional<IpAddress> ipv6;
-    uint32_t ttl = 30;
-  };
-  [[nodiscard]] Rules rules_for(std::string_view category) const noexcept;
+  bool write_addresses(AnswerWriter& answer, const Name& owner, uint16_t type,
+                       std::string_view category) const noexcept;
   size_t finish(AnswerWriter& answer, Rcode rcode, const QueryMessage& query, const Verdict& verdict,
                 IncidentId incident) const noexcept;
 

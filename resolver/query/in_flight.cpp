@@ -12,6 +12,8 @@ namespace {
 // A question that so many wait for is an attack or an outage; more waiters would only cost memory.
 constexpr size_t kMostPerQuestion = 1000;
 constexpr size_t kMostInAll = 20'000;  // about 30 MiB of waiting queries
+constexpr size_t kMostSpare = 64;      // of what is kept for the next questions
+constexpr size_t kMostInSpare = 4;
 
 bool same(const CacheKey& a, const CacheKey& b) noexcept {
   return a.type == b.type && a.dnssec_ok == b.dnssec_ok && a.checking_disabled == b.checking_disabled &&
@@ -43,7 +45,7 @@ InFlight::InFlight() {
 }
 
 WaitingQuery::WaitingQuery(const Query& query) noexcept
-    : path(query.path), message(query.message), asker(query.asker) {
+    : path(query.path), message(query.message), asker(query.asker), unlisted_in(query.unlisted_in) {
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }
 
@@ -73,6 +75,10 @@ Handle InFlight::insert(const CacheKey& key, uint64_t hash, uint64_t domain) {
   group.hash = hash;
   group.domain = domain;
   ++by_domain_[group.domain];
+  if (!spare_.empty()) {
+    group.waiters = std::move(spare_.back());
+    spare_.pop_back();
+  }
   if (by_hash_.find(hash) == nullptr) {
     by_hash_[hash] = handle;
   }
@@ -138,6 +144,14 @@ std::vector<WaitingQuery> InFlight::release(uint64_t cookie) {
   group->is_overdue = true;
   forget(group->waiters);
   return std::exchange(group->waiters, {});
+}
+
+void InFlight::recycle(std::vector<WaitingQuery> waiters) {
+  const size_t room = waiters.capacity();
+  if (spare_.size() < kMostSpare && room != 0 && room <= kMostInSpare) {
+    waiters.clear();
+    spare_.push_back(std::move(waiters));
+  }
 }
 
 void InFlight::outdate() {

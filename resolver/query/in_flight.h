@@ -18,6 +18,7 @@ struct WaitingQuery {
   ReplyPath path;
   QueryMessage message;
   Policy::Asker asker;
+  uint64_t unlisted_in;  // as in the query
   // Header and question as received: the answer repeats the question's letter case.
   std::array<uint8_t, kHeaderBytes + kMaxNameBytes + 4> packet;
 
@@ -56,6 +57,8 @@ class InFlight {
   void outdate();
   // Takes the group out; empty when it is not known (any more).
   Group take(uint64_t cookie);
+  // A group's waiters have gone: the next one's take their memory.
+  void recycle(std::vector<WaitingQuery> waiters);
   [[nodiscard]] const Group* find(const CacheKey& key);
   [[nodiscard]] const Group* find(uint64_t cookie);
   [[nodiscard]] size_t waiting() const noexcept { return waiting_; }
@@ -72,6 +75,7 @@ class InFlight {
   Counts by_client_;
   Counts by_domain_;  // questions under way
   size_t waiting_ = 0;
+  std::vector<std::vector<WaitingQuery>> spare_;
 };
 
 }  // namespace cenote

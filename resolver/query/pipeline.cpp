@@ -41,7 +41,7 @@ void Pipeline::connect(Forwarder& forwarder) noexcept {
 }
 
 size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept {
-  Query query{path, buffer, buffer.first(size), {}, {}, {}, false};
+  Query query(path, buffer, buffer.first(size));
 
   Step step = parse(query);  // first, for nothing can be said to what is no query
   if (!step.done) {
@@ -163,8 +163,18 @@ Pipeline::Step Pipeline::limit(Query& query) noexcept {
   return done(answer.finish(Rcode::kNoError, flag::kTc));
 }
 
+// Nothing to do where the snapshot has been asked before.
+void Pipeline::judge(Query& query) noexcept {
+  const uint64_t generation = parts_.policy.generation();
+  if (query.unlisted_in != 0 && query.unlisted_in == generation) {
+    return;
+  }
+  const bool is_listed = parts_.policy.decide(query.message.name, query.asker, query.verdict);
+  query.unlisted_in = is_listed ? 0 : generation;
+}
+
 Pipeline::Step Pipeline::decide(Query& query) noexcept {
-  query.verdict = parts_.policy.decide(query.message.name, query.asker);
+  judge(query);
   if (query.verdict.blocks()) {
     return done(block(query, {}));
   }
@@ -319,22 +329,27 @@ size_t Pipeline::block(Query& query, Bytes chain) noexcept {
 }
 
 IncidentId Pipeline::record(const Query& query) noexcept {
-  Event event;
-  event.time = wall_time();
-  event.client = query.path.client();
-  event.client_name = query.path.client_name;
-  event.transport = query.path.transport;
-  event.type = query.message.type;
-  event.name = query.message.name;
-  event.incident = IncidentId::make(parts_.incident_key, query.asker.address, event.name, event.time);
-  event.verdict = query.verdict;
-  event.group = parts_.policy.clients().group_name(query.asker.group);
+  const WallTime time = wall_time();
+  const auto incident = IncidentId::make(parts_.incident_key, query.asker.address, query.message.name, time);
+  const auto write = [&](Event& event) {
+    event.time = time;
+    event.client = query.path.client();
+    event.client_name = query.path.client_name;
+    event.transport = query.path.transport;
+    event.type = query.message.type;
+    event.name = query.message.name;
+    event.incident = incident;
+    event.verdict = query.verdict;
+    event.group = parts_.policy.clients().group_name(query.asker.group);
+  };
   counters_.actions[static_cast<size_t>(query.verdict.action)].add();
-  parts_.events.push(event);
+  parts_.events.push_written(write);
   if (query.verdict.blocks() && query.verdict.match != MatchKind::kQuestion && parts_.on_indirect_block) {
+    Event event;
+    write(event);
     parts_.on_indirect_block(event);
   }
-  return event.incident;
+  return incident;
 }
 
 size_t Pipeline::error(Query& query, Rcode rcode) noexcept {

@@ -100,6 +100,7 @@ class Pipeline final : ResolutionEvents {
   void refresh(const CacheKey& key) noexcept;
   void wait_for(uint64_t cookie, MonoTime now);
   void on_overdue();
+  void judge(Query& query) noexcept;
   void choose_options(Query& query) noexcept;
   void choose_nsid(Query& query) const noexcept;
   [[nodiscard]] WallTime wall_time() noexcept;

@@ -76,15 +76,16 @@ template <typename Answer>
 void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) {
   for (WaitingQuery& waiter : waiters) {
     std::copy_n(waiter.packet.begin(), waiter.message.question_end, reply_.begin());
-    Query query{waiter.path,    reply_,       Bytes(reply_).first(waiter.message.question_end),
-                waiter.message, waiter.asker, {},
-                false};
+    Query query(waiter.path, reply_, Bytes(reply_).first(waiter.message.question_end));
+    query.message = waiter.message;
+    query.asker = waiter.asker;
+    query.unlisted_in = waiter.unlisted_in;
     choose_nsid(query);
     if (parts_.recent != nullptr) {
       parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
     }
     // What was pushed while the query waited acts on it, too.
-    query.verdict = parts_.policy.decide(query.message.name, query.asker);
+    judge(query);
     const size_t size = query.verdict.blocks() ? block(query, {}) : answer(query);
     count_answer(Bytes(reply_).first(size));
     if (size != 0) {
@@ -110,6 +111,7 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
   answer_each(group.waiters, [&](Query& query) {
     return answer_waiter(query, group.key, good, resolution, entry != nullptr ? entry->findings : uncached);
   });
+  in_flight_.recycle(std::move(group.waiters));
 }
 
 size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,

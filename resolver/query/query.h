@@ -9,13 +9,18 @@
 namespace cenote {
 
 struct Query {
+  // Not an aggregate: that would clear all its thousand bytes, though few are read before they are written.
+  Query(const ReplyPath& reply_path, MutableBytes answer, Bytes received) noexcept
+      : path(reply_path), buffer(answer), packet(received) {}
+
   const ReplyPath& path;
   MutableBytes buffer;  // begins with the query; the answer is written over it
   Bytes packet;         // the query as received, in `buffer`
   QueryMessage message;
   Policy::Asker asker;
   Verdict verdict;
-  bool has_stale = false;  // the cache has something that is not fresh any more
+  uint64_t unlisted_in = 0;  // the snapshot that has no entry for the name; 0: none is known
+  bool has_stale = false;    // the cache has something that is not fresh any more
 
   [[nodiscard]] bool is_datagram() const noexcept { return path.transport == Transport::kUdp; }
   [[nodiscard]] bool is_encrypted() const noexcept {

@@ -10,17 +10,12 @@ constexpr size_t kMostSuffixLabels = 4;  // pvt.k12.ma.us
 
 // "co.jp", with a '\0' behind it, of "\2co\2jp\0".
 std::string_view write_text(Bytes wire, std::array<char, kMaxNameBytes + 1>& out) noexcept {
-  size_t size = 0;
-  for (size_t at = 0; wire[at] != 0; at += 1U + wire[at]) {
-    if (size != 0) {
-      out[size++] = '.';
-    }
-    const Bytes label = wire.subspan(at + 1, wire[at]);
-    std::copy(label.begin(), label.end(), out.begin() + static_cast<ptrdiff_t>(size));
-    size += label.size();
+  const Bytes text = wire.subspan(1);  // without the first length, and with each other one as a dot
+  std::copy(text.begin(), text.end(), out.begin());
+  for (size_t at = wire[0]; text[at] != 0; at += 1U + text[at]) {
+    out[at] = '.';
   }
-  out[size] = '\0';
-  return {out.data(), size};
+  return {out.data(), text.size() - 1};
 }
 
 }  // namespace

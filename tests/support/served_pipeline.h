@@ -22,6 +22,7 @@ class ServedPipeline {
   void on_loop(const std::function<void()>& job);
   [[nodiscard]] Loop& loop() { return loop_; }
   [[nodiscard]] Pipeline& pipeline() { return pipeline_; }
+  [[nodiscard]] Policy& policy() { return policy_; }
   // How many queries wait for the upstream.
   size_t waiting();
   // Waits for at most five seconds.

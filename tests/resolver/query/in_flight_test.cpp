@@ -14,7 +14,7 @@ struct Asked {
   CacheKey key;
 
   explicit Asked(std::string_view name, uint16_t id = 1)
-      : packet(test::query(name, rrtype::kA, {.id = id})), query{path, packet, packet, {}, {}, {}} {
+      : packet(test::query(name, rrtype::kA, {.id = id})), query(path, packet, packet) {
     parse_query(packet, query.message);
     key.name = query.message.name;
     key.type = query.message.type;
@@ -47,6 +47,22 @@ TEST_CASE("who asks the same waits with the first", "[query][in_flight]") {  // 
   CHECK(in_flight.waiting() == 1);
   CHECK(in_flight.take(one->cookie).waiters.empty());
   CHECK(in_flight.join(first.key, first.query)->is_first);
+}
+
+TEST_CASE("the next question takes the memory of waiters who have gone, and nothing else of them",
+          "[query][in_flight]") {
+  InFlight in_flight;
+  const Asked first("a.test", 1);
+  auto gone = in_flight.take(in_flight.join(first.key, first.query)->cookie).waiters;
+  const WaitingQuery* const memory = gone.data();
+  in_flight.recycle(std::move(gone));
+  const Asked second("b.test", 2);
+  const auto joined = in_flight.join(second.key, second.query);
+  CHECK(joined->is_first);
+  const auto waiters = in_flight.take(joined->cookie).waiters;
+  REQUIRE(waiters.size() == 1);
+  CHECK(waiters.data() == memory);
+  CHECK(waiters[0].message.id == 2);
 }
 
 TEST_CASE("what replaced upstreams were asked is answered, and joined by nobody", "[query][in_flight]") {

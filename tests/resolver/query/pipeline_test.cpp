@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/fake_snapshot.h"
 #include "tests/support/served_pipeline.h"
 #include "tests/support/shifted_clock.h"
 
@@ -352,6 +353,22 @@ TEST_CASE_METHOD(Fixture, "RFC 5001 section 2.2: NSID is the configured identity
   CHECK(nsid("new.example.com") == expected);  // from the upstream
   CHECK(nsid("localhost") == expected);
   CHECK_FALSE(option_of(client.ask(query("www.example.com", rrtype::kA)), edns_option::kNsid));
+}
+
+TEST_CASE_METHOD(Fixture, "what is pushed while a query waits acts on it", "[query][policy]") {
+  const auto list = [&](const char* name, uint64_t generation) {
+    served.on_loop([&] {
+      served.policy().adopt(std::make_shared<FakeSnapshot>(std::vector<Listed>{{name}}, generation));
+    });
+  };
+  list("other.test", 1);
+  served.upstream.set([&](const Wire& asked, bool) {
+    list("example.com", 2);
+    return ScriptedUpstream::default_script(asked, false);
+  });
+  const auto error = option_of(client.ask(query("www.example.com", rrtype::kA)), edns_option::kExtendedError);
+  REQUIRE(error);
+  CHECK((*error)[1] == static_cast<uint8_t>(Ede::kBlocked));
 }
 
 TEST_CASE_METHOD(Fixture, "a query that waits while the configuration changes gets the new NSID",
