@@ -181,21 +181,28 @@ size_t NameIndex::block_of(Bytes key) const noexcept {
 // How the rest of a name stands to the key's from `at` on, which moves to where they differ. Reads the name
 // to its end unless it is greater.
 NameIndex::Order NameIndex::compare(BitReader& in, Bytes key, size_t& at) const noexcept {
-  for (;; ++at) {
-    const unsigned symbol = bytes_code_.take(in);
-    if (symbol == kEndSymbol) {
-      at += at < key.size() && key[at] == 0 ? 1U : 0U;  // the end of the last label is not written
-      return at == key.size() ? Order::kSame : Order::kSmaller;
-    }
-    if (symbol == PrefixDecoder::kNoSymbol) {
-      return Order::kDamaged;
-    }
-    if (at == key.size() || symbol > key[at]) {
-      return Order::kGreater;
-    }
-    if (symbol < key[at]) {
+  while (true) {
+    BitWindow window(in);
+    while (window.has_code()) {
+      const unsigned symbol = bytes_code_.take(window);
+      if (at < key.size() && symbol == key[at]) {
+        ++at;
+        continue;
+      }
+      in.skip(window.used());
+      if (symbol == kEndSymbol) {
+        at += at < key.size() && key[at] == 0 ? 1U : 0U;  // the end of the last label is not written
+        return at == key.size() ? Order::kSame : Order::kSmaller;
+      }
+      if (symbol == PrefixDecoder::kNoSymbol) {
+        return Order::kDamaged;
+      }
+      if (at == key.size() || symbol > key[at]) {
+        return Order::kGreater;
+      }
       return bytes_code_.skip_text(in, kMaxKeyBytes) ? Order::kSmaller : Order::kDamaged;
     }
+    in.skip(window.used());
   }
 }
 

@@ -24,15 +24,17 @@ NameKey::NameKey(const Name& name, const NameLabels& labels) noexcept {
 }
 
 void NameKey::add_label(Bytes label) noexcept {
+  uint8_t* to = bytes_.data() + size_;  // and not the member itself, which each byte would write
   for (const uint8_t byte : label) {
     if (byte <= kEscape) {
-      bytes_[size_++] = kEscape;
-      bytes_[size_++] = static_cast<uint8_t>(byte + 1);
+      *to++ = kEscape;
+      *to++ = static_cast<uint8_t>(byte + 1);
     } else {
-      bytes_[size_++] = byte;
+      *to++ = byte;
     }
   }
-  bytes_[size_++] = kEndOfLabel;
+  *to++ = kEndOfLabel;
+  size_ = static_cast<uint16_t>(to - bytes_.data());
 }
 
 bool name_from_key(Bytes key, Name& out) noexcept {

@@ -26,6 +26,8 @@ class BitWriter {
   unsigned filled_ = 0;
 };
 
+constexpr unsigned kMaxCodeBits = 12;  // one table of 4096 entries decodes every symbol in one step
+
 // Reads beyond the end give zero bits; ok() tells in the end.
 class BitReader {
  public:
@@ -37,7 +39,8 @@ class BitReader {
         at_(byte_offset * 8),
         end_(bytes.size() < kPadding ? 0 : (bytes.size() - kPadding) * 8) {}
 
-  // At least 32 valid bits.
+  // At least so many valid bits.
+  static constexpr unsigned kPeekBits = 57;
   [[nodiscard]] uint64_t peek() const noexcept {
     if (at_ >= end_) {
       return 0;
@@ -60,7 +63,22 @@ class BitReader {
   size_t end_;
 };
 
-constexpr unsigned kMaxCodeBits = 12;  // one table of 4096 entries decodes every symbol in one step
+// What one load gives of a reader's bits, for loops that take several codes of it.
+class BitWindow {
+ public:
+  explicit BitWindow(const BitReader& in) noexcept : bits_(in.peek()) {}
+  [[nodiscard]] bool has_code() const noexcept { return used_ + kMaxCodeBits <= BitReader::kPeekBits; }
+  [[nodiscard]] size_t next_code() const noexcept { return bits_ & ((size_t{1} << kMaxCodeBits) - 1); }
+  void skip(unsigned count) noexcept {
+    bits_ >>= count;
+    used_ += count;
+  }
+  [[nodiscard]] unsigned used() const noexcept { return used_; }
+
+ private:
+  uint64_t bits_;
+  unsigned used_ = 0;
+};
 
 class PrefixEncoder {
  public:
@@ -84,8 +102,15 @@ class PrefixDecoder {
 
   // kNoSymbol on bits that are no code.
   unsigned take(BitReader& in) const noexcept {
-    const uint16_t entry = table_[in.peek() & (kTableSize - 1)];
-    in.skip(entry & 0xF);
+    BitWindow window(in);
+    const unsigned symbol = take(window);
+    in.skip(window.used());
+    return symbol;
+  }
+  // REQUIRES: window.has_code().
+  unsigned take(BitWindow& window) const noexcept {
+    const uint16_t entry = table_[window.next_code()];
+    window.skip(entry & 0xF);
     return entry >> 4;
   }
 
@@ -101,17 +126,23 @@ class TextDecoder {
  public:
   bool build(Bytes lengths, unsigned end);
   unsigned take(BitReader& in) const noexcept { return symbols_.take(in); }
+  unsigned take(BitWindow& window) const noexcept { return symbols_.take(window); }
   // Behind the next end. False on bits that are no code, and where no end comes within `most` symbols.
   bool skip_text(BitReader& in, size_t most) const noexcept {
-    for (size_t steps = 0; steps <= most; ++steps) {
-      const uint8_t step = steps_[in.peek() & (PrefixDecoder::kTableSize - 1)];
-      in.skip(step & kStepBits);
-      if ((step & kEnds) != 0) {
-        return true;
+    for (size_t loads = 0; loads <= most; ++loads) {
+      BitWindow window(in);
+      while (window.has_code()) {
+        const uint8_t step = steps_[window.next_code()];
+        window.skip(step & kStepBits);
+        if ((step & kEnds) != 0) {
+          in.skip(window.used());
+          return true;
+        }
+        if (step == 0) {
+          return false;
+        }
       }
-      if (step == 0) {
-        return false;
-      }
+      in.skip(window.used());
     }
     return false;
   }
