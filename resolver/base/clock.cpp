@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -35,25 +36,34 @@ int digits(std::string_view text, size_t at, size_t width) {
 
 }  // namespace
 
-std::string to_rfc3339(WallTime time) {
+std::array<char, 24> rfc3339(WallTime time) noexcept {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
   // By hand, for each hit has its time written: a general formatter costs ten times as much.
-  std::string text = "0000-00-00T00:00:00.000Z";
-  const auto put = [&](size_t end, int64_t value) {
-    for (; value != 0; value /= 10) {
-      text[--end] = static_cast<char>('0' + value % 10);
-    }
+  std::array<char, 24> text;
+  std::memcpy(text.data(), "0000-00-00T00:00:00.000Z", text.size());
+  const auto put = [&](size_t at, uint32_t value) {
+    text[at] = static_cast<char>('0' + value / 10);
+    text[at + 1] = static_cast<char>('0' + value % 10);
   };
-  put(4, std::clamp(int{date.year()}, 0, 9999));
-  put(7, unsigned{date.month()});
-  put(10, unsigned{date.day()});
-  put(13, clock.hours().count());
-  put(16, clock.minutes().count());
-  put(19, clock.seconds().count());
-  put(23, clock.subseconds().count());
+  const auto year = static_cast<uint32_t>(std::clamp(int{date.year()}, 0, 9999));
+  const auto milliseconds_of_second = static_cast<uint32_t>(clock.subseconds().count());
+  put(0, year / 100);
+  put(2, year % 100);
+  put(5, unsigned{date.month()});
+  put(8, unsigned{date.day()});
+  put(11, static_cast<uint32_t>(clock.hours().count()));
+  put(14, static_cast<uint32_t>(clock.minutes().count()));
+  put(17, static_cast<uint32_t>(clock.seconds().count()));
+  text[20] = static_cast<char>('0' + milliseconds_of_second / 100);
+  put(21, milliseconds_of_second % 100);
   return text;
+}
+
+std::string to_rfc3339(WallTime time) {
+  const auto text = rfc3339(time);
+  return {text.data(), text.size()};
 }
 
 bool parse_duration(std::string_view text, milliseconds& out) {

@@ -2,6 +2,7 @@
 // decides takes `now` as a parameter; only the edges (loops, threads) read a clock.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -33,6 +34,7 @@ inline int64_t unix_seconds(WallTime time) {
 }
 
 // RFC 3339 in UTC with milliseconds, "2026-11-22T10:15:30.123Z".
+std::array<char, 24> rfc3339(WallTime time) noexcept;
 std::string to_rfc3339(WallTime time);
 
 // "1h", "30m", "7d", "90s", "250ms", "0"; several may follow each other ("1h30m"). False: not a duration.

@@ -16,21 +16,23 @@ bool is_asked_for(const HitQuery& query, const Event& event) {
 
 void History::add(const Event& event) {
   const std::lock_guard lock(mutex_);
-  events_.push_back({++last_, event});
-  if (events_.size() > capacity_) {
-    events_.pop_front();
+  const size_t place = last_++ % capacity_;
+  if (place == events_.size()) {
+    events_.push_back(event);
+  } else {
+    events_[place] = event;
   }
 }
 
 std::vector<NumberedEvent> History::find(const HitQuery& query) const {
   std::vector<NumberedEvent> found;
   const std::lock_guard lock(mutex_);
-  for (auto it = events_.rbegin(); it != events_.rend() && found.size() < query.limit; ++it) {
-    if (it->number <= query.after) {
+  for (uint64_t number = last_; number > gone() && found.size() < query.limit; --number) {
+    if (number <= query.after) {
       break;
     }
-    if (is_asked_for(query, it->event)) {
-      found.push_back(*it);
+    if (const Event& event = at(number); is_asked_for(query, event)) {
+      found.push_back({number, event});
     }
   }
   std::reverse(found.begin(), found.end());
@@ -40,12 +42,13 @@ std::vector<NumberedEvent> History::find(const HitQuery& query) const {
 std::optional<History::Found> History::find_incident(IncidentId id) const {
   std::optional<Found> found;
   const std::lock_guard lock(mutex_);
-  for (auto it = events_.rbegin(); it != events_.rend(); ++it) {
-    if (it->event.incident == id) {
+  for (uint64_t number = last_; number > gone(); --number) {
+    const Event& event = at(number);
+    if (event.incident == id) {
       if (!found) {
-        found = Found{*it, it->event.time, 0};
+        found = Found{{number, event}, event.time, 0};
       }
-      found->first = it->event.time;
+      found->first = event.time;
       ++found->hits;
     }
   }
@@ -54,8 +57,8 @@ std::optional<History::Found> History::find_incident(IncidentId id) const {
 
 std::optional<Event> History::find_recent(const IpAddress& client, const Name& name, WallTime since) const {
   const std::lock_guard lock(mutex_);
-  for (auto it = events_.rbegin(); it != events_.rend() && it->event.time >= since; ++it) {
-    const Event& event = it->event;
+  for (uint64_t number = last_; number > gone() && at(number).time >= since; --number) {
+    const Event& event = at(number);
     if (event.name == name && event.client.address() == client && event.type != 0) {
       return event;
     }

@@ -45,9 +45,13 @@ class History {
   [[nodiscard]] uint64_t last_number() const;
 
  private:
+  // REQUIRES: the lock, and gone() < number <= last_.
+  [[nodiscard]] const Event& at(uint64_t number) const { return events_[(number - 1) % capacity_]; }
+  [[nodiscard]] uint64_t gone() const { return last_ - events_.size(); }
+
   const size_t capacity_;
   mutable std::mutex mutex_;
-  std::deque<NumberedEvent> events_;
+  std::deque<Event> events_;  // a ring once it is full: an event takes the oldest one's place
   uint64_t last_ = 0;
 };
 
