@@ -19,8 +19,8 @@ struct Listed {
   int64_t first_seen = 0;
   int64_t valid_from = 0;
   int64_t valid_until = 0;
-  std::string threat;
-  std::string source_ref;
+  std::string threat{};
+  std::string source_ref{};
 };
 
 class FakeSnapshot final : public Snapshot {
