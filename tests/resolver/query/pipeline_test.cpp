@@ -357,9 +357,10 @@ TEST_CASE_METHOD(Fixture, "RFC 5001 section 2.2: NSID is the configured identity
 
 TEST_CASE_METHOD(Fixture, "what is pushed while a query waits acts on it", "[query][policy]") {
   const auto list = [&](const char* name, uint64_t generation) {
-    served.on_loop([&] {
-      served.policy().adopt(std::make_shared<FakeSnapshot>(std::vector<Listed>{{name}}, generation));
-    });
+    Listed listed;
+    listed.what = name;
+    const auto snapshot = std::make_shared<FakeSnapshot>(std::vector<Listed>{listed}, generation);
+    served.on_loop([&] { served.policy().adopt(snapshot); });
   };
   list("other.test", 1);
   served.upstream.set([&](const Wire& asked, bool) {
