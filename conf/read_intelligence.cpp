@@ -54,6 +54,40 @@ ValueKind<int> percentage() {
           }};
 }
 
+ValueKind<GuardAction> guard_action() {
+  return {"one of hold, reject, off", [](std::string_view text) -> std::optional<GuardAction> {
+            if (text == "off") {
+              return GuardAction::kOff;
+            }
+            return text == "hold"     ? std::optional(GuardAction::kHold)
+                   : text == "reject" ? std::optional(GuardAction::kReject)
+                                      : std::nullopt;
+          }};
+}
+
+void read_feed_guards(MapReader map, FeedGuards& guards) {
+  const auto take = [&](std::string_view key, std::optional<GuardAction>& out) {
+    GuardAction action{};
+    if (map.value(key, action, guard_action())) {
+      out = action;
+    }
+  };
+  take("shared_host", guards.shared_host);
+  take("private_suffix", guards.private_suffix);
+  take("wide_block", guards.wide_block);
+  map.finish();
+}
+
+void read_entry_guards(MapReader map, EntryGuards& guards) {
+  map.value("top_site", guards.top_site, guard_action());
+  map.value("protected_name", guards.protected_name, guard_action());
+  map.value("warninglist", guards.warninglist, guard_action());
+  map.value("shared_host", guards.shared_host, guard_action());
+  map.value("private_suffix", guards.private_suffix, guard_action());
+  map.value("wide_block", guards.wide_block, guard_action());
+  map.finish();
+}
+
 // How a format is to be read; ioc/ knows what the values mean.
 void read_options(MapReader& map, FeedSettings& feed, Findings& findings) {
   const auto take = [&](std::string_view key, const ValueKind<std::string>& kind) {
@@ -117,6 +151,7 @@ void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
   if (map.value("max_rejected", share, percentage())) {
     feed.max_rejected = share;
   }
+  read_feed_guards(map.section("guards"), feed.guards);
   map.value("proxy", feed.proxy, any_text(300));
   if (map.value("auth_file", feed.auth_file, file_path())) {
     feed.auth_file = context.resolved(feed.auth_file);
@@ -171,6 +206,16 @@ void read_guards(MapReader& root, ReadContext& context) {
   GuardSettings& guards = context.settings.ioc.guards;
   MapReader map = root.section("guards");
   read_guard_paths(map, guards, context);
+  read_entry_guards(map.section("entries"), guards.entries);
+  const auto take = [&](std::string_view key, auto& out, int least, int most) {
+    int number = 0;
+    if (map.value(key, number, whole_number(least, most))) {
+      out = static_cast<std::remove_reference_t<decltype(out)>>(number);
+    }
+  };
+  take("top_sites_limit", guards.top_sites_limit, 0, 10'000'000);
+  take("widest_ipv4", guards.widest_ipv4, 8, 32);
+  take("widest_ipv6", guards.widest_ipv6, 19, 128);
   map.value("max_growth", guards.max_growth, percentage());
   map.value("max_shrink", guards.max_shrink, percentage());
   map.value("max_rejected", guards.max_rejected, percentage());

@@ -12,6 +12,18 @@ namespace cenote {
 
 constexpr int kLearnt = -1;  // a limit that the feed's own lists teach (ioc/size_guard.h)
 
+// What becomes of an entry that a guard catches: it waits for a person, is rejected, or acts all the same.
+enum class GuardAction : uint8_t { kHold, kReject, kOff };
+
+// The guards whose answer depends on what a feed is, set for it alone; none: as for every feed.
+struct FeedGuards {
+  std::optional<GuardAction> shared_host;
+  std::optional<GuardAction> private_suffix;
+  std::optional<GuardAction> wide_block;
+
+  bool operator==(const FeedGuards&) const = default;
+};
+
 struct FeedSettings {
   std::string name;             // [a-z0-9][a-z0-9._-]{0,62}
   std::string source = "push";  // "file:PATH", "https://...", or "push" (only over the API)
@@ -30,6 +42,7 @@ struct FeedSettings {
   std::optional<int> max_growth;  // instead of the guards'
   std::optional<int> max_shrink;
   std::optional<int> max_rejected;
+  FeedGuards guards;  // of single entries
 
   bool operator==(const FeedSettings&) const = default;
 };
@@ -44,9 +57,26 @@ struct ExceptionSettings {
   bool operator==(const ExceptionSettings&) const = default;
 };
 
+// The guards of single entries, by the words that tell them.
+struct EntryGuards {
+  GuardAction top_site = GuardAction::kHold;
+  GuardAction protected_name = GuardAction::kHold;
+  GuardAction warninglist = GuardAction::kHold;
+  GuardAction shared_host = GuardAction::kHold;
+  GuardAction private_suffix = GuardAction::kHold;
+  GuardAction wide_block = GuardAction::kHold;
+
+  bool operator==(const EntryGuards&) const = default;
+};
+
 // What must wait for a person before it is published (docs/security-team.md, "Guards").
 struct GuardSettings {
-  std::string top_sites;                  // a file; empty: the built-in list
+  EntryGuards entries;
+  std::string top_sites;       // a file; empty: the built-in list
+  size_t top_sites_limit = 0;  // so many of its first names count; 0: all
+  // Address blocks of fewer network bits are wide; a block of one address never is.
+  unsigned widest_ipv4 = 24;
+  unsigned widest_ipv6 = 48;
   std::vector<std::string> warninglists;  // files in MISP's format
   std::vector<std::string> names;         // names and addresses that Cenote itself needs
   // Percent, 0: any, or kLearnt.

@@ -16,12 +16,7 @@ namespace cenote {
 namespace {
 
 constexpr size_t kMaxRejectText = 512;
-
-std::string_view why_held(std::string_view reason) {
-  return reason == to_text(Reason::kPrivateSuffix)
-             ? "would block every customer of a service that gives names below it away"
-             : "";
-}
+const Guards kNoGuards;
 
 // Names and blocks as one kind of key.
 class Removed {
@@ -49,23 +44,28 @@ class Removed {
 class Collector final : public FeedSink {
  public:
   Collector(const FeedSettings& settings, const FeedContent& content, CompiledFeed& out)
-      : settings_(settings), guards_(content.guards), decisions_(content.decisions), out_(out) {}
+      : settings_(settings),
+        guards_(content.guards == nullptr ? kNoGuards : *content.guards),
+        decisions_(content.decisions),
+        out_(out) {}
   Removed removed;
 
   void accept(const Indicator& indicator, uint64_t line) override {
     if (removed.holds(indicator)) {
       return;
     }
-    const auto held = guards_ == nullptr ? std::nullopt : guards_->check(indicator);
-    if (held) {
-      decide(indicator, line, held->reason, held->why);
+    if (const auto held = guards_.check(indicator, settings_.guards)) {
+      decide(indicator, line, *held);
     } else {
       out_.run.add(indicator, settings_);
     }
   }
-  void hold(const Indicator& indicator, uint64_t line, std::string_view reason) override {
-    if (!removed.holds(indicator)) {
-      decide(indicator, line, reason, why_held(reason));
+  void hold(const Indicator& indicator, uint64_t line, std::string_view) override {
+    const auto held = guards_.check_private_suffix(settings_.guards);
+    if (!held) {
+      accept(indicator, line);
+    } else if (!removed.holds(indicator)) {
+      decide(indicator, line, *held);
     }
   }
   void reject(const Reject& reject) override {
@@ -75,14 +75,14 @@ class Collector final : public FeedSink {
   }
 
  private:
-  // A person's word stands; without one the entry waits.
-  void decide(const Indicator& indicator, uint64_t line, std::string_view reason, std::string_view why) {
+  // A person's word stands; without one the entry waits, or is rejected where nobody is to be asked.
+  void decide(const Indicator& indicator, uint64_t line, const Guards::Hold& held) {
     const std::string text =
         indicator.kind == Indicator::Kind::kName ? indicator.name.to_text() : indicator.prefix.to_text();
     const HoldDecision* decision = decisions_.find(indicator);
     if (decision == nullptr) {
-      ++out_.held;
-      note({line, text, std::string(reason), true, hold_scope(indicator), std::string(why)});
+      ++(held.is_rejected ? out_.rejected : out_.held);
+      note({line, text, std::string(held.reason), !held.is_rejected, hold_scope(indicator), held.why});
     } else if (decision->is_released) {
       out_.run.add(indicator, settings_);
     } else {
@@ -99,7 +99,7 @@ class Collector final : public FeedSink {
   }
 
   const FeedSettings& settings_;
-  const Guards* guards_;
+  const Guards& guards_;
   const HoldDecisions& decisions_;
   CompiledFeed& out_;
   size_t reject_rows_ = 0;
@@ -141,19 +141,19 @@ Result<void> apply_patch(const std::vector<PatchStep>& patch, const ParseOptions
 class OneIndicator final : public FeedSink {
  public:
   void accept(const Indicator& indicator, uint64_t) override { found = indicator; }
-  void hold(const Indicator& indicator, uint64_t, std::string_view why) override {
+  void hold(const Indicator& indicator, uint64_t, std::string_view) override {
     found = indicator;
-    held = why;
+    is_private_suffix = true;
   }
   void reject(const Reject& reject) override { reason = reject.reason; }
   std::optional<Indicator> found;
-  std::string_view held;  // why it would be, in a list
+  bool is_private_suffix = false;  // with everything below
   std::string reason = "empty";
 };
 
 struct OneRead {
   Indicator indicator;
-  std::string_view held;
+  bool is_private_suffix;
 };
 
 Result<OneRead> read_one(std::string_view text, bool exact, const std::vector<Name>& protect) {
@@ -168,7 +168,7 @@ Result<OneRead> read_one(std::string_view text, bool exact, const std::vector<Na
   if (!sink.found) {
     return fail("{}: {}", printable(text), sink.reason);
   }
-  return OneRead{*sink.found, sink.held};
+  return OneRead{*sink.found, sink.is_private_suffix};
 }
 
 void add_singles(const std::vector<SingleIndicator>& singles, const FeedSettings& settings,
@@ -277,10 +277,8 @@ std::optional<Guards::Hold> guard_single(const SingleIndicator& single, const st
   if (!read) {
     return std::nullopt;  // not a hold: it cannot be listed at all
   }
-  if (!read->held.empty()) {
-    return Guards::Hold{read->held, std::string(why_held(read->held))};
-  }
-  return guards.check(read->indicator);
+  auto held = read->is_private_suffix ? guards.check_private_suffix() : std::nullopt;
+  return held ? held : guards.check(read->indicator);
 }
 
 FeedRun compile_exceptions(const std::vector<ExceptionSettings>& exceptions) {

@@ -30,7 +30,7 @@ struct FeedContent {
   std::string format;  // empty: the feed's own
   std::vector<PatchStep> patch;
   std::vector<SingleIndicator> singles;
-  const Guards* guards = nullptr;  // none: nothing but what the parser holds
+  const Guards* guards = nullptr;  // none: only what covers a private suffix is held
   HoldDecisions decisions{};
   std::string folder;  // for what takes much room; empty: memory has it
 };

@@ -16,6 +16,8 @@ constexpr std::string_view kTopSite = "top_site";
 constexpr std::string_view kProtectedName = "protected_name";
 constexpr std::string_view kWarninglist = "warninglist";
 constexpr std::string_view kSharedHost = "shared_host";
+constexpr std::string_view kPrivateSuffix = "private_suffix";
+constexpr std::string_view kWideBlock = "wide_block";
 
 std::string key_of(const Name& name) {
   return std::string(as_text(name.wire()));
@@ -34,25 +36,35 @@ std::string resolved(const std::string& path, const std::string& base_dir) {
   return (std::filesystem::path(base_dir) / path).string();
 }
 
+std::optional<Guards::Hold> caught(std::string_view reason, GuardAction action, std::string why) {
+  if (action == GuardAction::kOff) {
+    return std::nullopt;
+  }
+  return Guards::Hold{reason, std::move(why), action == GuardAction::kReject};
+}
+
 }  // namespace
 
-int32_t Guards::add_list(std::string_view reason, std::string title) {
-  lists_.push_back({reason, std::move(title)});
+int32_t Guards::add_list(std::string_view reason, std::string title, GuardAction action) {
+  lists_.push_back({reason, std::move(title), action});
   return static_cast<int32_t>(lists_.size() - 1);
 }
 
-void Guards::add_name(std::string_view text, int32_t list, bool is_shared) {
+void Guards::add_name(std::string_view text, int32_t list) {
   const auto name = Name::from_text(text);
   if (!name || name->is_root()) {
     return;
   }
+  const List& of = lists_[static_cast<size_t>(list)];
+  if (of.action == GuardAction::kOff && of.reason != kTopSite) {
+    return;
+  }
   Guarded& own = names_[key_of(*name)];
-  own.is_shared = own.is_shared || is_shared;
-  if (is_shared || own.list >= 0) {
+  own.is_top_site = own.is_top_site || of.reason == kTopSite;
+  if (own.list >= 0 || of.action == GuardAction::kOff) {
     return;  // the first list that names it is the one that is told
   }
   own.list = list;
-  own.is_top_site = lists_[static_cast<size_t>(list)].reason == kTopSite;
   const auto number = static_cast<int32_t>(texts_.size());
   texts_.push_back(name->to_text());
   for (size_t labels = name->label_count() - 1; labels > 0; --labels) {
@@ -61,14 +73,23 @@ void Guards::add_name(std::string_view text, int32_t list, bool is_shared) {
   }
 }
 
+void Guards::add_shared_host(std::string_view text) {
+  if (const auto name = Name::from_text(text)) {
+    names_[key_of(*name)].is_shared = true;
+  }
+}
+
 void Guards::add_block(const Prefix& prefix, int32_t list) {
+  if (lists_[static_cast<size_t>(list)].action == GuardAction::kOff) {
+    return;
+  }
   (prefix.address.is_v4() ? v4_ : v6_)
       .push_back({number_of(prefix.address), last_of(prefix), static_cast<uint32_t>(list)});
 }
 
 void Guards::add_top_sites(const GuardSettings& settings, const std::string& base_dir) {
   if (settings.top_sites.empty()) {
-    const int32_t list = add_list(kTopSite, "the built-in list of top sites");
+    const int32_t list = add_list(kTopSite, "the built-in list of top sites", actions_.top_site);
     for (const std::string_view site : guard_lists::top_sites()) {
       add_name(site, list);
       add_name("www." + std::string(site), list);
@@ -81,21 +102,23 @@ void Guards::add_top_sites(const GuardSettings& settings, const std::string& bas
     add_top_sites(GuardSettings{}, base_dir);
     return;
   }
-  const int32_t list = add_list(kTopSite, settings.top_sites);
-  for (const std::string& site : file->names) {
+  const int32_t list = add_list(kTopSite, settings.top_sites, actions_.top_site);
+  const size_t most = settings.top_sites_limit == 0 ? file->names.size() : settings.top_sites_limit;
+  for (const std::string& site : std::span(file->names).first(std::min(most, file->names.size()))) {
     add_name(site, list);
     add_name("www." + site, list);
   }
 }
 
-void Guards::add_warninglist(const std::string& path) {
+void Guards::add_warninglist(const std::string& path, GuardAction action) {
   auto file = read_guard_file(path);
   if (!file) {
     log::error("guards.warninglists: {}", file.error().message);
     return;
   }
-  const int32_t list = add_list(
-      kWarninglist, file->title.empty() ? std::filesystem::path(path).filename().string() : file->title);
+  const int32_t list =
+      add_list(kWarninglist,
+               file->title.empty() ? std::filesystem::path(path).filename().string() : file->title, action);
   for (const std::string& name : file->names) {
     add_name(name, list);
   }
@@ -121,20 +144,30 @@ void Guards::finish() {
   }
   uint64_t sum = names_.size();
   for (const auto& [name, guarded] : names_) {  // in any order
-    sum += XXH3_64bits_withSeed(name.data(), name.size(),
-                                (guarded.list >= 0 ? 1U : 0U) + (guarded.is_shared ? 2U : 0U));
+    sum += XXH3_64bits_withSeed(
+        name.data(), name.size(),
+        (guarded.list >= 0 ? 1U : 0U) + (guarded.is_shared ? 2U : 0U) + (guarded.is_top_site ? 4U : 0U));
   }
   for (const std::vector<Range>* ranges : {&v4_, &v6_}) {
     for (const Range& range : *ranges) {
       sum = XXH3_64bits_withSeed(&range.first, sizeof range.first + sizeof range.last, sum);
     }
   }
-  fingerprint_ = fmt::format("guards {:016x}", sum);
+  // Which list names something first decides what becomes of it, so all of them tell a set of guards apart.
+  for (const GuardAction action : {actions_.top_site, actions_.protected_name, actions_.warninglist,
+                                   actions_.shared_host, actions_.private_suffix, actions_.wide_block}) {
+    sum = sum * 3 + static_cast<uint64_t>(action);
+  }
+  fingerprint_ = fmt::format("guards {:016x} /{} /{}", sum, widest_ipv4_, widest_ipv6_);
 }
 
 Guards Guards::load(const GuardSettings& settings, const std::string& base_dir) {
   Guards guards;
-  const int32_t configured = guards.add_list(kProtectedName, "the hosts of this configuration");
+  guards.actions_ = settings.entries;
+  guards.widest_ipv4_ = settings.widest_ipv4;
+  guards.widest_ipv6_ = settings.widest_ipv6;
+  const GuardAction protects = settings.entries.protected_name;
+  const int32_t configured = guards.add_list(kProtectedName, "the hosts of this configuration", protects);
   for (const std::string& name : settings.names) {
     if (const auto block = Prefix::from_text(name)) {
       guards.add_block(*block, configured);
@@ -143,24 +176,25 @@ Guards Guards::load(const GuardSettings& settings, const std::string& base_dir) 
     }
   }
   const int32_t infrastructure =
-      guards.add_list(kProtectedName, "the built-in list of certificate, time and update servers");
+      guards.add_list(kProtectedName, "the built-in list of certificate, time and update servers", protects);
   for (const std::string_view name : guard_lists::infrastructure()) {
     guards.add_name(name, infrastructure);
   }
   guards.add_top_sites(settings, base_dir);
   for (const std::string& path : settings.warninglists) {
-    guards.add_warninglist(resolved(path, base_dir));
+    guards.add_warninglist(resolved(path, base_dir), settings.entries.warninglist);
   }
   for (const std::string_view host : guard_lists::shared_hosts()) {
-    guards.add_name(host, -1, true);
+    guards.add_shared_host(host);
   }
   guards.finish();
   return guards;
 }
 
-std::string Guards::told(std::string_view name, int32_t list) const {
-  return fmt::format("would block {}, which is in {}", name,
-                     printable(lists_[static_cast<size_t>(list)].title));
+Guards::Hold Guards::covers(std::string_view name, int32_t list) const {
+  const List& of = lists_[static_cast<size_t>(list)];
+  return {of.reason, fmt::format("would block {}, which is in {}", name, printable(of.title)),
+          of.action == GuardAction::kReject};
 }
 
 const Guards::Guarded* Guards::find(const Name& name) const {
@@ -168,38 +202,52 @@ const Guards::Guarded* Guards::find(const Name& name) const {
   return found == names_.end() ? nullptr : &found->second;
 }
 
-std::optional<Guards::Hold> Guards::check(const Indicator& indicator) const {
+std::optional<Guards::Hold> Guards::check(const Indicator& indicator, const FeedGuards& feed) const {
   if (indicator.allow) {
     return std::nullopt;  // blocks nothing
   }
-  return indicator.kind == Indicator::Kind::kName ? check_name(indicator) : check_block(indicator.prefix);
+  if (indicator.kind == Indicator::Kind::kAddress) {
+    return check_block(indicator.prefix, feed.wide_block.value_or(actions_.wide_block));
+  }
+  if (auto hold = check_name(indicator)) {
+    return hold;
+  }
+  const GuardAction action = feed.shared_host.value_or(actions_.shared_host);
+  if (!indicator.from_url || action == GuardAction::kOff) {
+    return std::nullopt;
+  }
+  const auto whose = shared_by_many(indicator.name);
+  return whose
+             ? caught(kSharedHost, action, fmt::format("came out of a URL, and many people share {}", *whose))
+             : std::nullopt;
+}
+
+std::optional<Guards::Hold> Guards::check_private_suffix(const FeedGuards& feed) const {
+  return caught(kPrivateSuffix, feed.private_suffix.value_or(actions_.private_suffix),
+                "would block every customer of a service that gives names below it away");
 }
 
 std::optional<Guards::Hold> Guards::check_name(const Indicator& indicator) const {
   if (const Guarded* own = find(indicator.name)) {
     if (own->list >= 0 && indicator.scope != Scope::kBelow) {
-      return Hold{lists_[static_cast<size_t>(own->list)].reason, told(indicator.name.to_text(), own->list)};
+      return covers(indicator.name.to_text(), own->list);
     }
     if (own->below >= 0 && indicator.scope != Scope::kExact) {
       const std::string& text = texts_[static_cast<size_t>(own->below)];
-      const Guarded* below = find(*Name::from_text(text));
-      return Hold{lists_[static_cast<size_t>(below->list)].reason, told(text, below->list)};
+      return covers(text, find(*Name::from_text(text))->list);
     }
   }
-  return indicator.from_url ? check_url_host(indicator.name) : std::nullopt;
+  return std::nullopt;
 }
 
 // One page is bad, its host serves others: known shared hosts, hosts of a top site, and the bare domain of a
 // service that gives names away. A name that such a service gave is one person's, and passes.
-std::optional<Guards::Hold> Guards::check_url_host(const Name& host) const {
+std::optional<std::string> Guards::shared_by_many(const Name& host) const {
   const PublicSuffixes& suffixes = PublicSuffixes::system();
   const std::string text = host.to_text();
-  const auto why = [&](std::string_view whose) {
-    return Hold{kSharedHost, fmt::format("came out of a URL, and many people share {}", whose)};
-  };
   const Guarded* own = find(host);
   if ((own != nullptr && own->is_shared) || suffixes.kind(text) == PublicSuffixes::Kind::kPrivate) {
-    return why(text);
+    return text;
   }
   for (size_t labels = host.label_count() - 1; labels > 1; --labels) {
     const Name above = host.suffix(labels);
@@ -209,24 +257,28 @@ std::optional<Guards::Hold> Guards::check_url_host(const Name& host) const {
     }
     const Guarded* guarded = find(above);
     if (guarded != nullptr && guarded->is_top_site) {
-      return why(above_text);
+      return above_text;
     }
   }
   return std::nullopt;
 }
 
-std::optional<Guards::Hold> Guards::check_block(const Prefix& prefix) const {
+std::optional<Guards::Hold> Guards::check_block(const Prefix& prefix, GuardAction wide) const {
   const std::vector<Range>& ranges = prefix.address.is_v4() ? v4_ : v6_;
   const AddressIndex::Number first = number_of(prefix.address);
   const AddressIndex::Number last = last_of(prefix);
   const auto found =
       std::lower_bound(ranges.begin(), ranges.end(), first,
                        [](const Range& range, const AddressIndex::Number& at) { return range.last < at; });
-  if (found == ranges.end() || last < found->first) {
-    return std::nullopt;
+  if (found != ranges.end() && found->first <= last) {
+    const List& list = lists_[found->list];
+    return caught(list.reason, list.action,
+                  fmt::format("would block addresses in {}", printable(list.title)));
   }
-  const List& list = lists_[found->list];
-  return Hold{list.reason, fmt::format("would block addresses in {}", printable(list.title))};
+  const unsigned widest = prefix.address.is_v4() ? widest_ipv4_ : widest_ipv6_;
+  return prefix.length < widest
+             ? caught(kWideBlock, wide, fmt::format("would block a net wider than /{}", widest))
+             : std::nullopt;
 }
 
 }  // namespace cenote

@@ -1,7 +1,9 @@
 // Entries that do more harm than good when they act at once, and so wait for a person: what covers a top
-// site, a name that work depends on, a name of a warninglist, or, taken out of a URL, a host that many people
-// share. An entry is held when it *covers* such a name: the name itself, or with "everything below" a name
-// above it. What lies below a popular name is not held, for that is where attackers rent.
+// site, a name that work depends on, a name of a warninglist or every customer of a service, what is a wide
+// block of addresses, or, taken out of a URL, a host that many people share. An entry is held when it
+// *covers* such a name: the name itself, or with "everything below" a name above it. What lies below a
+// popular name is not held, for that is where attackers rent. The settings may make any of these guards
+// reject instead, or switch it off.
 //
 // Threads: immutable after load(), so any thread may ask.
 #pragma once
@@ -22,15 +24,19 @@ namespace cenote {
 class Guards {
  public:
   struct Hold {
-    std::string_view reason;  // "top_site", "protected_name", "warninglist", "shared_host"; lives for ever
-    std::string why;          // for people: what would be blocked, and where that is written
+    std::string_view reason;   // a member of EntryGuards by its name; lives for ever
+    std::string why;           // for people: what would be blocked, and where that is written
+    bool is_rejected = false;  // nobody is to be asked
   };
 
   Guards() = default;  // none
   // A file that cannot be read is said in the log, and its guard is the built-in one or none.
   static Guards load(const GuardSettings& settings, const std::string& base_dir);
 
-  [[nodiscard]] std::optional<Hold> check(const Indicator& indicator) const;
+  // `feed`: what that feed's settings say otherwise.
+  [[nodiscard]] std::optional<Hold> check(const Indicator& indicator, const FeedGuards& feed = {}) const;
+  // Of an entry for everything below a private public suffix, which the parser finds.
+  [[nodiscard]] std::optional<Hold> check_private_suffix(const FeedGuards& feed = {}) const;
   // Differs when another set of entries would be held.
   [[nodiscard]] const std::string& fingerprint() const noexcept { return fingerprint_; }
   [[nodiscard]] size_t names() const noexcept { return names_.size(); }
@@ -39,12 +45,13 @@ class Guards {
   struct List {
     std::string_view reason;
     std::string title;
+    GuardAction action;
   };
   struct Guarded {
     int32_t list = -1;         // which guards this very name; -1: none
     int32_t below = -1;        // a guarded name below it, as a number of `texts_`; -1: none
     bool is_shared = false;    // pages of many people
-    bool is_top_site = false;  // a host below it may be shared as well
+    bool is_top_site = false;  // a host below it may be shared as well, whether or not it is guarded itself
   };
   struct Range {
     AddressIndex::Number first;
@@ -52,18 +59,22 @@ class Guards {
     uint32_t list;
   };
 
-  int32_t add_list(std::string_view reason, std::string title);
-  void add_name(std::string_view text, int32_t list, bool is_shared = false);
+  int32_t add_list(std::string_view reason, std::string title, GuardAction action);
+  void add_name(std::string_view text, int32_t list);
+  void add_shared_host(std::string_view text);
   void add_block(const Prefix& prefix, int32_t list);
   void add_top_sites(const GuardSettings& settings, const std::string& base_dir);
-  void add_warninglist(const std::string& path);
+  void add_warninglist(const std::string& path, GuardAction action);
   void finish();
   [[nodiscard]] std::optional<Hold> check_name(const Indicator& indicator) const;
-  [[nodiscard]] std::optional<Hold> check_url_host(const Name& host) const;
-  [[nodiscard]] std::optional<Hold> check_block(const Prefix& prefix) const;
+  [[nodiscard]] std::optional<std::string> shared_by_many(const Name& host) const;
+  [[nodiscard]] std::optional<Hold> check_block(const Prefix& prefix, GuardAction wide) const;
   [[nodiscard]] const Guarded* find(const Name& name) const;
-  [[nodiscard]] std::string told(std::string_view name, int32_t list) const;
+  [[nodiscard]] Hold covers(std::string_view name, int32_t list) const;
 
+  EntryGuards actions_;
+  unsigned widest_ipv4_ = 0;
+  unsigned widest_ipv6_ = 0;
   std::vector<List> lists_;
   std::vector<std::string> texts_;
   struct BytesHash {

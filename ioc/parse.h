@@ -36,7 +36,7 @@ class FeedSink {
  public:
   virtual ~FeedSink() = default;
   virtual void accept(const Indicator& indicator, uint64_t line) = 0;
-  // Good, but dangerous enough to wait for a person ("private_suffix").
+  // Good, but dangerous enough for a guard to judge it: "private_suffix" with everything below.
   virtual void hold(const Indicator& indicator, uint64_t line, std::string_view reason) = 0;
   virtual void reject(const Reject& reject) = 0;
 };

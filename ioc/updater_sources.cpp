@@ -51,6 +51,12 @@ std::string fingerprint_of(const FeedSettings& feed, const std::vector<std::stri
   for (const std::string& name : protect) {
     all += name + '\n';
   }
+  for (const auto& action : {feed.guards.shared_host, feed.guards.private_suffix, feed.guards.wide_block}) {
+    if (action) {
+      all += static_cast<char>('0' + static_cast<int>(*action));
+    }
+    all += '/';
+  }
   return fmt::format("{:016x}", XXH3_64bits(all.data(), all.size()));
 }
 

@@ -41,10 +41,14 @@ class ShortText {
     }
     return *this;
   }
-  ShortText(std::string_view text) noexcept {  // NOLINT(google-explicit-constructor): a text is a text
+  ShortText(std::string_view text) noexcept {
+    *this = text;
+  }  // NOLINT(google-explicit-constructor): a text is a text
+  ShortText& operator=(std::string_view text) noexcept {
     const std::string_view taken = first_bytes(text, N);
     std::copy(taken.begin(), taken.end(), bytes_.begin());
     size_ = static_cast<uint8_t>(taken.size());
+    return *this;
   }
   [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
   operator std::string_view() const noexcept {

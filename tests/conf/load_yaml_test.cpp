@@ -200,7 +200,10 @@ limits: {rate: 100, slip: 0, client_waiting: 9, domain_waiting: 8, exempt: [192.
 feeds:
   - {name: one, source: "https://feeds.example.net/x.csv", format: csv, column: 2, header: true, delimiter: ";", scope: suffix,
      category: c2, action: refuse, confidence: 100, min_confidence: 1, refresh: 90s, threat: "テスト",
-     proxy: "http://proxy.example:3128", auth_file: /etc/cenote/one.header, ca_file: /etc/cenote/one.pem}
+     proxy: "http://proxy.example:3128", auth_file: /etc/cenote/one.header, ca_file: /etc/cenote/one.pem,
+     max_growth: "50%", guards: {shared_host: reject, wide_block: off}}
+guards: {max_shrink: off, max_rejected: "5%", top_sites_limit: 10000, widest_ipv4: 16, widest_ipv6: 32,
+         entries: {top_site: off, protected_name: reject, warninglist: off, shared_host: off, private_suffix: reject, wide_block: off}}
 exceptions:
   - {name: ok.example., exact: yes, reason: why, until: 2027-03-31, client: 192.0.2.7}
 protect: [Own.Example]
@@ -293,6 +296,17 @@ events: {file: e.jsonl}
   CHECK(feed.proxy == "http://proxy.example:3128");
   CHECK(feed.auth_file == "/etc/cenote/one.header");
   CHECK(feed.ca_file == "/etc/cenote/one.pem");
+  CHECK(feed.max_growth == 50);
+  CHECK_FALSE(feed.max_shrink);
+  CHECK(feed.guards == FeedGuards{GuardAction::kReject, std::nullopt, GuardAction::kOff});
+  CHECK(s.ioc.guards.max_growth == kLearnt);
+  CHECK(s.ioc.guards.max_shrink == 0);
+  CHECK(s.ioc.guards.max_rejected == 5);
+  CHECK(s.ioc.guards.top_sites_limit == 10'000);
+  CHECK(s.ioc.guards.widest_ipv4 == 16);
+  CHECK(s.ioc.guards.widest_ipv6 == 32);
+  CHECK(s.ioc.guards.entries == EntryGuards{GuardAction::kOff, GuardAction::kReject, GuardAction::kOff,
+                                            GuardAction::kOff, GuardAction::kReject, GuardAction::kOff});
   REQUIRE(s.ioc.exceptions.size() == 1);
   CHECK(s.ioc.exceptions[0].name == "ok.example");
   CHECK(s.ioc.exceptions[0].exact);
@@ -355,6 +369,10 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"cache: {size: 1KiB}", "cache.size: expected"},
       {"names:\n  records: [a b c]", "cenote.yaml:2:13: names.records: expected a record such as"},
       {"names: {records: [a.test. CH TXT x]}", "names.records: expected"},
+      {"guards: {entries: {top_site: maybe}}",
+       "guards.entries.top_site: expected one of hold, reject, off, not 'maybe'"},
+      {"guards: {widest_ipv4: 33}", "guards.widest_ipv4: expected"},
+      {"feeds: [{name: a, guards: {top_site: off}}]", "unknown key 'top_site' in feeds[0].guards"},
       {"rebinding: {guard: maybe}", "rebinding.guard: expected auto, on or off, not 'maybe'"},
       {"rebinding: {allow: [a..b]}", "rebinding.allow: expected a domain name"},
       {"clients: {groups: [{name: a, names: [Kiosk]}]}", "clients.groups[0].names: expected a client's name"},

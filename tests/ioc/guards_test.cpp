@@ -70,6 +70,108 @@ TEST_CASE("hosts that Cenote and its clients need are protected", "[ioc][guards]
   CHECK(reason(guards, entry("download.windowsupdate.com", Scope::kExact)) == "protected_name");
 }
 
+TEST_CASE("an address block is held when it is wider than the settings allow", "[ioc][guards]") {
+  const Guards guards = Guards::load({}, ".");
+  CHECK(reason(guards, block("198.51.0.0/23")) == "wide_block");
+  CHECK(reason(guards, block("198.51.100.0/24")).empty());
+  CHECK(reason(guards, block("2001:db8::/47")) == "wide_block");
+  CHECK(reason(guards, block("2001:db8::/48")).empty());
+  GuardSettings settings;
+  settings.widest_ipv4 = 16;
+  settings.widest_ipv6 = 32;
+  const Guards wider = Guards::load(settings, ".");
+  CHECK(reason(wider, block("198.51.0.0/16")).empty());
+  CHECK(reason(wider, block("198.50.0.0/15")) == "wide_block");
+  CHECK(reason(wider, block("2001:db8::/32")).empty());
+  CHECK(reason(wider, block("2001:db8::/31")) == "wide_block");
+}
+
+TEST_CASE("each guard of single entries can be switched off without the others", "[ioc][guards]") {
+  const TemporaryFolder folder;
+  folder.write("shops.txt", "shop.example\n198.51.100.0/24\n");
+  struct Guarded {
+    GuardAction EntryGuards::*action;
+    std::string word;
+    Indicator indicator;
+  };
+  const std::vector<Guarded> all = {
+      {&EntryGuards::top_site, "top_site", entry("google.com", Scope::kExact)},
+      {&EntryGuards::protected_name, "protected_name", entry("ocsp.digicert.com", Scope::kExact)},
+      {&EntryGuards::warninglist, "warninglist", entry("shop.example", Scope::kExact)},
+      {&EntryGuards::warninglist, "warninglist", block("198.51.100.7")},
+      {&EntryGuards::shared_host, "shared_host", entry("bit.ly", Scope::kExact, true)},
+      {&EntryGuards::shared_host, "shared_host", entry("host-of.google.com", Scope::kExact, true)},
+      {&EntryGuards::wide_block, "wide_block", block("203.0.0.0/16")},
+  };
+  GuardSettings settings;
+  settings.warninglists = {folder / "shops.txt"};
+  const std::string fingerprint = Guards::load(settings, ".").fingerprint();
+  for (const Guarded& off : all) {
+    CAPTURE(off.word);
+    settings.entries = {};
+    settings.entries.*off.action = GuardAction::kOff;
+    const Guards guards = Guards::load(settings, ".");
+    CHECK(guards.fingerprint() != fingerprint);
+    for (const Guarded& other : all) {
+      CHECK(reason(guards, other.indicator) == (other.action == off.action ? "" : other.word));
+    }
+    CHECK(guards.check_private_suffix());
+
+    settings.entries.*off.action = GuardAction::kReject;
+    const Guards rejecting = Guards::load(settings, ".");
+    CHECK(rejecting.fingerprint() != fingerprint);
+    for (const Guarded& other : all) {
+      const auto held = rejecting.check(other.indicator);
+      REQUIRE(held);
+      CHECK(held->is_rejected == (other.action == off.action));
+    }
+  }
+  settings.entries = {};
+  settings.entries.private_suffix = GuardAction::kOff;
+  CHECK_FALSE(Guards::load(settings, ".").check_private_suffix());
+}
+
+TEST_CASE("a name that two guards know is still held when one of them is off", "[ioc][guards]") {
+  const TemporaryFolder folder;
+  folder.write("own.txt", "google.com\n");
+  GuardSettings settings;
+  settings.warninglists = {folder / "own.txt"};
+  CHECK(reason(Guards::load(settings, "."), entry("google.com", Scope::kExact)) == "top_site");
+  settings.entries.top_site = GuardAction::kOff;
+  CHECK(reason(Guards::load(settings, "."), entry("google.com", Scope::kExact)) == "warninglist");
+}
+
+TEST_CASE("what a feed says about its own guards wins", "[ioc][guards]") {
+  FeedGuards feed;
+  feed.shared_host = GuardAction::kOff;
+  feed.private_suffix = GuardAction::kReject;
+  feed.wide_block = GuardAction::kOff;
+  const Guards guards = Guards::load({}, ".");
+  CHECK_FALSE(guards.check(entry("bit.ly", Scope::kExact, true), feed));
+  CHECK_FALSE(guards.check(block("203.0.0.0/16"), feed));
+  CHECK(guards.check_private_suffix(feed)->is_rejected);
+  CHECK(guards.check(entry("google.com", Scope::kExact, true), feed)->reason == "top_site");
+
+  GuardSettings off;
+  off.entries.wide_block = GuardAction::kOff;
+  feed.wide_block = GuardAction::kHold;
+  CHECK(Guards::load(off, ".").check(block("203.0.0.0/16"), feed)->reason == "wide_block");
+}
+
+TEST_CASE("of a ranked file of top sites only the first names may count", "[ioc][guards]") {
+  const TemporaryFolder folder;
+  folder.write("ranked.csv", "1,first.example\n2,second.example\n3,third.example\n");
+  GuardSettings settings;
+  settings.top_sites = folder / "ranked.csv";
+  settings.top_sites_limit = 2;
+  const Guards guards = Guards::load(settings, ".");
+  CHECK(reason(guards, entry("second.example", Scope::kExact)) == "top_site");
+  CHECK(reason(guards, entry("www.second.example", Scope::kExact)) == "top_site");
+  CHECK(reason(guards, entry("third.example", Scope::kExact)).empty());
+  settings.top_sites_limit = 0;
+  CHECK(reason(Guards::load(settings, "."), entry("third.example", Scope::kExact)) == "top_site");
+}
+
 TEST_CASE("a host that many share is held when it came out of a URL, and only then", "[ioc][guards]") {
   const Guards guards = Guards::load({}, ".");
   CHECK(reason(guards, entry("bit.ly", Scope::kExact, true)) == "shared_host");

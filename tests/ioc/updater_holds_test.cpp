@@ -122,6 +122,43 @@ TEST_CASE("a held entry waits, the rest of the list acts, and the hold says why"
   CHECK_FALSE(held.entries[0].row.why.empty());
 }
 
+TEST_CASE("a guard that rejects asks nobody, but a person's release stands", "[ioc][holds]") {
+  const TemporaryFolder folder;
+  {
+    Server server(folder);
+    REQUIRE(server.push("www.google.com\n").held == 1);
+    REQUIRE(server.release({"www.google.com"}).accepted);
+  }
+  GuardSettings guards;
+  guards.entries.top_site = GuardAction::kReject;
+  FeedSettings feed = push_feed("soc");
+  feed.guards.private_suffix = GuardAction::kReject;
+  Server server(folder, {feed}, guards);
+  const ChangeResult result = server.push("www.google.com\nwww.youtube.com\n*.github.io\nevil.example\n");
+  CHECK(result.held == 0);
+  CHECK(result.rejected == 2);
+  CHECK(server.updater().held().entries.empty());
+  CHECK(server.action("www.google.com") == Action::kSinkhole);
+  CHECK(server.action("www.youtube.com") == Action::kPass);
+  CHECK(server.action("any.github.io") == Action::kPass);
+  CHECK(server.action("evil.example") == Action::kSinkhole);
+}
+
+TEST_CASE("switching a guard off by a reload lets what it held act", "[ioc][holds]") {
+  const TemporaryFolder folder;
+  {
+    Server server(folder);
+    REQUIRE(server.push("www.google.com\n*.github.io\n").held == 2);
+  }
+  GuardSettings guards;
+  guards.entries.top_site = GuardAction::kOff;
+  guards.entries.private_suffix = GuardAction::kOff;
+  Server server(folder, {push_feed("soc")}, guards);
+  CHECK(server.updater().held().entries.empty());
+  CHECK(server.action("www.google.com") == Action::kSinkhole);
+  CHECK(server.action("any.github.io") == Action::kSinkhole);
+}
+
 TEST_CASE("a released entry acts, over restarts and later lists, and only as it was released",
           "[ioc][holds]") {
   const TemporaryFolder folder;
