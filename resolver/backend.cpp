@@ -93,7 +93,7 @@ struct NamedCounter {
   const char* help;
   const Counter PipelineCounters::*counter;
 };
-constexpr std::array<NamedCounter, 14> kPipelineCounters{{
+constexpr std::array<NamedCounter, 15> kPipelineCounters{{
     {"cenote_ignored_total", "Datagrams and messages that were no query: not answered.",
      &PipelineCounters::ignored},
     {"cenote_malformed_total", "Queries answered with FORMERR.", &PipelineCounters::malformed},
@@ -111,6 +111,8 @@ constexpr std::array<NamedCounter, 14> kPipelineCounters{{
     {"cenote_local_answers_total", "Answers with names of our own.", &PipelineCounters::local},
     {"cenote_rebinding_withheld_total", "Answers from outside that led to inner addresses: withheld.",
      &PipelineCounters::withheld},
+    {"cenote_upstream_blocked_total", "Answers that the upstream said it blocked, filtered or forged.",
+     &PipelineCounters::blocked_upstream},
     {"cenote_rate_limited_total", "Queries over a client's rate, dropped or told to come by TCP.",
      &PipelineCounters::rate_limited},
     {"cenote_coalesced_total", "Queries that waited for an answer somebody had asked for already.",

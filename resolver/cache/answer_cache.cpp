@@ -25,6 +25,8 @@ constexpr seconds kLeastRefreshed{10};  // what lives shorter would be asked for
 constexpr uint16_t kNoSuchName = 0;
 // An answer larger than this is not worth the place of thousands of others (CVE-2024-25590).
 constexpr size_t kMaxEntryMessage = 16384;
+constexpr size_t kErrorHead = 3;  // code and length
+static_assert(kMaxUpstreamErrorText <= UINT8_MAX);
 // What malloc adds to a block, roughly: counted, so that the limit is honest.
 constexpr size_t kAllocationOverhead = 16;
 // Slots a used one costs: between 3/8 and 3/4 of them are.
@@ -64,9 +66,38 @@ uint64_t CacheKey::hash(Bytes other_name, uint16_t other_type) const noexcept {
                               hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
 }
 
+size_t AnswerCache::Entry::Content::bytes() const noexcept {
+  return 2 * ttl_offsets.size() + message.size() + (error != nullptr ? kErrorHead + error->text.size() : 0);
+}
+
 size_t AnswerCache::Entry::bytes() const noexcept {
-  return sizeof(Entry) + size_t{2} * ttl_count_ + message_size_ + kAllocationOverhead +
+  return sizeof(Entry) + size_t{2} * ttl_count_ + message_size_ + error_bytes() + kAllocationOverhead +
          kSlotsPerEntry * sizeof(Slot);
+}
+
+size_t AnswerCache::Entry::error_bytes() const noexcept {
+  return has_error_ ? kErrorHead + message().data()[message_size_ + 2] : 0;
+}
+
+ExtendedError AnswerCache::Entry::error() const noexcept {
+  const Bytes kept(message().data() + message_size_, error_bytes());
+  return {static_cast<Ede>(u16_at(kept, 0)), as_text(kept.subspan(kErrorHead))};
+}
+
+// REQUIRES: room for content.bytes() behind the entry; a text of at most kMaxUpstreamErrorText.
+void AnswerCache::Entry::fill(const Content& content) noexcept {
+  ttl_count_ = static_cast<uint16_t>(content.ttl_offsets.size());
+  message_size_ = static_cast<uint16_t>(content.message.size());
+  has_error_ = content.error != nullptr;
+  ByteWriter writer({tail(), content.bytes()});
+  writer.bytes(
+      {reinterpret_cast<const uint8_t*>(content.ttl_offsets.data()), content.ttl_offsets.size_bytes()});
+  writer.bytes(content.message);
+  if (has_error_) {
+    writer.u16(static_cast<uint16_t>(content.error->code));
+    writer.u8(static_cast<uint8_t>(content.error->text.size()));
+    writer.text(content.error->text);
+  }
 }
 
 uint16_t AnswerCache::Entry::ttl_offset(size_t index) const noexcept {
@@ -172,7 +203,7 @@ AnswerCache::Entry* AnswerCache::find_cut(const CacheKey& key, MonoTime now) noe
   const NameLabels labels(key.name);
   for (size_t i = 1; i < labels.count(); ++i) {
     Entry* entry = lookup(key, key.name.wire().subspan(labels.offset(i)), kNoSuchName);
-    if (entry != nullptr && entry->is_fresh(now)) {
+    if (entry != nullptr && entry->is_fresh(now) && !entry->has_error()) {
       entry->visited_ = true;
       return entry;
     }
@@ -195,12 +226,11 @@ bool AnswerCache::is_usable_stale(const Entry& entry, MonoTime now) const noexce
   return Entry::ticks(now) < entry.expires_ + Entry::ticks(beyond);
 }
 
-AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
-                                         const std::vector<uint16_t>& ttl_offsets, MonoTime now) {
+AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, const Entry::Content& content, MonoTime now) {
   if (Entry* old = lookup(key)) {
     remove(old);
   }
-  void* memory = std::malloc(sizeof(Entry) + 2 * ttl_offsets.size() + message.size());
+  void* memory = std::malloc(sizeof(Entry) + content.bytes());
   if (memory == nullptr) {
     return nullptr;  // Out of memory costs a cache entry, nothing else.
   }
@@ -210,13 +240,7 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, Bytes message,
   entry->key_flags_ = flags_of(key);
   entry->type_ = key.type;
   entry->partition_ = key.partition;
-  entry->ttl_count_ = static_cast<uint16_t>(ttl_offsets.size());
-  entry->message_size_ = static_cast<uint16_t>(message.size());
-  uint8_t* tail = entry->tail();
-  if (!ttl_offsets.empty()) {
-    std::memcpy(tail, ttl_offsets.data(), 2 * ttl_offsets.size());
-  }
-  std::memcpy(tail + 2 * ttl_offsets.size(), message.data(), message.size());
+  entry->fill(content);
   while (size_ > 0 && counters_.bytes.value() + entry->bytes() > capacity_) {
     evict_one();
   }
@@ -244,10 +268,9 @@ void AnswerCache::place(Entry* entry, uint32_t hash) noexcept {
 }
 
 AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now) {
-  const bool says_something = response.rcode == Rcode::kNoError || response.rcode == Rcode::kNxDomain;
   const seconds ttl =
       std::min(seconds{response.ttl}, response.negative ? settings_.max_negative_ttl : settings_.max_ttl);
-  if (!says_something || ttl.count() == 0 || (response.negative && !response.has_soa) ||
+  if (response.is_failure() || ttl.count() == 0 || (response.negative && !response.has_soa) ||
       response.message.size() > kMaxEntryMessage) {
     return nullptr;
   }
@@ -258,7 +281,8 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
   if (Entry* contrary = lookup(key, key.name.wire(), denies_name ? key.type : kNoSuchName)) {
     remove(contrary);
   }
-  Entry* entry = emplace(kept, response.message, response.ttl_offsets, now);
+  const UpstreamError* error = response.error ? &*response.error : nullptr;
+  Entry* entry = emplace(kept, {response.message, response.ttl_offsets, error}, now);
   if (entry != nullptr) {
     entry->rcode_ = response.rcode;
     entry->expires_ = Entry::ticks(now) + Entry::ticks(ttl);
@@ -277,7 +301,7 @@ void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
   std::array<uint8_t, kHeaderBytes + kMaxNameBytes> question{};  // whose name it is
   const Bytes name = key.name.wire();
   std::copy(name.begin(), name.end(), question.begin() + kHeaderBytes);
-  if (Entry* entry = emplace(key, Bytes(question).first(kHeaderBytes + name.size()), {}, now)) {
+  if (Entry* entry = emplace(key, {Bytes(question).first(kHeaderBytes + name.size()), {}}, now)) {
     entry->rcode_ = Rcode::kServFail;
     entry->failure_ = true;
     entry->expires_ = Entry::ticks(now) + Entry::ticks(kFailureTtl);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "resolver/base/clock.h"
@@ -39,6 +40,9 @@ class AnswerCache {
     [[nodiscard]] Bytes message() const noexcept;  // as ScrubbedResponse::message, TTLs as received
     [[nodiscard]] Rcode rcode() const noexcept { return rcode_; }
     [[nodiscard]] bool is_failure() const noexcept { return failure_; }  // RFC 9520: answer SERVFAIL
+    // What upstream said beside the answer. REQUIRES: has_error().
+    [[nodiscard]] bool has_error() const noexcept { return has_error_; }
+    [[nodiscard]] ExtendedError error() const noexcept;
     [[nodiscard]] bool is_fresh(MonoTime now) const noexcept { return ticks(now) < expires_; }
     // Copies the message with each TTL reduced by its age, to `out` (REQUIRES: room for message().size()); a
     // stale one carries `stale_ttl` everywhere (RFC 8767 section 4).
@@ -75,7 +79,17 @@ class AnswerCache {
       constexpr seconds kLongest = std::chrono::years{1};
       return static_cast<Ticks>(std::min(duration, kLongest).count()) * kTicksPerSecond;
     }
+    // What stands behind an entry.
+    struct Content {
+      Bytes message;
+      std::span<const uint16_t> ttl_offsets;
+      const UpstreamError* error = nullptr;
+
+      [[nodiscard]] size_t bytes() const noexcept;
+    };
+    void fill(const Content& content) noexcept;
     [[nodiscard]] size_t bytes() const noexcept;
+    [[nodiscard]] size_t error_bytes() const noexcept;
     [[nodiscard]] Bytes name() const noexcept;
     [[nodiscard]] uint16_t ttl_offset(size_t index) const noexcept;
     void cap_ttls(seconds most) noexcept;
@@ -97,7 +111,9 @@ class AnswerCache {
     bool failure_ : 1 = false;
     bool visited_ : 1 = false;  // SIEVE's bit
     bool refreshed_ : 1 = false;
-    // Behind the entry: the TTL offsets (2 bytes each), the message.
+    bool has_error_ : 1 = false;
+    // Behind the entry: the TTL offsets (2 bytes each), the message, and of the few that have an extended
+    // error its code (2 bytes), the length of its text (1 byte), the text.
     [[nodiscard]] uint8_t* tail() noexcept { return reinterpret_cast<uint8_t*>(this + 1); }
     [[nodiscard]] const uint8_t* tail() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1); }
   };
@@ -122,7 +138,8 @@ class AnswerCache {
   // `has_stale`, where it is wanted: there was one that is neither, and find_stale() may have a use for it.
   Entry* find(const CacheKey& key, MonoTime now, bool* has_stale = nullptr) noexcept;
   // A fresh entry that says that some name above this one does not exist: then this one does not either (RFC
-  // 8020 section 2). Not for DNSSEC's askers, whose proof names the question.
+  // 8020 section 2). Not for DNSSEC's askers, whose proof names the question; and not where upstream said
+  // more than that (RFC 8914): a filter's NXDOMAIN is of one name, what is below may be allowed.
   Entry* find_cut(const CacheKey& key, MonoTime now) noexcept;
   // The same, but an expired entry within serve_stale is found too; for use when upstream fails.
   Entry* find_stale(const CacheKey& key, MonoTime now) noexcept;
@@ -139,7 +156,7 @@ class AnswerCache {
  private:
   Entry* lookup(const CacheKey& key) noexcept;
   Entry* lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept;
-  Entry* emplace(const CacheKey& key, Bytes message, const std::vector<uint16_t>& ttl_offsets, MonoTime now);
+  Entry* emplace(const CacheKey& key, const Entry::Content& content, MonoTime now);
   [[nodiscard]] bool is_usable_stale(const Entry& entry, MonoTime now) const noexcept;
   void place(Entry* entry, uint32_t hash) noexcept;
   void remove(Entry* entry) noexcept;

@@ -2,6 +2,7 @@
 // output may be the very buffer that holds the query.
 #pragma once
 
+#include "resolver/dns/extended_error.h"
 #include "resolver/dns/query_message.h"
 
 namespace cenote {
@@ -55,10 +56,6 @@ size_t write_error(MutableBytes out, const QueryMessage& query, Bytes message, R
 
 // Appends an OPT record for `query` to a finished message of `size` bytes that has none: DO copied, the
 // extended errors given. Returns the new size, or the old one when it would exceed `limit`.
-struct ExtendedError {
-  Ede code = Ede::kOther;
-  std::string_view text;
-};
 size_t append_opt(MutableBytes out, size_t size, size_t limit, const QueryMessage& query,
                   const ExtendedError* error = nullptr) noexcept;
 

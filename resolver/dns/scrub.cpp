@@ -118,6 +118,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   out.rcode = static_cast<Rcode>(reader.flags() & flag::kRcode);
   MessageBuilder builder(reader.question_name(), reader.question_type());
   RecordView record;
+  Bytes options;
   bool has_data = false;
   std::array<uint32_t, 2> least{UINT32_MAX, UINT32_MAX};  // TTL by section
   uint32_t negative = UINT32_MAX;
@@ -129,6 +130,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
     if (record.type == rrtype::kOpt && record.section == Section::kAdditional) {
       // The upper bits of the rcode (RFC 6891 section 6.1.3): without them BADVERS would read as NOERROR.
       out.rcode = (record.ttl_bits >> 24) != 0 ? Rcode::kBadVers : out.rcode;
+      options = message.subspan(record.rdata_offset, record.rdata_size);
     }
     if (!keep) {
       continue;
@@ -159,6 +161,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
     builder.drop_authority();
   }
   builder.finish(out.rcode, out.message, out.ttl_offsets);
+  out.error = read_upstream_error(options, !out.is_failure());
   return ScrubStatus::kOk;
 }
 
@@ -179,16 +182,6 @@ std::optional<Bytes> find_edns_option(Bytes message, uint16_t code) noexcept {
     }
   }
   return std::nullopt;
-}
-
-bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexcept {
-  const auto value = find_edns_option(message, edns_option::kExtendedError);
-  if (!value || value->size() < 2) {
-    return false;
-  }
-  code = static_cast<Ede>(((*value)[0] << 8) | (*value)[1]);
-  text = as_text(value->subspan(2));
-  return true;
 }
 
 }  // namespace cenote

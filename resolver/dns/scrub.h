@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "resolver/dns/extended_error.h"
 #include "resolver/dns/name.h"
 #include "resolver/dns/types.h"
 
@@ -20,7 +21,13 @@ struct ScrubbedResponse {
   // The message without OPT: header with QR, RD, RA and rcode (never AD: whose word that is nobody knows
   // here), the question in lower case, the records kept.
   std::vector<uint8_t> message;
-  std::vector<uint16_t> ttl_offsets;  // where each record's TTL stands in `message`
+  std::vector<uint16_t> ttl_offsets;   // where each record's TTL stands in `message`
+  std::optional<UpstreamError> error;  // what the OPT says of the answer, or of the failure
+
+  // Says nothing about the name.
+  [[nodiscard]] bool is_failure() const noexcept {
+    return rcode != Rcode::kNoError && rcode != Rcode::kNxDomain;
+  }
 };
 
 enum class ScrubStatus : uint8_t {
@@ -37,7 +44,5 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
 
 // The data of the first option of that code in a response's OPT record; nullopt: there is none.
 std::optional<Bytes> find_edns_option(Bytes message, uint16_t code) noexcept;
-// The extended error that the upstream sent, if any.
-bool read_extended_error(Bytes message, Ede& code, std::string_view& text) noexcept;
 
 }  // namespace cenote

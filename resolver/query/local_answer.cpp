@@ -74,11 +74,11 @@ size_t write_any_answer(MutableBytes out, size_t limit, const QueryMessage& quer
   return answer.finish(Rcode::kNoError);
 }
 
-size_t write_withheld_answer(MutableBytes out, size_t limit, const QueryMessage& query,
-                             Bytes packet) noexcept {
+size_t write_withheld_answer(MutableBytes out, size_t limit, const QueryMessage& query, Bytes packet,
+                             const ExtendedError& why) noexcept {
   AnswerWriter answer(out, limit, query, packet);
   write_soa(answer, query.name, kWithheldTtl);
-  answer.extended_error(Ede::kBlocked, "an inner address in an answer from outside");
+  answer.extended_error(why.code, why.text);
   return answer.finish(Rcode::kNoError);
 }
 

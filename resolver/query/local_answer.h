@@ -2,6 +2,7 @@
 // itself. Pure: bytes in, bytes out, no allocation.
 #pragma once
 
+#include "resolver/dns/extended_error.h"
 #include "resolver/dns/query_message.h"
 #include "resolver/query/local_names.h"
 
@@ -17,8 +18,8 @@ size_t write_any_answer(MutableBytes out, size_t limit, const QueryMessage& quer
 
 // What stands in for an upstream's answer that leads to inner addresses: no data, and why. The name exists,
 // and REFUSED would send the client on to its next server.
-size_t write_withheld_answer(MutableBytes out, size_t limit, const QueryMessage& query,
-                             Bytes packet) noexcept;
+size_t write_withheld_answer(MutableBytes out, size_t limit, const QueryMessage& query, Bytes packet,
+                             const ExtendedError& why) noexcept;
 
 // version.bind, id.server and their like, class CHAOS (RFC 4892); REFUSED where the configuration says
 // nothing.

@@ -244,17 +244,22 @@ Pipeline::Step Pipeline::answer_from_cut(Query& query, const CacheKey& key, Mono
   return done(answer.finish(Rcode::kNxDomain));
 }
 
-// A fresh entry, or a stale one with the extended error that says so.
+// A fresh entry with what upstream said beside it, or a stale one with the extended error that says so.
 size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept {
-  const bool stale = !entry.is_fresh(now);
-  const ExtendedError error{entry.rcode() == Rcode::kNxDomain ? Ede::kStaleNxdomain : Ede::kStaleAnswer,
-                            "upstream does not answer"};
-  if (stale) {
-    counters_.stale.add();
-  }
   const size_t size = entry.copy(scratch_, now);
-  return answer_with(
-      query, {Bytes(scratch_).first(size), entry.partition(), entry.findings, stale ? &error : nullptr});
+  ExtendedError error;
+  const ExtendedError* said = nullptr;
+  if (!entry.is_fresh(now)) {
+    counters_.stale.add();
+    scratch_[3] &= static_cast<uint8_t>(~flag::kAd);  // what was authentic then
+    error = {entry.rcode() == Rcode::kNxDomain ? Ede::kStaleNxdomain : Ede::kStaleAnswer,
+             "upstream does not answer"};
+    said = &error;
+  } else if (entry.has_error()) {
+    error = entry.error();
+    said = &error;
+  }
+  return answer_with(query, {Bytes(scratch_).first(size), entry.partition(), entry.findings, said});
 }
 
 // The last stages for what upstream said: inspect, then answer. Its findings remember for which snapshot
@@ -278,13 +283,21 @@ size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
   }
   if (rebinding_guard_.covers(said.zone) &&
       rebinding_guard_.withholds(query.message.name, said.message, parts_.policy, said.findings)) {
-    return withhold(query);
+    return withhold(query, said.error);
+  }
+  if (said.error != nullptr) {
+    count_error(said.error->code);
   }
   return copy_answer(query, said.message, said.error);
 }
 
-// A name from outside that leads to inner addresses.
-size_t Pipeline::withhold(Query& query) noexcept {
+// A name from outside that leads to inner addresses. Upstreams that filter answer with 0.0.0.0: where one
+// says so that is the story, and no attack.
+size_t Pipeline::withhold(Query& query, const ExtendedError* error) noexcept {
+  if (error != nullptr && is_block(error->code)) {
+    count_error(error->code);
+    return write_withheld_answer(query.buffer, query.limit(), query.message, query.packet, *error);
+  }
   constexpr seconds kBetweenLines{10};  // the counter has the rest
   counters_.withheld.add();
   if (const MonoTime now = loop_.now(); now - withholding_told_ >= kBetweenLines) {
@@ -292,7 +305,8 @@ size_t Pipeline::withhold(Query& query) noexcept {
     log::warn("rebinding: {} has an address of an inner network and is withheld; rebinding.allow excepts it",
               query.message.name.to_text());
   }
-  return write_withheld_answer(query.buffer, query.limit(), query.message, query.packet);
+  return write_withheld_answer(query.buffer, query.limit(), query.message, query.packet,
+                               {Ede::kBlocked, "an inner address in an answer from outside"});
 }
 
 size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept {
@@ -302,9 +316,9 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   // With room for the OPT: an answer that forgets it makes stubs distrust the server.
   const bool fits = upstream.size() + opt_bytes(query.message) <= query.limit();
   // AD is there only where the zone's servers are trusted; it goes to whoever asks for it (RFC 6840 section
-  // 5.8), and not with what is stale or left out.
+  // 5.8), and not with what is left out.
   const bool wants_ad = query.message.dnssec_ok() || (query.message.flags & flag::kAd) != 0;
-  const uint16_t ad = fits && wants_ad && error == nullptr ? upstream[3] & flag::kAd : 0;
+  const uint16_t ad = fits && wants_ad ? upstream[3] & flag::kAd : 0;
   // The question stays as the client wrote it; everything behind it comes from upstream.
   if (fits) {
     std::memcpy(out.data() + behind, upstream.data() + behind, upstream.size() - behind);
@@ -320,6 +334,10 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   header.u16(0);
   const size_t size = fits ? upstream.size() : behind;
   return append_opt(out, size, query.limit(), query.message, error);
+}
+
+void Pipeline::count_error(Ede code) noexcept {
+  counters_.blocked_upstream.add(is_block(code) ? 1 : 0);
 }
 
 size_t Pipeline::block(Query& query, Bytes chain) noexcept {

@@ -33,6 +33,7 @@ struct PipelineCounters {
   Counter rate_limited;            // over the rate: dropped or told to come by TCP
   Counter local;                   // answered with names of our own
   Counter withheld;                // led from outside to inner addresses
+  Counter blocked_upstream;        // what the upstream said it blocked
   std::array<Counter, 8> actions;  // hits by Action
   Counter cached;
   Counter stale;
@@ -114,14 +115,15 @@ class Pipeline final : ResolutionEvents {
     Bytes message;
     uint16_t zone;
     AnswerCache::Entry::Findings& findings;
-    const ExtendedError* error = nullptr;
+    const ExtendedError* error = nullptr;  // ours or upstream's
   };
   size_t answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
                        AnswerCache::Entry::Findings& findings) noexcept;
   size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
   size_t answer_with(Query& query, const Said& said) noexcept;
-  size_t withhold(Query& query) noexcept;
+  size_t withhold(Query& query, const ExtendedError* error) noexcept;
   size_t copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept;
+  void count_error(Ede code) noexcept;
   size_t answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept;
   size_t block(Query& query, Bytes chain) noexcept;
   size_t error(Query& query, Rcode rcode) noexcept;

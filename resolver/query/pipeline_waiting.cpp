@@ -96,8 +96,7 @@ void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) 
 
 void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
   InFlight::Group group = in_flight_.take(cookie);
-  const bool good = resolution.answered && (resolution.response.rcode == Rcode::kNoError ||
-                                            resolution.response.rcode == Rcode::kNxDomain);
+  const bool good = resolution.answered && !resolution.response.is_failure();
   AnswerCache::Entry* entry = nullptr;
   counters_.upstream_failures.add(good ? 0 : 1);
   // What replaced servers say is for those who wait; the cache belongs to their successors.
@@ -116,8 +115,12 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
 
 size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
                                AnswerCache::Entry::Findings& findings) noexcept {
-  return good ? answer_with(query, {resolution.response.message, key.partition, findings})
-              : answer_failure(query, key, resolution);
+  if (!good) {
+    return answer_failure(query, key, resolution);
+  }
+  const ScrubbedResponse& response = resolution.response;
+  const ExtendedError error = response.error ? response.error->view() : ExtendedError{};
+  return answer_with(query, {response.message, key.partition, findings, response.error ? &error : nullptr});
 }
 
 size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {
@@ -125,9 +128,9 @@ size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolut
   if (AnswerCache::Entry* entry = parts_.cache.find_stale(key, now)) {
     return answer_from_entry(query, *entry, now);
   }
-  if (resolution.has_error) {
-    const ShortText<140> text("upstream: " + resolution.error_text);  // cut on a whole character
-    return error(query, Rcode::kServFail, resolution.error, text.view());
+  if (const auto& said = resolution.response.error) {
+    count_error(said->code);
+    return error(query, Rcode::kServFail, said->code, said->text);
   }
   return resolution.answered
              ? error(query, Rcode::kServFail, Ede::kOther, "every upstream refused or failed")

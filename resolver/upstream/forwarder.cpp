@@ -1,6 +1,5 @@
 #include "resolver/upstream/forwarder.h"
 
-#include "resolver/base/text.h"
 #include "resolver/dns/records.h"
 #include "resolver/net/tls.h"
 
@@ -28,14 +27,7 @@ Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream, 
   if (trusts_ad && (flags & flag::kAd) != 0) {
     resolution.response.message[3] |= flag::kAd;
   }
-  const Rcode rcode = resolution.response.rcode;
-  if (rcode == Rcode::kNoError || rcode == Rcode::kNxDomain) {
-    judged.kind = ReplyKind::kGood;
-    return judged;
-  }
-  std::string_view text;
-  resolution.has_error = read_extended_error(message, resolution.error, text);
-  resolution.error_text = printable(text, 120);
+  judged.kind = resolution.response.is_failure() ? ReplyKind::kBad : ReplyKind::kGood;
   return judged;
 }
 

@@ -25,9 +25,6 @@ class TlsContext;
 struct Resolution {
   bool answered = false;      // `response` holds; otherwise nobody answered usefully
   ScrubbedResponse response;  // also a SERVFAIL or REFUSED that every server agreed on
-  bool has_error = false;     // the upstream sent an extended error with what is no answer
-  Ede error = Ede::kOther;
-  std::string error_text;
 };
 
 class ResolutionEvents {

@@ -3,6 +3,7 @@
 // types whose rdata is copied as it is: ldns reads a name in them beyond the rdata's end.
 #include <cstdlib>
 
+#include "resolver/base/text.h"
 #include "resolver/dns/ldns_headers.h"
 #include "resolver/dns/records.h"
 #include "resolver/dns/scrub.h"
@@ -68,6 +69,12 @@ void check_records(Bytes message, const std::vector<uint16_t>& ttl_offsets) {
   require(index == ttl_offsets.size());
 }
 
+// It goes to clients, who may show it as it is.
+void check_error(const UpstreamError& error) {
+  require(error.text.starts_with("upstream") && error.text.size() <= kMaxUpstreamErrorText);
+  require(error.text == printable(error.text, kMaxUpstreamErrorText));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
@@ -76,9 +83,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   }
   const bool dnssec_ok = (bytes[0] & 1) != 0;
   const Bytes message(bytes + 1, std::min(size - 1, kMaxMessageBytes));
-  Ede code = Ede::kOther;
-  std::string_view text;
-  read_extended_error(message, code, text);
   ScrubbedResponse out;
   if (scrub_response(message, dnssec_ok, out) != ScrubStatus::kOk) {
     return 0;
@@ -89,6 +93,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   require(after.ok() && after.question_name() == before.question_name() &&
           after.question_type() == before.question_type());
   check_records(out.message, out.ttl_offsets);
+  if (out.error) {
+    check_error(*out.error);
+  }
   if (!copies_rdata(out.message) && ldns_reads(message)) {
     require(ldns_reads(out.message));
   }

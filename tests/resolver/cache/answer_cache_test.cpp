@@ -286,4 +286,50 @@ TEST_CASE("random operations do what a plain map would do", "[cache]") {
   CHECK((cache->counters().evicted.value() > 0) == small);
 }
 
+TEST_CASE("what upstream said beside an answer comes back as it was, and only with that answer",
+          "[cache][ede]") {
+  const std::string text = GENERATE(std::string("upstream"), std::string("upstream: \xe9\x98\xbb"),
+                                    std::string(kMaxUpstreamErrorText, 'x'));
+  Cache cache;
+  ScrubbedResponse filtered = address("a.test", 60, "0.0.0.0");
+  filtered.error = UpstreamError{Ede::kFiltered, text};
+  cache->insert(key("a.test"), filtered, kStart);
+  cache->insert(key("b.test"), address("b.test", 60), kStart);
+  auto* entry = cache->find(key("a.test"), kStart + seconds{5});
+  REQUIRE(entry);
+  REQUIRE(entry->has_error());
+  CHECK(entry->error().code == Ede::kFiltered);
+  CHECK(entry->error().text == text);
+  CHECK(Bytes(entry->message()).size() == filtered.message.size());
+  CHECK(answers(*entry, kStart + seconds{5}) == Answers{"a.test. 55 IN A 0.0.0.0"});
+  CHECK_FALSE(cache->find(key("b.test"), kStart)->has_error());
+  cache->insert(key("a.test"), address("a.test", 60), kStart + seconds{6});
+  CHECK_FALSE(cache->find(key("a.test"), kStart + seconds{6})->has_error());
+}
+
+TEST_CASE("an extended error is counted, and costs nothing where there is none", "[cache][ede]") {
+  Cache cache;
+  cache->insert(key("a.test"), address("a.test", 60), kStart);
+  const uint64_t plain = cache->counters().bytes.value();
+  ScrubbedResponse filtered = address("a.test", 60);
+  filtered.error = UpstreamError{Ede::kFiltered, "upstream: adult content"};
+  cache->insert(key("a.test"), filtered, kStart);
+  CHECK(cache->counters().bytes.value() == plain + 2 + 1 + filtered.error->text.size());
+  cache->clear();
+  CHECK(cache->counters().bytes.value() == 0);
+  // sizeof of what lies in the cache a million times: a byte more is a megabyte.
+  CHECK(sizeof(AnswerCache::Entry) == 56);
+}
+
+TEST_CASE("RFC 8020: a filter's NXDOMAIN says nothing of what is below", "[cache][ede]") {
+  Cache cache;
+  ScrubbedResponse filtered = negative("bad.test", 60);
+  cache->insert(key("gone.test"), negative("gone.test", 60), kStart);
+  filtered.error = UpstreamError{Ede::kBlocked, "upstream"};
+  cache->insert(key("bad.test"), filtered, kStart);
+  CHECK(cache->find_cut(key("www.gone.test"), kStart));
+  CHECK_FALSE(cache->find_cut(key("www.bad.test"), kStart));
+  CHECK(cache->find(key("bad.test", rrtype::kAaaa), kStart)->error().code == Ede::kBlocked);
+}
+
 }  // namespace cenote::answer_cache_test

@@ -344,14 +344,21 @@ TEST_CASE("TTL offsets point to the TTLs", "[dns][scrub]") {
   CHECK(second.u32() == 60);
 }
 
-TEST_CASE("the first extended error of an OPT is read", "[dns][scrub]") {  // RFC 8914 section 2
-  const Wire wire = reply_to("a.test", rrtype::kA).rcode(Rcode::kServFail).extended_error(6, "bogus").wire();
-  Ede code = Ede::kOther;
-  std::string_view text;
-  REQUIRE(read_extended_error(wire, code, text));
-  CHECK(static_cast<int>(code) == 6);
-  CHECK(text == "bogus");
-  CHECK_FALSE(read_extended_error(reply_to("a.test", rrtype::kA).wire(), code, text));
+TEST_CASE("the extended error of an answer or a failure comes beside its records", "[dns][scrub]") {
+  const auto blocked = scrub(
+      reply_to("a.test", rrtype::kA).answer("a.test. 60 IN A 192.0.2.1").extended_error(17, "adult content"));
+  REQUIRE(blocked.response.error);
+  CHECK(blocked.response.error->code == Ede::kFiltered);
+  CHECK(blocked.response.error->text == "upstream: adult content");
+  CHECK(blocked.read.answers == Records{"a.test. 60 IN A 192.0.2.1"});
+  const auto failed =
+      scrub(reply_to("a.test", rrtype::kA).rcode(Rcode::kServFail).extended_error(22, "timeout"));
+  REQUIRE(failed.response.error);
+  CHECK(failed.response.error->code == Ede::kNoReachableAuthority);
+  const auto answered =
+      scrub(reply_to("a.test", rrtype::kA).answer("a.test. 60 IN A 192.0.2.1").extended_error(22, "timeout"));
+  CHECK_FALSE(answered.response.error);
+  CHECK_FALSE(scrub(reply_to("a.test", rrtype::kA)).response.error);
 }
 
 }  // namespace cenote::scrub_test

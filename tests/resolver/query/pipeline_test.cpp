@@ -1,6 +1,7 @@
 // What scenarios cannot say: time that passes while a question waits, and what the OPT of an answer holds.
 #include "resolver/query/pipeline.h"
 
+#include <atomic>
 #include <condition_variable>
 
 #include <catch2/catch.hpp>
@@ -385,6 +386,127 @@ TEST_CASE_METHOD(Fixture, "a query that waits while the configuration changes ge
     return ScriptedUpstream::default_script(asked, false);
   });
   CHECK(option_of(client.ask(with_option(edns_option::kNsid, {})), edns_option::kNsid) == Wire{'b'});
+}
+
+namespace {
+
+// An upstream that filters: by an address that leads nowhere.
+std::vector<Wire> filter(const Wire& asked, bool) {
+  return {Reply(asked).answer("www.example.com. 60 IN A 0.0.0.0").extended_error(17, "adult content").wire()};
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "what upstream says of its answer goes with it until the answer is another",
+                 "[query][ede]") {
+  served.upstream.set(filter);
+  for (int i = 0; i < 6; ++i) {  // fresh, then cached
+    const Message answer = client.answer("www.example.com");
+    CHECK(answer.ede == 17);
+    CHECK(answer.ede_text == "upstream: adult content");
+  }
+  CHECK_FALSE(client.answer("www.example.com", rrtype::kA, {.edns = false}).has_edns);
+  CHECK(served.upstream.queries() == 1);
+  CHECK(served.pipeline().counters().blocked_upstream.value() == 7);
+  served.upstream.set(ScriptedUpstream::default_script);
+  client.pass(seconds{55});
+  CHECK(client.answer("www.example.com").ede == 17);  // and causes a prefetch
+  CHECK(served.becomes([&] { return !client.answer("www.example.com").ede; }));
+  CHECK(served.upstream.queries() == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "a stale answer says that it is stale, whatever upstream once said of it",
+                 "[query][ede]") {
+  served.upstream.set(filter);
+  CHECK(client.answer("www.example.com").ede == 17);
+  client.pass(seconds{61});
+  served.upstream.set(silence);
+  const Message stale = client.answer("www.example.com");
+  CHECK(stale.ede == 3);
+  CHECK(stale.ede_text == "upstream does not answer");
+}
+
+TEST_CASE_METHOD(Fixture, "all who wait for one answer hear what upstream says of it", "[query][ede]") {
+  std::atomic<bool> release{false};
+  served.upstream.set([&](const Wire& asked, bool over_tcp) {
+    while (!release) {
+      std::this_thread::yield();
+    }
+    return filter(asked, over_tcp);
+  });
+  std::atomic<int> told{0};
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.emplace_back([&] { told += Client(served).answer("www.example.com").ede == 17 ? 1 : 0; });
+  }
+  CHECK(served.becomes([&] { return served.waiting() == 3; }));
+  release = true;
+  for (std::thread& thread : waiting) {
+    thread.join();
+  }
+  CHECK(told == 3);
+  CHECK(served.upstream.queries() == 1);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "where room is short upstream's text goes before its code, and both before the records",
+                 "[query][ede]") {
+  // 12 + 21 for header and question, then TXT records of 12 + 1 + n bytes; the OPT takes 11.
+  const auto fill = [](size_t last) {
+    return [last](const Wire& asked, bool) {
+      Reply reply(asked);
+      reply.answer("www.example.com. 60 IN TXT \"" + std::string(200, 'a') + "\"");
+      reply.answer("www.example.com. 60 IN TXT \"" + std::string(last, 'b') + "\"");
+      reply.extended_error(15, "a long story about it");
+      return std::vector<Wire>{reply.wire()};
+    };
+  };
+  const size_t rest = 512 - (12 + 21) - (13 + 200) - 13 - 11;
+  for (const size_t room : std::vector<size_t>{40, 37, 36, 16, 6, 5, 0}) {
+    CAPTURE(room);
+    served.upstream.set(fill(rest - room));
+    for (int i = 0; i < 2; ++i) {  // fresh, then cached
+      const Message answer = client.answer("www.example.com", rrtype::kTxt, {.udp_size = 512});
+      CHECK_FALSE(answer.tc);
+      CHECK(answer.answers.size() == 2);
+      CHECK(answer.ede.has_value() == (room >= 6));
+      CHECK(answer.ede_text ==
+            std::string("upstream: a long story about it").substr(0, room >= 6 ? room - 6 : 0));
+    }
+    client.pass(seconds{61});
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "an upstream's block by 0.0.0.0 is no rebinding, though it is withheld as well",
+                 "[query][ede]") {
+  served.on_loop([&] { served.pipeline().reload({}, {}, {RebindingSettings::Guard::kOn, {}}); });
+  served.upstream.set(filter);
+  for (int i = 0; i < 2; ++i) {
+    const Message answer = client.answer("www.example.com");
+    CHECK(answer.answers.empty());
+    CHECK(answer.ede == 17);
+    CHECK(answer.ede_text == "upstream: adult content");
+  }
+  CHECK(served.pipeline().counters().withheld.value() == 0);
+  CHECK(served.pipeline().counters().blocked_upstream.value() == 2);
+}
+
+TEST_CASE_METHOD(TrustingFixture, "an extended error of upstream takes no AD from its answer",
+                 "[query][ede]") {
+  served.upstream.set([](const Wire& asked, bool) {
+    return std::vector<Wire>{Reply(asked)
+                                 .answer("www.example.com. 60 IN A 192.0.2.1")
+                                 .authenticated()
+                                 .extended_error(29, "")
+                                 .wire()};
+  });
+  for (int i = 0; i < 2; ++i) {
+    const Message answer = ask_with_ad();
+    CHECK(answer.ad);
+    CHECK(answer.ede == 29);
+    CHECK(answer.ede_text == "upstream");
+  }
+  CHECK(served.pipeline().counters().blocked_upstream.value() == 0);
 }
 
 }  // namespace cenote::pipeline_test

@@ -236,9 +236,9 @@ TEST_CASE("when all answer badly the last word is passed on, with its extended e
   const Resolution resolution = asker.ask();
   CHECK(resolution.answered);
   CHECK(resolution.response.rcode == Rcode::kServFail);
-  REQUIRE(resolution.has_error);
-  CHECK(static_cast<int>(resolution.error) == 6);
-  CHECK(resolution.error_text == "bad\\x0a\\xff");
+  REQUIRE(resolution.response.error);
+  CHECK(static_cast<int>(resolution.response.error->code) == 6);
+  CHECK(resolution.response.error->text == "upstream: bad\\x0a\\xff");
 }
 
 TEST_CASE("ids change from question to question",
