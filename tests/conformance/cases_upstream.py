@@ -326,6 +326,113 @@ def _(c):
     equal(c.ask(name).ede, 6, "extended error")
 
 
+def said(code, text=b""):
+    return wire.option(15, struct.pack("!H", code) + text)
+
+
+def saying(*errors, rcode=wire.NOERROR, ttl=60):
+    """An answer, or NXDOMAIN, with extended errors."""
+    opt = wire.opt(options=b"".join(errors))
+    if rcode == wire.NXDOMAIN:
+        return lambda q, tcp: [wire.reply(q.raw, authority=[wire.soa(q.qname.split(".", 1)[1], ttl)], additional=[opt], rcode=rcode)]
+    return lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, ttl=ttl)], additional=[opt])]
+
+
+# RFC 8914 section 3 leaves it to each forwarder whether it passes them on, so these are nobody else's promise.
+for ede, what in ((15, "Blocked"), (16, "Censored"), (17, "Filtered")):
+    @case("RFC 8914 section 3", f"the upstream's {what} comes with its NXDOMAIN, from the cache too", only="cenote")
+    def _(c, ede=ede):
+        name = c.script("www", saying(said(ede), rcode=wire.NXDOMAIN))
+        for _ in range(2):
+            answer = c.ask(name)
+            equal((answer.rcode, answer.ede), (wire.NXDOMAIN, ede), "rcode and extended error")
+        equal(len(c.upstream.asked(name)), 1, "questions upstream")
+
+
+for ede, what in ((1, "Unsupported DNSKEY Algorithm"), (3, "Stale Answer"), (4, "Forged Answer"), (17, "Filtered"), (29, "Synthesized")):
+    @case("RFC 8914 section 3", f"the upstream's {what} comes with its answer, from the cache too", only="cenote")
+    def _(c, ede=ede):
+        name = c.script("www", saying(said(ede)))
+        for _ in range(2):
+            answer = c.ask(name)
+            equal((answer.addresses(), answer.ede), (["192.0.2.1"], ede), "addresses and extended error")
+        equal(len(c.upstream.asked(name)), 1, "questions upstream")
+
+
+@case("RFC 8914 section 3", "the upstream's extended error is marked as the upstream's", only="cenote")
+def _(c):
+    name = c.script("www", saying(said(17, b"adult content")))
+    for _ in range(2):
+        equal(c.ask(name).ede_text, "upstream: adult content", "text")
+
+
+@case("RFC 8914 section 2", "the upstream's text stays one line of UTF-8, and bounded", only="cenote")
+def _(c):
+    name = c.script("www", saying(said(17, b"a\nb\0\xff" + b"c" * 1000)))
+    for _ in range(2):
+        text = c.ask(name).ede_text
+        check(text.isprintable() and "ccc" in text and len(text) <= 140, f"{text!r}")
+
+
+@case("RFC 8914 section 3", "the upstream's extended error is not sent to whoever sent no OPT", only="cenote")
+def _(c):
+    name = c.script("www", saying(said(17)))
+    for edns in (False, True, False):
+        answer = c.ask(name, edns=edns)
+        equal((answer.addresses(), answer.edns is not None, answer.ede), (["192.0.2.1"], edns, 17 if edns else None), "addresses, OPT, extended error")
+
+
+@case("RFC 8914 section 3", "the upstream's extended error is of its answer with DO or with CD alone", only="cenote")
+def _(c):
+    name = c.script("www", lambda q, tcp: saying(said(9))(q, tcp) if q.has(wire.CD) else good(q, tcp))
+    for _ in range(2):
+        equal([c.ask(name).ede, c.ask(name, flags=wire.RD | wire.CD).ede, c.ask(name, do=True).ede], [None, 9, None], "extended errors: none, CD, DO")
+
+
+@case("RFC 8914 section 3", "the upstream's extended error goes when its answer goes", only="cenote")
+def _(c):
+    name = c.script("www", sequence(saying(said(17), ttl=1), good))
+    equal(c.ask(name).ede, 17, "extended error")
+    time.sleep(2.2)
+    equal(c.ask(name).ede, None, "extended error of the next answer")
+
+
+@case("RFC 8914 section 4.4", "a stale answer says that it is stale, not what the upstream once said of it")
+def _(c):
+    name = c.script("www", sequence(saying(said(17), ttl=1), servfail))
+    c.ask(name)
+    time.sleep(2.2)
+    answer = c.ask(name)
+    equal((answer.addresses(), answer.ede), (["192.0.2.1"], 3), "addresses and extended error")
+
+
+@case("RFC 8914 section 3", "what the upstream says of its own troubles is not said of the answer", only="cenote")
+def _(c):
+    name = c.script("www", saying(said(22), said(23, b"192.0.2.53:53 timed out")))
+    equal(c.ask(name).ede, None, "extended error")
+    name = c.script("two", saying(said(22), said(3)))
+    equal(c.ask(name).ede, 3, "extended error")
+
+
+@case("RFC 8914 section 3", "where room is short the upstream's text goes, and no record", only="cenote")
+def _(c):
+    def script(q, tcp):
+        texts = [wire.txt(q.qname, letter * 200) for letter in (b"a", b"b")]
+        return [wire.reply(q.raw, texts, additional=[wire.opt(options=said(17, b"t" * 120))])]
+    name = c.script("www", script)
+    for _ in range(2):
+        answer = c.ask(name, wire.TXT, size=512)
+        check(len(answer.raw) <= 512 and not answer.has(wire.TC), "size or TC")
+        equal((len(answer.answers), answer.ede), (2, 17), "answers and extended error")
+
+
+@case("RFC 8020 section 2", "what the upstream blocks may have something below it")
+def _(c):
+    name = c.script("bad", saying(said(15), rcode=wire.NXDOMAIN))
+    equal(c.ask(name).rcode, wire.NXDOMAIN, "rcode")
+    equal(c.ask("www." + name).rcode, wire.NOERROR, "rcode of what is below")
+
+
 @case("RFC 6891 section 6.1.3", "an extended rcode of the upstream is not read as NOERROR")
 def _(c):
     name = c.script("www", lambda q, tcp: [wire.reply(q.raw, additional=[wire.opt(ext_rcode=1)])])

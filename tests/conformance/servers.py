@@ -115,7 +115,7 @@ blockpage: {{http: [], https: [], organisation: 'Example "K.K."', contact: {{mai
 control: {{socket: {self.folder}/control.sock, http: [], tokens: {self.folder}/tokens.yaml}}
 events: {{file: ""}}
 {self.more()}""")
-        return [os.environ["CENOTE_BINARY"], "serve", "--config", str(self.folder / "cenote.yaml")]
+        return [os.path.abspath(os.environ["CENOTE_BINARY"]), "serve", "--config", str(self.folder / "cenote.yaml")]
 
     def more(self):
         return ""

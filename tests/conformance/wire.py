@@ -182,3 +182,8 @@ class Message:
     def ede(self):
         data = self.option(15)
         return struct.unpack("!H", data[:2])[0] if data else None
+
+    @property
+    def ede_text(self):
+        data = self.option(15)
+        return data[2:].decode() if data else None
