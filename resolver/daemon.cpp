@@ -40,7 +40,11 @@ void warn_of_restart(const Settings& old, const Settings& renewed) {
   BlockpageSettings blockpage = renewed.blockpage;
   blockpage.ca_certificate = old.blockpage.ca_certificate;
   blockpage.ca_key = old.blockpage.ca_key;
-  if (!(listen == old.listen) || !(blockpage == old.blockpage) || !(renewed.control == old.control) ||
+  ControlSettings control = renewed.control;
+  control.certificate = old.control.certificate;
+  control.key = old.control.key;
+  control.client_ca = old.control.client_ca;
+  if (!(listen == old.listen) || !(blockpage == old.blockpage) || !(control == old.control) ||
       !(renewed.cache == old.cache) || !(renewed.events == old.events) ||
       renewed.state_dir != old.state_dir) {
     log::warn(

@@ -134,12 +134,11 @@ void Web::reload(const Settings& settings) {
   }
   // A posted job must be copyable; an authority is not.
   auto renewed_authority = authority ? std::make_shared<Authority>(std::move(*authority)) : nullptr;
-  loop_.post([this, policy = settings.policy, tokens = std::move(tokens),
+  loop_.post([this, policy = settings.policy, control = settings.control, tokens = std::move(tokens),
               authority = std::move(renewed_authority)]() mutable {
     if (tokens.problems.empty()) {
       api_->set_tokens(Tokens(std::move(tokens.tokens)));
     }
-    const ControlSettings& control = settings_.control;
     if (control_tls_) {
       if (auto renewed =
               control_tls_->reload(control.certificate, control.key, {.ca_file = control.client_ca});

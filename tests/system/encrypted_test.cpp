@@ -1,5 +1,7 @@
 // The real binary over DNS over TLS and DNS over HTTPS, as clients speak to it.
 #include <csignal>
+#include <functional>
+#include <thread>
 
 #include <sys/stat.h>
 
@@ -89,6 +91,22 @@ class TlsClient final : public StreamEvents {
   std::optional<Message> answer_;
 };
 
+bool becomes(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + milliseconds{10000};
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return false;
+    }
+    std::this_thread::sleep_for(milliseconds{20});
+  }
+  return true;
+}
+
+// Does the handshake succeed, and does HTTP answer?
+bool run_curl(const std::string& arguments) {
+  return std::system(("curl -s -k -m 10 -o /dev/null " + arguments).c_str()) == 0;
+}
+
 std::string logged_pin(const std::string& output) {
   const size_t at = output.find("pin-sha256=");
   return at == std::string::npos ? "" : output.substr(at + 11, 44);
@@ -139,6 +157,52 @@ TEST_CASE("SIGHUP takes a renewed certificate and ends no connection", "[system]
   }
   CHECK(renewed);
   CHECK(before.ask(query("c.example.com", rrtype::kA)));
+}
+
+TEST_CASE("a reload takes another certificate and client CA of the control API, and no bad ones",
+          "[system]") {
+  const TestCertificate old_pair = make_certificate("DNS:control.example.test");
+  const TestCertificate new_pair = make_certificate("DNS:control.example.test");
+  const TestCertificate admin = make_certificate("DNS:admin.example.test");
+  const CertificateFiles old_files(old_pair);
+  const CertificateFiles new_files(new_pair);
+  const CertificateFiles admin_files(admin);
+  const std::string port = std::to_string(free_port());
+  Site site;
+  const std::string config = site.folder.read("cenote.yaml");
+  const auto configure = [&](const std::string& tls) {
+    std::string made = config;
+    made.insert(made.find("control:\n") + 9, "  https: [\"127.0.0.1:" + port + "\"]\n  tls: {" + tls + "}\n");
+    site.folder.write("cenote.yaml", made);
+  };
+  const auto reaches = [&](const TestCertificate& pair, const std::string& more = "") {
+    return run_curl("--pinnedpubkey sha256//" + pair.spki_pin() + " " + more + " https://127.0.0.1:" + port +
+                    "/v1/status");
+  };
+  const auto reload = [&](const std::string& expected) {
+    const size_t before = site.cenote.output().size();
+    site.cenote.signal(SIGHUP);
+    const auto deadline = std::chrono::steady_clock::now() + milliseconds{10000};
+    while (site.cenote.output().find(expected, before) == std::string::npos &&
+           std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(milliseconds{20});
+    }
+    return site.cenote.output().substr(before);
+  };
+  const std::string admin_pair = "--cert " + admin_files.certificate() + " --key " + admin_files.key();
+  configure("certificate: " + old_files.certificate() + ", key: " + old_files.key());
+  site.start();
+  REQUIRE(reaches(old_pair));
+  configure("certificate: " + new_files.certificate() + ", key: " + new_files.key() +
+            ", client_ca: " + admin_files.certificate());
+  CHECK(reload("configuration read again").find("next start") == std::string::npos);
+  CHECK(becomes([&] { return reaches(new_pair, admin_pair); }));
+  CHECK_FALSE(reaches(new_pair));
+  CHECK_FALSE(reaches(old_pair, admin_pair));
+  configure("certificate: " + new_files.certificate() + ", key: " + old_files.key());
+  CHECK(reload("the certificate stays as it was").find("control.tls: key") != std::string::npos);
+  CHECK(reaches(new_pair, admin_pair));
+  CHECK_FALSE(reaches(new_pair));
 }
 
 TEST_CASE("RFC 8484: curl is answered by POST and GET, over HTTP/2 and HTTP/1.1", "[system]") {
