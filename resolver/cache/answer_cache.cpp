@@ -13,12 +13,14 @@ namespace {
 
 constexpr uint8_t kDnssecOk = 1;
 constexpr uint8_t kCheckingDisabled = 2;
+constexpr uint8_t kKeyFlags = kDnssecOk | kCheckingDisabled;
 // RFC 9520 section 3.2: at least 1 s, at most 5 min; short, because our upstreams are few and a person waits.
 constexpr seconds kFailureTtl{5};
 // RFC 8767 section 5: not asked again for 30 s, so that nobody waits for an upstream that is gone.
 constexpr seconds kStalePause{30};
 // Asked so often in its life an entry is hot, and when a tenth of that life is left it is asked for again.
 constexpr uint8_t kHot = 4;
+constexpr uint8_t kMostHits = 7;  // the bits that an entry has for them
 constexpr uint32_t kRefreshTenth = 10;
 constexpr seconds kLeastRefreshed{10};  // what lives shorter would be asked for all the time
 // The key's type for "this name does not exist", which holds for all types. No question has it.
@@ -35,10 +37,6 @@ constexpr size_t kSlotsPerEntry = 2;
 uint8_t flags_of(const CacheKey& key) noexcept {
   return static_cast<uint8_t>((key.dnssec_ok ? kDnssecOk : 0) |
                               (key.checking_disabled ? kCheckingDisabled : 0));
-}
-
-uint32_t slot_hash(const CacheKey& key, Bytes name, uint16_t type) noexcept {
-  return static_cast<uint32_t>(key.hash(name, type));
 }
 
 uint32_t load_ttl(const uint8_t* at) noexcept {
@@ -58,12 +56,20 @@ uint64_t hash_key() {
   return key;
 }
 
+uint64_t hash_of(Bytes name, uint16_t type, uint16_t partition, uint8_t flags) noexcept {
+  const uint64_t rest = (uint64_t{type} << 32) | (uint64_t{partition} << 8) | flags;
+  return XXH3_64bits_withSeed(name.data(), name.size(), hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
+}
+
 }  // namespace
 
-uint64_t CacheKey::hash(Bytes other_name, uint16_t other_type) const noexcept {
-  const uint64_t rest = (uint64_t{other_type} << 32) | (uint64_t{partition} << 8) | flags_of(*this);
-  return XXH3_64bits_withSeed(other_name.data(), other_name.size(),
-                              hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
+uint64_t CacheKey::hash() const noexcept {
+  return hash_of(name.wire(), type, partition, flags_of(*this));
+}
+
+// Not kept: only who goes, or moves, needs it again.
+uint64_t AnswerCache::Entry::hash() const noexcept {
+  return hash_of(name(), type_, partition_, key_flags_);
 }
 
 size_t AnswerCache::Entry::Content::bytes() const noexcept {
@@ -155,11 +161,15 @@ AnswerCache::~AnswerCache() {
 }
 
 AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept {
-  const uint32_t hash = slot_hash(key, name, type);
-  for (size_t i = home(hash); slots_[i].entry != nullptr; i = next(i)) {
-    Entry* entry = slots_[i].entry;
-    if (slots_[i].hash == hash && entry->type_ == type && entry->partition_ == key.partition &&
-        entry->key_flags_ == flags_of(key) && entry->name_size_ == name.size() &&
+  const uint8_t flags = flags_of(key);
+  const uint64_t hash = hash_of(name, type, key.partition, flags);
+  for (size_t i = home(hash); slots_[i].is_used(); i = next(i)) {
+    if (!slots_[i].may_be_of(hash)) {
+      continue;
+    }
+    Entry* entry = slots_[i].entry();
+    if (entry->type_ == type && entry->partition_ == key.partition && entry->key_flags_ == flags &&
+        entry->name_size_ == name.size() &&
         std::memcmp(entry->name().data(), name.data(), name.size()) == 0) {
       return entry;
     }
@@ -192,7 +202,7 @@ AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now, bool* h
   }
   counters_.hits.add();
   entry->visited_ = true;
-  entry->hits_ = static_cast<uint8_t>(entry->hits_ + (entry->hits_ < kHot ? 1 : 0));
+  entry->hits_ = static_cast<uint8_t>(entry->hits_ + (entry->hits_ < kHot ? 1 : 0)) & kMostHits;
   return entry;
 }
 
@@ -237,7 +247,7 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, const Entry::Conte
   auto* entry = new (memory) Entry;
   entry->stored_ = Entry::ticks(now);
   entry->name_size_ = static_cast<uint8_t>(key.name.size());
-  entry->key_flags_ = flags_of(key);
+  entry->key_flags_ = flags_of(key) & kKeyFlags;
   entry->type_ = key.type;
   entry->partition_ = key.partition;
   entry->fill(content);
@@ -247,7 +257,7 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, const Entry::Conte
   if ((size_ + 1) * 4 > slots_.size() * 3) {
     grow();
   }
-  place(entry, static_cast<uint32_t>(key.hash()));
+  place(entry, entry->hash());
   entry->older_ = newest_;
   (newest_ != nullptr ? newest_->newer_ : oldest_) = entry;
   newest_ = entry;
@@ -258,13 +268,12 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, const Entry::Conte
   return entry;
 }
 
-void AnswerCache::place(Entry* entry, uint32_t hash) noexcept {
+void AnswerCache::place(Entry* entry, uint64_t hash) noexcept {
   size_t i = home(hash);
-  while (slots_[i].entry != nullptr) {
+  while (slots_[i].is_used()) {
     i = next(i);
   }
   slots_[i] = {entry, hash};
-  entry->slot_ = static_cast<uint32_t>(i);
 }
 
 AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now) {
@@ -284,7 +293,7 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
   const UpstreamError* error = response.error ? &*response.error : nullptr;
   Entry* entry = emplace(kept, {response.message, response.ttl_offsets, error}, now);
   if (entry != nullptr) {
-    entry->rcode_ = response.rcode;
+    entry->rcode_ = static_cast<uint8_t>(response.rcode) & flag::kRcode;
     entry->expires_ = Entry::ticks(now) + Entry::ticks(ttl);
     entry->cap_ttls(response.negative ? settings_.max_negative_ttl : settings_.max_ttl);
   }
@@ -302,7 +311,7 @@ void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
   const Bytes name = key.name.wire();
   std::copy(name.begin(), name.end(), question.begin() + kHeaderBytes);
   if (Entry* entry = emplace(key, {Bytes(question).first(kHeaderBytes + name.size()), {}}, now)) {
-    entry->rcode_ = Rcode::kServFail;
+    entry->rcode_ = static_cast<uint8_t>(Rcode::kServFail) & flag::kRcode;
     entry->failure_ = true;
     entry->expires_ = Entry::ticks(now) + Entry::ticks(kFailureTtl);
   }
@@ -318,11 +327,13 @@ void AnswerCache::remove(Entry* entry) noexcept {
   (entry->older_ != nullptr ? entry->older_->newer_ : oldest_) = entry->newer_;
   // Backward-shift deletion: what probed past the hole moves into it, so that no tombstones are needed.
   const size_t mask = slots_.size() - 1;
-  size_t hole = entry->slot_;
-  for (size_t i = next(hole); slots_[i].entry != nullptr; i = next(i)) {
-    if (((i - home(slots_[i].hash)) & mask) >= ((i - hole) & mask)) {
+  size_t hole = home(entry->hash());
+  while (slots_[hole].entry() != entry) {
+    hole = next(hole);
+  }
+  for (size_t i = next(hole); slots_[i].is_used(); i = next(i)) {
+    if (((i - home(slots_[i].entry()->hash())) & mask) >= ((i - hole) & mask)) {
       slots_[hole] = slots_[i];
-      slots_[hole].entry->slot_ = static_cast<uint32_t>(hole);
       hole = i;
     }
   }
@@ -346,8 +357,8 @@ void AnswerCache::grow() {
   std::vector<Slot> old(slots_.size() * 2);
   old.swap(slots_);
   for (const Slot& slot : old) {
-    if (slot.entry != nullptr) {
-      place(slot.entry, slot.hash);
+    if (slot.is_used()) {
+      place(slot.entry(), slot.entry()->hash());
     }
   }
 }

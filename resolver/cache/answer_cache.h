@@ -7,6 +7,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -28,8 +31,30 @@ struct CacheKey {
   bool checking_disabled = false;
   uint16_t partition = 0;
 
-  [[nodiscard]] uint64_t hash() const noexcept { return hash(name.wire(), type); }
-  [[nodiscard]] uint64_t hash(Bytes other_name, uint16_t other_type) const noexcept;
+  [[nodiscard]] uint64_t hash() const noexcept;
+};
+
+// A pointer in six bytes, for what there are millions of: no address of a program has more than 48 bits
+// (x86-64, and AArch64 unless it asks for more).
+template <typename T>
+class PackedPointer {
+ public:
+  static constexpr unsigned kBits = 48;
+  PackedPointer() = default;            // null
+  PackedPointer(T* pointer) noexcept {  // NOLINT(google-explicit-constructor): a pointer is a pointer
+    const auto address = reinterpret_cast<uint64_t>(pointer);
+    std::memcpy(bytes_.data(), &address, bytes_.size());
+  }
+  operator T*() const noexcept {  // NOLINT(google-explicit-constructor): a pointer is a pointer
+    uint64_t address = 0;
+    std::memcpy(&address, bytes_.data(), bytes_.size());
+    return reinterpret_cast<T*>(address);
+  }
+  T* operator->() const noexcept { return *this; }
+
+ private:
+  static_assert(std::endian::native == std::endian::little, "the low bytes stand first");
+  std::array<uint8_t, kBits / 8> bytes_{};
 };
 
 class AnswerCache {
@@ -38,7 +63,7 @@ class AnswerCache {
   class Entry {
    public:
     [[nodiscard]] Bytes message() const noexcept;  // as ScrubbedResponse::message, TTLs as received
-    [[nodiscard]] Rcode rcode() const noexcept { return rcode_; }
+    [[nodiscard]] Rcode rcode() const noexcept { return Rcode{rcode_}; }
     [[nodiscard]] bool is_failure() const noexcept { return failure_; }  // RFC 9520: answer SERVFAIL
     // What upstream said beside the answer. REQUIRES: has_error().
     [[nodiscard]] bool has_error() const noexcept { return has_error_; }
@@ -91,12 +116,12 @@ class AnswerCache {
     [[nodiscard]] size_t bytes() const noexcept;
     [[nodiscard]] size_t error_bytes() const noexcept;
     [[nodiscard]] Bytes name() const noexcept;
+    [[nodiscard]] uint64_t hash() const noexcept;  // its key's
     [[nodiscard]] uint16_t ttl_offset(size_t index) const noexcept;
     void cap_ttls(seconds most) noexcept;
 
-    Entry* newer_ = nullptr;
-    Entry* older_ = nullptr;
-    uint32_t slot_ = 0;
+    PackedPointer<Entry> newer_;
+    PackedPointer<Entry> older_;
     Ticks stored_ = 0;
     Ticks expires_ = 0;
     Ticks retry_after_ = 0;  // upstream failed: until then a stale answer is given without asking
@@ -104,12 +129,12 @@ class AnswerCache {
     uint16_t partition_ = 0;
     uint16_t ttl_count_ = 0;
     uint16_t message_size_ = 0;
-    Rcode rcode_ = Rcode::kNoError;
     uint8_t name_size_ = 0;
-    uint8_t key_flags_ = 0;
-    uint8_t hits_ = 0;  // up to what makes it hot
+    uint8_t rcode_ : 4 = 0;
+    uint8_t key_flags_ : 2 = 0;
     bool failure_ : 1 = false;
     bool visited_ : 1 = false;  // SIEVE's bit
+    uint8_t hits_ : 3 = 0;      // up to what makes it hot
     bool refreshed_ : 1 = false;
     bool has_error_ : 1 = false;
     // Behind the entry: the TTL offsets (2 bytes each), the message, and of the few that have an extended
@@ -158,25 +183,40 @@ class AnswerCache {
   Entry* lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept;
   Entry* emplace(const CacheKey& key, const Entry::Content& content, MonoTime now);
   [[nodiscard]] bool is_usable_stale(const Entry& entry, MonoTime now) const noexcept;
-  void place(Entry* entry, uint32_t hash) noexcept;
+  void place(Entry* entry, uint64_t hash) noexcept;
   void remove(Entry* entry) noexcept;
   void evict_one() noexcept;
   void grow();
   [[nodiscard]] size_t next(size_t slot) const noexcept { return (slot + 1) & (slots_.size() - 1); }
-  [[nodiscard]] size_t home(uint32_t hash) const noexcept { return hash & (slots_.size() - 1); }
+  [[nodiscard]] size_t home(uint64_t hash) const noexcept { return hash & (slots_.size() - 1); }
 
-  struct Slot {
-    Entry* entry = nullptr;
-    uint32_t hash = 0;  // most mismatches never touch the entry
+  // An entry and, in the bits that a pointer leaves, some of its hash: most mismatches never touch the entry.
+  class Slot {
+   public:
+    Slot() = default;
+    Slot(Entry* entry, uint64_t hash) noexcept
+        : bits_(reinterpret_cast<uint64_t>(entry) | tag_of(hash) << kPointerBits) {}
+    [[nodiscard]] bool is_used() const noexcept { return bits_ != 0; }
+    [[nodiscard]] bool may_be_of(uint64_t hash) const noexcept {
+      return bits_ >> kPointerBits == tag_of(hash);
+    }
+    [[nodiscard]] Entry* entry() const noexcept {
+      return reinterpret_cast<Entry*>(bits_ & ((uint64_t{1} << kPointerBits) - 1));
+    }
+
+   private:
+    static constexpr unsigned kPointerBits = PackedPointer<Entry>::kBits;
+    static uint64_t tag_of(uint64_t hash) noexcept { return hash >> kPointerBits; }
+    uint64_t bits_ = 0;
   };
 
   CacheSettings settings_;
   uint64_t capacity_;
   std::vector<Slot> slots_;  // open addressing, linear probing, backward-shift deletion
   size_t size_ = 0;
-  Entry* newest_ = nullptr;
-  Entry* oldest_ = nullptr;
-  Entry* hand_ = nullptr;
+  PackedPointer<Entry> newest_;
+  PackedPointer<Entry> oldest_;
+  PackedPointer<Entry> hand_;
   Counters counters_;
 };
 
