@@ -2,8 +2,10 @@
 // event is dropped and the drop is counted, for an answer matters more than its record.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
+#include <span>
 
 #include "resolver/base/counters.h"
 #include "resolver/events/event.h"
@@ -32,16 +34,19 @@ class EventRing {
     return true;
   }
 
-  // The reader's thread: calls `take(const Event&)` for what is there, returns how many.
+  // The reader's thread: calls `take(std::span<const Event>)` with some of what is there, at most `most` and
+  // oldest first, unless there is nothing. Returns how many.
   template <typename Take>
-  size_t drain(Take&& take) {
+  size_t drain(size_t most, Take&& take) {
     const uint64_t head = head_.load(std::memory_order_acquire);
     const uint64_t tail = tail_.load(std::memory_order_relaxed);
-    for (uint64_t i = tail; i != head; ++i) {
-      take(events_[i & mask_]);
+    const size_t first = tail & mask_;
+    const size_t count = std::min<size_t>({most, head - tail, mask_ + 1 - first});
+    if (count != 0) {
+      take(std::span<const Event>(&events_[first], count));
+      tail_.store(tail + count, std::memory_order_release);
     }
-    tail_.store(head, std::memory_order_release);
-    return head - tail;
+    return count;
   }
 
   [[nodiscard]] uint64_t dropped() const noexcept { return dropped_.value(); }

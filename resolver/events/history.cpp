@@ -14,13 +14,15 @@ bool is_asked_for(const HitQuery& query, const Event& event) {
 
 }  // namespace
 
-void History::add(const Event& event) {
+void History::add(std::span<const Event> events) {
   const std::lock_guard lock(mutex_);
-  const size_t place = last_++ % capacity_;
-  if (place == events_.size()) {
-    events_.push_back(event);
-  } else {
-    events_[place] = event;
+  for (const Event& event : events) {
+    const size_t place = last_++ % capacity_;
+    if (place == events_.size()) {
+      events_.push_back(event);
+    } else {
+      events_[place] = event;
+    }
   }
 }
 

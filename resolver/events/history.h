@@ -5,6 +5,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "resolver/events/event.h"
@@ -29,7 +30,8 @@ class History {
  public:
   explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // about 20 MiB
 
-  void add(const Event& event);
+  void add(std::span<const Event> events);  // in the order of their time
+  void add(const Event& event) { add(std::span(&event, 1)); }
   [[nodiscard]] std::vector<NumberedEvent> find(
       const HitQuery& query) const;  // the newest `limit`, oldest first
   // The newest hit of an incident, and how many hits it has had.

@@ -36,8 +36,8 @@ class Recorder {
 
  private:
   void run();
-  bool drain_once();
-  void write(const Event& event);
+  size_t drain_all();
+  void write(std::span<const Event> events);
   void flush();
   Result<void> open_file();
 

@@ -180,7 +180,14 @@ log: {{level: warning}}
         )
 
     def write_list(self, names):
-        (self.folder / "list.txt").write_text("".join(name + "\n" for name in names))
+        self.prepare_list(names)
+        self.take_list()
+
+    def prepare_list(self, names):
+        (self.folder / "list.new").write_text("".join(name + "\n" for name in names))
+
+    def take_list(self):
+        os.replace(self.folder / "list.new", self.folder / "list.txt")
 
     def command(self):
         return [self.binary, "serve", "--config", self.folder / "cenote.yaml"]

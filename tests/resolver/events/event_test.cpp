@@ -74,12 +74,20 @@ TEST_CASE("a full ring drops the event and counts it", "[events][ring]") {
   }
   CHECK(ring.dropped() == 3);
   std::vector<std::string> seen;
-  CHECK(ring.drain([&](const Event& event) { seen.push_back(event.name.to_text()); }) == 8);
-  CHECK(seen.front() == "n0.test");
-  CHECK(seen.back() == "n7.test");
+  const auto see = [&](std::span<const Event> events) {
+    for (const Event& event : events) {
+      seen.push_back(event.name.to_text());
+    }
+  };
+  CHECK(ring.drain(3, see) == 3);
+  CHECK(seen == std::vector<std::string>{"n0.test", "n1.test", "n2.test"});
   CHECK(ring.push(hit("again.test")));
-  CHECK(ring.drain([](const Event&) {}) == 1);
-  CHECK(ring.drain([](const Event&) {}) == 0);
+  CHECK(ring.drain(8, see) == 5);  // up to where the ring begins again
+  CHECK(seen.back() == "n7.test");
+  CHECK(ring.drain(8, see) == 1);
+  CHECK(seen.back() == "again.test");
+  CHECK(ring.drain(8, see) == 0);
+  CHECK(seen.size() == 9);
 }
 
 TEST_CASE("writer and reader share a ring without a lock and without a loss that is not counted",
@@ -96,16 +104,19 @@ TEST_CASE("writer and reader share a ring without a lock and without a loss that
   uint64_t taken = 0;
   uint64_t last = 0;
   bool in_order = true;
-  const auto take = [&](const Event& event) {
-    in_order = in_order && event.verdict.generation > last;
-    last = event.verdict.generation;
-    ++taken;
+  const auto take = [&](std::span<const Event> events) {
+    for (const Event& event : events) {
+      in_order = in_order && event.verdict.generation > last;
+      last = event.verdict.generation;
+      ++taken;
+    }
   };
   while (taken + ring.dropped() < kEvents) {
-    ring.drain(take);
+    ring.drain(16, take);
   }
   writer.join();
-  ring.drain(take);
+  while (ring.drain(16, take) != 0) {
+  }
   CHECK(in_order);
   CHECK(taken + ring.dropped() == kEvents);
 }

@@ -245,11 +245,15 @@ class World final : ReplySink {
 
   Texts events() {
     Texts seen;
-    ring_.drain([&](const Event& event) {
-      seen.push_back(std::string(to_text(event.verdict.action)) + " " +
-                     std::string(to_text(event.verdict.match)) + " " + event.name.to_text() + " by " +
-                     std::string(event.verdict.feed.view()));
-    });
+    const auto see = [&](std::span<const Event> events) {
+      for (const Event& event : events) {
+        seen.push_back(std::string(to_text(event.verdict.action)) + " " +
+                       std::string(to_text(event.verdict.match)) + " " + event.name.to_text() + " by " +
+                       std::string(event.verdict.feed.view()));
+      }
+    };
+    while (ring_.drain(SIZE_MAX, see) != 0) {
+    }
     return seen;
   }
 
