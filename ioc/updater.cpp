@@ -109,13 +109,13 @@ Result<void> Updater::Work::load() {
 
 // The work is lent to a thread behind the workers, and small changes need not wait for it.
 void Updater::Work::behind_serving(const std::function<void()>& work) {
+  has_built_ = true;
   if (!is_serving_) {
     work();  // nobody waits for an answer yet
     return;
   }
   std::atomic<bool> is_done{false};
   is_lent_ = true;
-  has_built_ = true;
   {
     BackgroundThread lent(work, [&] {
       is_done = true;
