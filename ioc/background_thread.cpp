@@ -15,6 +15,9 @@ namespace cenote {
 namespace {
 
 constexpr int kNice = 5;
+// One part in so many of a processor is enough to go on with. A worker at nine tenths of a processor that it
+// shares with us leaves five times that, and feels it when we take more; only a flood leaves less.
+constexpr int kLeastShare = 50;
 
 // Of the calling thread. Besides, where threads may have slices of their own (Linux 6.12), a short one lets
 // a worker that wakes up have the processor soon.
@@ -73,7 +76,7 @@ void BackgroundThread::hurry_if_starved() {
     return;
   }
   const auto ran = std::chrono::seconds(had.tv_sec) + std::chrono::nanoseconds(had.tv_nsec);
-  if (ran * 10 < mono_now() - since_ && set_policy(id_, SCHED_OTHER)) {
+  if (ran * kLeastShare < mono_now() - since_ && set_policy(id_, SCHED_OTHER)) {
     is_idle_ = false;
   }
 }

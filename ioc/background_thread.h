@@ -25,8 +25,8 @@ class BackgroundThread {
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
 
-  // To be called every second or so, from the thread that made it: when the work got less than a tenth of a
-  // processor, it comes forward, for all that is left of it.
+  // To be called every second or so, from the thread that made it: when the work got less than a
+  // fiftieth of a processor, it comes forward, for all that is left of it.
   void hurry_if_starved();
   void wait();
 
