@@ -123,8 +123,15 @@ void append_json_line(std::string& out, const Event& event) {
   if (verdict.match == MatchKind::kAddress || verdict.match == MatchKind::kServiceHint) {
     line.add_plain(R"(,"matched":")", verdict.address.to_text());
   } else {
-    line.add(R"(,"matched":")", NameText(verdict.matched).view());
-    line.add(R"(,"indicator":")", NameText(verdict.matched.suffix(verdict.depth)).view());
+    // All three are the same name most of the time.
+    const std::optional<NameText> other = verdict.matched == event.name
+                                              ? std::nullopt
+                                              : std::optional<NameText>(std::in_place, verdict.matched);
+    const std::string_view matched = other ? other->view() : name.view();
+    line.add(R"(,"matched":")", matched);
+    line.add(R"(,"indicator":")", verdict.depth == verdict.matched.label_count()
+                                      ? matched
+                                      : NameText(verdict.matched.suffix(verdict.depth)).view());
   }
   line.add_plain(R"(,"scope":")", to_text(verdict.scope));
   line.add(R"(,"feed":")", verdict.feed);

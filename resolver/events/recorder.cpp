@@ -79,8 +79,7 @@ void Recorder::run() {
       std::this_thread::sleep_for(kPollInterval);
     }
   }
-  while (drain_all() != 0) {
-  }
+  drain_all();  // all that there is, for a ring holds no more
 }
 
 // No more than a ring holds, so that who fills one of them does not keep the others waiting.
