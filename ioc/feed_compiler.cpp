@@ -82,11 +82,13 @@ class Collector final : public FeedSink {
     const HoldDecision* decision = decisions_.find(indicator);
     if (decision == nullptr) {
       ++(held.is_rejected ? out_.rejected : out_.held);
+      out_.refused += held.is_rejected ? 1 : 0;
       note({line, text, std::string(held.reason), !held.is_rejected, hold_scope(indicator), held.why});
     } else if (decision->is_released) {
       out_.run.add(indicator, settings_);
     } else {
       ++out_.rejected;
+      ++out_.refused;
       note({line, text, "refused", false, hold_scope(indicator), "refused by " + decision->who});
     }
   }
@@ -272,13 +274,13 @@ Result<std::string> canonical_indicator(std::string_view text, bool exact, const
 }
 
 std::optional<Guards::Hold> guard_single(const SingleIndicator& single, const std::vector<Name>& protect,
-                                         const Guards& guards) {
+                                         const Guards& guards, const FeedGuards& feed) {
   const auto read = read_one(single.name, single.exact, protect);
   if (!read) {
     return std::nullopt;  // not a hold: it cannot be listed at all
   }
-  auto held = read->is_private_suffix ? guards.check_private_suffix() : std::nullopt;
-  return held ? held : guards.check(read->indicator);
+  auto held = read->is_private_suffix ? guards.check_private_suffix(feed) : std::nullopt;
+  return held ? held : guards.check(read->indicator, feed);
 }
 
 FeedRun compile_exceptions(const std::vector<ExceptionSettings>& exceptions) {

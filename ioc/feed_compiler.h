@@ -30,7 +30,7 @@ struct FeedContent {
   std::string format;  // empty: the feed's own
   std::vector<PatchStep> patch;
   std::vector<SingleIndicator> singles;
-  const Guards* guards = nullptr;  // none: only what covers a private suffix is held
+  const Guards* guards = nullptr;  // none: only what public suffixes tell is held
   HoldDecisions decisions{};
   std::string folder;  // for what takes much room; empty: memory has it
 };
@@ -38,6 +38,7 @@ struct FeedContent {
 struct CompiledFeed {
   FeedRun run;  // finish()ed
   uint64_t rejected = 0;
+  uint64_t refused = 0;  // of these the good ones that a guard or a person turned away
   uint64_t held = 0;
   std::vector<RejectRow> rows;  // the first kMaxRejectRows rejected and kMaxHeldRows held ones
 };
@@ -50,9 +51,9 @@ Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vecto
 
 // One name or address as a person writes it, in canonical form; an error says why it cannot be listed.
 Result<std::string> canonical_indicator(std::string_view text, bool exact, const std::vector<Name>& protect);
-// Why a guard would hold what a person is about to list; nullopt: it may act.
+// Why a guard would hold what a person is about to list in that feed; nullopt: it may act.
 std::optional<Guards::Hold> guard_single(const SingleIndicator& indicator, const std::vector<Name>& protect,
-                                         const Guards& guards);
+                                         const Guards& guards, const FeedGuards& feed);
 
 // The allow entries of exceptions, as a feed of their own. One whose name cannot be read is left out.
 FeedRun compile_exceptions(const std::vector<ExceptionSettings>& exceptions);

@@ -62,7 +62,7 @@ void Guards::add_name(std::string_view text, int32_t list) {
   Guarded& own = names_[key_of(*name)];
   own.is_top_site = own.is_top_site || of.reason == kTopSite;
   if (own.list >= 0 || of.action == GuardAction::kOff) {
-    return;  // the first list that names it is the one that is told
+    return;  // the first list that names it is the one that is told; those that reject come first
   }
   own.list = list;
   const auto number = static_cast<int32_t>(texts_.size());
@@ -80,10 +80,12 @@ void Guards::add_shared_host(std::string_view text) {
 }
 
 void Guards::add_block(const Prefix& prefix, int32_t list) {
-  if (lists_[static_cast<size_t>(list)].action == GuardAction::kOff) {
+  const GuardAction action = lists_[static_cast<size_t>(list)].action;
+  if (action == GuardAction::kOff) {
     return;
   }
-  (prefix.address.is_v4() ? v4_ : v6_)
+  Ranges& blocks = action == GuardAction::kReject ? rejected_blocks_ : held_blocks_;
+  (prefix.address.is_v4() ? blocks.v4 : blocks.v6)
       .push_back({number_of(prefix.address), last_of(prefix), static_cast<uint32_t>(list)});
 }
 
@@ -129,9 +131,10 @@ void Guards::add_warninglist(const std::string& path, GuardAction action) {
 
 // Ranges that overlap become one, so that one search finds whether anything is touched.
 void Guards::finish() {
-  for (std::vector<Range>* ranges : {&v4_, &v6_}) {
-    std::sort(ranges->begin(), ranges->end(),
-              [](const Range& a, const Range& b) { return a.first < b.first; });
+  for (std::vector<Range>* ranges :
+       {&rejected_blocks_.v4, &rejected_blocks_.v6, &held_blocks_.v4, &held_blocks_.v6}) {
+    std::stable_sort(ranges->begin(), ranges->end(),
+                     [](const Range& a, const Range& b) { return a.first < b.first; });
     size_t kept = 0;
     for (const Range& range : *ranges) {
       if (kept != 0 && range.first <= (*ranges)[kept - 1].last) {
@@ -142,18 +145,24 @@ void Guards::finish() {
     }
     ranges->resize(kept);
   }
+  const auto guard_id = [&](int32_t list) {
+    const std::string_view reason = lists_[static_cast<size_t>(list)].reason;
+    return XXH3_64bits(reason.data(), reason.size());
+  };
   uint64_t sum = names_.size();
   for (const auto& [name, guarded] : names_) {  // in any order
-    sum += XXH3_64bits_withSeed(
-        name.data(), name.size(),
-        (guarded.list >= 0 ? 1U : 0U) + (guarded.is_shared ? 2U : 0U) + (guarded.is_top_site ? 4U : 0U));
+    const uint64_t guard = guarded.list >= 0 ? guard_id(guarded.list) : 0;
+    sum += XXH3_64bits_withSeed(name.data(), name.size(),
+                                guard + (guarded.is_shared ? 1U : 0U) + (guarded.is_top_site ? 2U : 0U));
   }
-  for (const std::vector<Range>* ranges : {&v4_, &v6_}) {
+  for (const std::vector<Range>* ranges :
+       {&rejected_blocks_.v4, &rejected_blocks_.v6, &held_blocks_.v4, &held_blocks_.v6}) {
+    sum = sum * 31 + ranges->size();
     for (const Range& range : *ranges) {
-      sum = XXH3_64bits_withSeed(&range.first, sizeof range.first + sizeof range.last, sum);
+      sum = XXH3_64bits_withSeed(&range.first, sizeof range.first + sizeof range.last,
+                                 sum + guard_id(static_cast<int32_t>(range.list)));
     }
   }
-  // Which list names something first decides what becomes of it, so all of them tell a set of guards apart.
   for (const GuardAction action : {actions_.top_site, actions_.protected_name, actions_.warninglist,
                                    actions_.shared_host, actions_.private_suffix, actions_.wide_block}) {
     sum = sum * 3 + static_cast<uint64_t>(action);
@@ -166,29 +175,41 @@ Guards Guards::load(const GuardSettings& settings, const std::string& base_dir) 
   guards.actions_ = settings.entries;
   guards.widest_ipv4_ = settings.widest_ipv4;
   guards.widest_ipv6_ = settings.widest_ipv6;
-  const GuardAction protects = settings.entries.protected_name;
-  const int32_t configured = guards.add_list(kProtectedName, "the hosts of this configuration", protects);
-  for (const std::string& name : settings.names) {
-    if (const auto block = Prefix::from_text(name)) {
-      guards.add_block(*block, configured);
-    } else {
-      guards.add_name(name, configured);
-    }
-  }
-  const int32_t infrastructure =
-      guards.add_list(kProtectedName, "the built-in list of certificate, time and update servers", protects);
-  for (const std::string_view name : guard_lists::infrastructure()) {
-    guards.add_name(name, infrastructure);
-  }
-  guards.add_top_sites(settings, base_dir);
-  for (const std::string& path : settings.warninglists) {
-    guards.add_warninglist(resolved(path, base_dir), settings.entries.warninglist);
-  }
+  guards.add_lists(settings, base_dir, true);
+  guards.add_lists(settings, base_dir, false);
   for (const std::string_view host : guard_lists::shared_hosts()) {
     guards.add_shared_host(host);
   }
   guards.finish();
   return guards;
+}
+
+// Those that reject, or the others.
+void Guards::add_lists(const GuardSettings& settings, const std::string& base_dir, bool rejecting) {
+  const auto is_due = [&](GuardAction action) { return (action == GuardAction::kReject) == rejecting; };
+  if (const GuardAction protects = actions_.protected_name; is_due(protects)) {
+    const int32_t configured = add_list(kProtectedName, "the hosts of this configuration", protects);
+    for (const std::string& name : settings.names) {
+      if (const auto block = Prefix::from_text(name)) {
+        add_block(*block, configured);
+      } else {
+        add_name(name, configured);
+      }
+    }
+    const int32_t infrastructure =
+        add_list(kProtectedName, "the built-in list of certificate, time and update servers", protects);
+    for (const std::string_view name : guard_lists::infrastructure()) {
+      add_name(name, infrastructure);
+    }
+  }
+  if (is_due(actions_.top_site)) {
+    add_top_sites(settings, base_dir);
+  }
+  if (is_due(actions_.warninglist)) {
+    for (const std::string& path : settings.warninglists) {
+      add_warninglist(resolved(path, base_dir), actions_.warninglist);
+    }
+  }
 }
 
 Guards::Hold Guards::covers(std::string_view name, int32_t list) const {
@@ -228,16 +249,22 @@ std::optional<Guards::Hold> Guards::check_private_suffix(const FeedGuards& feed)
 }
 
 std::optional<Guards::Hold> Guards::check_name(const Indicator& indicator) const {
-  if (const Guarded* own = find(indicator.name)) {
-    if (own->list >= 0 && indicator.scope != Scope::kBelow) {
-      return covers(indicator.name.to_text(), own->list);
-    }
-    if (own->below >= 0 && indicator.scope != Scope::kExact) {
-      const std::string& text = texts_[static_cast<size_t>(own->below)];
-      return covers(text, find(*Name::from_text(text))->list);
+  const Guarded* own = find(indicator.name);
+  if (own == nullptr) {
+    return std::nullopt;
+  }
+  std::optional<Hold> held;
+  if (own->list >= 0 && indicator.scope != Scope::kBelow) {
+    held = covers(indicator.name.to_text(), own->list);
+  }
+  if (own->below >= 0 && indicator.scope != Scope::kExact && !(held && held->is_rejected)) {
+    const std::string& text = texts_[static_cast<size_t>(own->below)];
+    Hold below = covers(text, find(*Name::from_text(text))->list);
+    if (!held || below.is_rejected) {
+      held = std::move(below);
     }
   }
-  return std::nullopt;
+  return held;
 }
 
 // One page is bad, its host serves others: known shared hosts, hosts of a top site, and the bare domain of a
@@ -264,21 +291,31 @@ std::optional<std::string> Guards::shared_by_many(const Name& host) const {
 }
 
 std::optional<Guards::Hold> Guards::check_block(const Prefix& prefix, GuardAction wide) const {
-  const std::vector<Range>& ranges = prefix.address.is_v4() ? v4_ : v6_;
+  const unsigned widest = prefix.address.is_v4() ? widest_ipv4_ : widest_ipv6_;
+  const auto by_width =
+      prefix.length < widest
+          ? caught(kWideBlock, wide, fmt::format("would block a net wider than /{}", widest))
+          : std::nullopt;
+  for (const Ranges* blocks : {&rejected_blocks_, &held_blocks_}) {
+    if (auto hold = touched(*blocks, prefix)) {
+      return by_width && by_width->is_rejected ? by_width : hold;
+    }
+  }
+  return by_width;
+}
+
+std::optional<Guards::Hold> Guards::touched(const Ranges& blocks, const Prefix& prefix) const {
+  const std::vector<Range>& ranges = prefix.address.is_v4() ? blocks.v4 : blocks.v6;
   const AddressIndex::Number first = number_of(prefix.address);
   const AddressIndex::Number last = last_of(prefix);
   const auto found =
       std::lower_bound(ranges.begin(), ranges.end(), first,
                        [](const Range& range, const AddressIndex::Number& at) { return range.last < at; });
-  if (found != ranges.end() && found->first <= last) {
-    const List& list = lists_[found->list];
-    return caught(list.reason, list.action,
-                  fmt::format("would block addresses in {}", printable(list.title)));
+  if (found == ranges.end() || last < found->first) {
+    return std::nullopt;
   }
-  const unsigned widest = prefix.address.is_v4() ? widest_ipv4_ : widest_ipv6_;
-  return prefix.length < widest
-             ? caught(kWideBlock, wide, fmt::format("would block a net wider than /{}", widest))
-             : std::nullopt;
+  const List& list = lists_[found->list];
+  return caught(list.reason, list.action, fmt::format("would block addresses in {}", printable(list.title)));
 }
 
 }  // namespace cenote

@@ -3,7 +3,7 @@
 // block of addresses, or, taken out of a URL, a host that many people share. An entry is held when it
 // *covers* such a name: the name itself, or with "everything below" a name above it. What lies below a
 // popular name is not held, for that is where attackers rent. The settings may make any of these guards
-// reject instead, or switch it off.
+// reject instead, or switch it off. Where several guards catch an entry, one that rejects it decides.
 //
 // Threads: immutable after load(), so any thread may ask.
 #pragma once
@@ -48,8 +48,8 @@ class Guards {
     GuardAction action;
   };
   struct Guarded {
-    int32_t list = -1;         // which guards this very name; -1: none
-    int32_t below = -1;        // a guarded name below it, as a number of `texts_`; -1: none
+    int32_t list = -1;         // which guards this very name, first one that rejects; -1: none
+    int32_t below = -1;        // a guarded name below it likewise, as a number of `texts_`; -1: none
     bool is_shared = false;    // pages of many people
     bool is_top_site = false;  // a host below it may be shared as well, whether or not it is guarded itself
   };
@@ -58,17 +58,23 @@ class Guards {
     AddressIndex::Number last;
     uint32_t list;
   };
+  struct Ranges {
+    std::vector<Range> v4;
+    std::vector<Range> v6;
+  };
 
   int32_t add_list(std::string_view reason, std::string title, GuardAction action);
   void add_name(std::string_view text, int32_t list);
   void add_shared_host(std::string_view text);
   void add_block(const Prefix& prefix, int32_t list);
+  void add_lists(const GuardSettings& settings, const std::string& base_dir, bool rejecting);
   void add_top_sites(const GuardSettings& settings, const std::string& base_dir);
   void add_warninglist(const std::string& path, GuardAction action);
   void finish();
   [[nodiscard]] std::optional<Hold> check_name(const Indicator& indicator) const;
   [[nodiscard]] std::optional<std::string> shared_by_many(const Name& host) const;
   [[nodiscard]] std::optional<Hold> check_block(const Prefix& prefix, GuardAction wide) const;
+  [[nodiscard]] std::optional<Hold> touched(const Ranges& blocks, const Prefix& prefix) const;
   [[nodiscard]] const Guarded* find(const Name& name) const;
   [[nodiscard]] Hold covers(std::string_view name, int32_t list) const;
 
@@ -82,8 +88,8 @@ class Guards {
     size_t operator()(std::string_view bytes) const noexcept { return std::hash<std::string_view>{}(bytes); }
   };
   std::unordered_map<std::string, Guarded, BytesHash, std::equal_to<>> names_;  // by wire form
-  std::vector<Range> v4_;
-  std::vector<Range> v6_;
+  Ranges rejected_blocks_;
+  Ranges held_blocks_;
   std::string fingerprint_;
 };
 

@@ -18,7 +18,7 @@ namespace cenote {
 struct ListSize {
   uint64_t before = 0;    // entries of the feed until then
   uint64_t entries = 0;   // with it
-  uint64_t rejected = 0;  // its rejected lines
+  uint64_t rejected = 0;  // its lines that mean nothing
   bool operator==(const ListSize&) const = default;
 };
 constexpr size_t kRememberedLists = 30;

@@ -34,6 +34,11 @@ Indicator indicator_of(const RejectRow& row) {
 
 }  // namespace
 
+// What a guard or a person turned away says nothing about how the list is written.
+ListSize Updater::Work::size_of(const std::string& feed, const CompiledFeed& compiled) const {
+  return {entries_of(feed), compiled.run.entries(), compiled.rejected - compiled.refused};
+}
+
 // A list of an unusual size waits; of a change of many feeds, such as a start, the others go on.
 Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
   for (const FeedSettings& feed : settings_.feeds) {
@@ -42,7 +47,7 @@ Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
     if (change.is_released || list == change.lists.end() || result == compiled.end()) {
       continue;
     }
-    const ListSize size{entries_of(feed.name), result->second.run.entries(), result->second.rejected};
+    const ListSize size = size_of(feed.name, result->second);
     const auto finding =
         judge_list(size, limits_of(feed, settings_.guards, change.next.feeds[feed.name].lists));
     if (!finding) {

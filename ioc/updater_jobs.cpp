@@ -159,7 +159,8 @@ ChangeResult Updater::Work::patch(PatchRequest request) {
 }
 
 ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
-  if (feed_named(indicator.feed) == nullptr) {
+  const FeedSettings* feed = feed_named(indicator.feed);
+  if (feed == nullptr) {
     return refused(fmt::format("no feed is named {}", printable(indicator.feed)));
   }
   auto canonical = canonical_indicator(indicator.name, indicator.exact, protect_);
@@ -171,7 +172,7 @@ ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
   if (indicator.until && *indicator.until <= indicator.added) {
     return refused(fmt::format("its end, {}, has passed already", to_rfc3339(*indicator.until)));
   }
-  if (const auto held = guard_single(indicator, protect_, guards_); held && !indicator.force) {
+  if (const auto held = guard_single(indicator, protect_, guards_, feed->guards); held && !indicator.force) {
     return refused(fmt::format("{}: {}: {}; only --force, with the scope operate, lists it all the same",
                                indicator.name, held->reason, held->why));
   }

@@ -141,7 +141,7 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
     feed.changed = change.next.made;
     feed.trial_since = feed.trial_since == WallTime{} ? change.next.made : feed.trial_since;
     if (const auto result = compiled.find(name); result != compiled.end()) {
-      remember(feed.lists, {entries_of(name), result->second.run.entries(), result->second.rejected});
+      remember(feed.lists, size_of(name, result->second));
     }
   }
   for (const auto& [name, result] : compiled) {

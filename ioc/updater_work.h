@@ -139,6 +139,7 @@ class Updater::Work {
   [[nodiscard]] Result<CompiledFeed> compile_content(const FeedSettings& feed, const StoredGeneration& of,
                                                      FeedContent content) const;
   Result<void> guard(Change& change, Compiled& compiled);
+  [[nodiscard]] ListSize size_of(const std::string& feed, const CompiledFeed& compiled) const;
   Result<BuiltSnapshot> build(const Change& change, const Compiled& compiled);
   Result<void> put_in_force(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
                             uint64_t since);

@@ -1,6 +1,7 @@
 #include "ioc/guards.h"
 
 #include <fstream>
+#include <set>
 
 #include <catch2/catch.hpp>
 
@@ -139,6 +140,65 @@ TEST_CASE("a name that two guards know is still held when one of them is off", "
   CHECK(reason(Guards::load(settings, "."), entry("google.com", Scope::kExact)) == "top_site");
   settings.entries.top_site = GuardAction::kOff;
   CHECK(reason(Guards::load(settings, "."), entry("google.com", Scope::kExact)) == "warninglist");
+}
+
+TEST_CASE("where several guards catch an entry, one that rejects it decides", "[ioc][guards]") {
+  const TemporaryFolder folder;
+  folder.write("warned.txt", "198.51.100.0/24\n203.0.0.0/16\nexample.net\ndns.example.org\n");
+  GuardSettings settings;
+  settings.warninglists = {folder / "warned.txt"};
+  settings.names = {"198.51.100.7", "192.0.2.1", "dns.example.net", "dns.example.org"};
+  const auto is_rejected = [&](const Indicator& indicator) {
+    return Guards::load(settings, ".").check(indicator)->is_rejected;
+  };
+  SECTION("the protected name") {
+    settings.entries.protected_name = GuardAction::kReject;
+    CHECK(is_rejected(block("198.51.100.7")));
+    CHECK(is_rejected(block("192.0.0.0/8")));  // the protected one lies behind the warned one's beginning
+    CHECK(is_rejected(entry("example.net", Scope::kSuffix)));
+    CHECK(is_rejected(entry("dns.example.org", Scope::kExact)));
+    CHECK_FALSE(is_rejected(entry("example.net", Scope::kExact)));
+    CHECK_FALSE(is_rejected(block("203.0.113.9")));
+  }
+  SECTION("the warninglist") {
+    settings.entries.warninglist = GuardAction::kReject;
+    CHECK(is_rejected(block("198.51.100.7")));
+    CHECK(is_rejected(entry("example.net", Scope::kSuffix)));
+    CHECK(is_rejected(entry("dns.example.org", Scope::kExact)));
+    CHECK_FALSE(is_rejected(block("192.0.2.1")));
+    CHECK_FALSE(is_rejected(entry("dns.example.net", Scope::kExact)));
+  }
+  SECTION("the width") {
+    settings.entries.wide_block = GuardAction::kReject;
+    CHECK(is_rejected(block("198.51.0.0/16")));
+    CHECK_FALSE(is_rejected(block("198.51.100.0/24")));
+  }
+}
+
+TEST_CASE("which guard a name or block is of tells sets of guards apart", "[ioc][guards]") {
+  const TemporaryFolder folder;
+  folder.write("warned.txt", "dns.example.net\n198.51.100.7\n");
+  GuardSettings settings;
+  settings.warninglists = {folder / "warned.txt"};
+  settings.entries.warninglist = GuardAction::kReject;
+  std::set<std::string> seen{Guards::load(settings, ".").fingerprint()};
+  settings.entries = {};
+  const auto is_new = [&] { return seen.insert(Guards::load(settings, ".").fingerprint()).second; };
+  CHECK(is_new());
+  settings.names = {"dns.example.net"};
+  CHECK(is_new());
+  settings.names = {"198.51.100.7"};
+  CHECK(is_new());
+  settings.widest_ipv4 = 23;
+  CHECK(is_new());
+  settings.widest_ipv6 = 47;
+  CHECK(is_new());
+  folder.write("ranked.txt", "a.example\nb.example\n");
+  settings.top_sites = folder / "ranked.txt";
+  CHECK(is_new());
+  settings.top_sites_limit = 1;
+  CHECK(is_new());
+  CHECK_FALSE(is_new());
 }
 
 TEST_CASE("what a feed says about its own guards wins", "[ioc][guards]") {

@@ -23,7 +23,8 @@ class Server {
  public:
   explicit Server(const TemporaryFolder& folder, std::vector<FeedSettings> feeds = {push_feed("soc")},
                   GuardSettings guards = {})
-      : updater_(settings_for(folder, std::move(feeds), std::move(guards)),
+      : folder_(folder),
+        updater_(settings_for(folder, std::move(feeds), std::move(guards)),
                  [this](std::shared_ptr<const Snapshot> snapshot) {
                    const std::lock_guard lock(mutex_);
                    snapshot_ = std::move(snapshot);
@@ -61,6 +62,11 @@ class Server {
   ChangeResult promote(bool force) {
     return done([&](auto then) { updater_.promote("soc", force, "boss", then); });
   }
+  ChangeResult reload(std::vector<FeedSettings> feeds, GuardSettings guards) {
+    return done([&](auto then) {
+      updater_.reload(settings_for(folder_, std::move(feeds), std::move(guards)), std::move(then));
+    });
+  }
   ChangeResult rollback(uint64_t generation) {
     return done([&](auto then) { updater_.rollback(generation, "boss", then); });
   }
@@ -88,6 +94,7 @@ class Server {
     return promise.get_future().get();
   }
 
+  const TemporaryFolder& folder_;
   std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_;
   Updater updater_;
@@ -144,15 +151,60 @@ TEST_CASE("a guard that rejects asks nobody, but a person's release stands", "[i
   CHECK(server.action("evil.example") == Action::kSinkhole);
 }
 
-TEST_CASE("switching a guard off by a reload lets what it held act", "[ioc][holds]") {
+TEST_CASE("what a guard rejects does not make the list a bad one", "[ioc][holds]") {
   const TemporaryFolder folder;
-  {
-    Server server(folder);
-    REQUIRE(server.push("www.google.com\n*.github.io\n").held == 2);
+  GuardSettings guards;
+  guards.entries.private_suffix = GuardAction::kReject;
+  Server server(folder, {push_feed("soc", Scope::kSuffix)}, guards);
+  REQUIRE(server.push(names(10)).accepted);
+  std::string hosting;
+  for (const char* suffix : {"github.io", "blogspot.com", "azurewebsites.net", "herokuapp.com"}) {
+    hosting += std::string(suffix) + "\n";
   }
+  std::string lines = names(10);
+  for (int i = 0; i < 10; ++i) {
+    lines += hosting;  // 40 lines: more than the 20 from which shares count
+  }
+  const ChangeResult result = server.push(lines);
+  CHECK(result.accepted);
+  CHECK(result.rejected == 40);
+  CHECK(server.updater().held().changes.empty());
+}
+
+TEST_CASE("a single entry meets the guards as its feed has set them", "[ioc][holds]") {
+  const TemporaryFolder folder;
+  FeedSettings feed = push_feed("soc");
+  feed.guards.wide_block = GuardAction::kOff;
+  feed.guards.private_suffix = GuardAction::kReject;
+  GuardSettings guards;
+  guards.entries.private_suffix = GuardAction::kOff;
+  Server server(folder, {feed}, guards);
+  SingleIndicator single;
+  single.name = "203.0.0.0/16";
+  CHECK(server.add(single).accepted);
+  single.name = "github.io";
+  CHECK_FALSE(server.add(single).accepted);
+  single.exact = true;
+  CHECK(server.add(single).accepted);
+}
+
+TEST_CASE("switching a guard off lets what it held act, by a reload and at a start", "[ioc][holds]") {
+  const TemporaryFolder folder;
   GuardSettings guards;
   guards.entries.top_site = GuardAction::kOff;
   guards.entries.private_suffix = GuardAction::kOff;
+  {
+    Server server(folder);
+    REQUIRE(server.push("www.google.com\n*.github.io\n").held == 2);
+    REQUIRE(server.reload({push_feed("soc")}, guards).accepted);
+    CHECK(server.updater().held().entries.empty());
+    CHECK(server.action("www.google.com") == Action::kSinkhole);
+    FeedSettings feed = push_feed("soc");
+    feed.guards.private_suffix = GuardAction::kHold;
+    REQUIRE(server.reload({feed}, guards).accepted);
+    CHECK(server.updater().held().entries.size() == 1);
+    CHECK(server.action("any.github.io") == Action::kPass);
+  }
   Server server(folder, {push_feed("soc")}, guards);
   CHECK(server.updater().held().entries.empty());
   CHECK(server.action("www.google.com") == Action::kSinkhole);
