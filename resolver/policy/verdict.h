@@ -41,9 +41,8 @@ class ShortText {
     }
     return *this;
   }
-  ShortText(std::string_view text) noexcept {
-    *this = text;
-  }  // NOLINT(google-explicit-constructor): a text is a text
+  // NOLINTNEXTLINE(google-explicit-constructor): a text is a text
+  ShortText(std::string_view text) noexcept { *this = text; }
   ShortText& operator=(std::string_view text) noexcept {
     const std::string_view taken = first_bytes(text, N);
     std::copy(taken.begin(), taken.end(), bytes_.begin());
@@ -51,9 +50,8 @@ class ShortText {
     return *this;
   }
   [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
-  operator std::string_view() const noexcept {
-    return view();
-  }  // NOLINT(google-explicit-constructor): a text is a text
+  // NOLINTNEXTLINE(google-explicit-constructor): a text is a text
+  operator std::string_view() const noexcept { return view(); }
 
  private:
   static_assert(N < 256);

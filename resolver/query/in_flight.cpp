@@ -29,7 +29,7 @@ Handle to_handle(uint64_t cookie) noexcept {
 
 uint64_t client_of(const ReplyPath& path) noexcept {
   const IpAddress address = path.client().address();
-  const Bytes bytes = address.bytes().first(address.is_v4() ? 4 : 8);  // an IPv6 host has a whole /64
+  const Bytes bytes = address.host_bytes();
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 

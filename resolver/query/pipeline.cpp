@@ -247,19 +247,21 @@ Pipeline::Step Pipeline::answer_from_cut(Query& query, const CacheKey& key, Mono
 // A fresh entry with what upstream said beside it, or a stale one with the extended error that says so.
 size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept {
   const size_t size = entry.copy(scratch_, now);
-  ExtendedError error;
-  const ExtendedError* said = nullptr;
+  ExtendedError said;
+  ExtendedError staleness;
+  Said answer{Bytes(scratch_).first(size), entry.partition(), entry.findings};
+  if (entry.has_error()) {
+    said = entry.error();
+    answer.error = answer.upstream = &said;
+  }
   if (!entry.is_fresh(now)) {
     counters_.stale.add();
     scratch_[3] &= static_cast<uint8_t>(~flag::kAd);  // what was authentic then
-    error = {entry.rcode() == Rcode::kNxDomain ? Ede::kStaleNxdomain : Ede::kStaleAnswer,
-             "upstream does not answer"};
-    said = &error;
-  } else if (entry.has_error()) {
-    error = entry.error();
-    said = &error;
+    staleness = {entry.rcode() == Rcode::kNxDomain ? Ede::kStaleNxdomain : Ede::kStaleAnswer,
+                 "upstream does not answer"};
+    answer.error = &staleness;
   }
-  return answer_with(query, {Bytes(scratch_).first(size), entry.partition(), entry.findings, said});
+  return answer_with(query, answer);
 }
 
 // The last stages for what upstream said: inspect, then answer. Its findings remember for which snapshot
@@ -283,7 +285,7 @@ size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
   }
   if (rebinding_guard_.covers(said.zone) &&
       rebinding_guard_.withholds(query.message.name, said.message, parts_.policy, said.findings)) {
-    return withhold(query, said.error);
+    return withhold(query, said.upstream);
   }
   if (said.error != nullptr) {
     count_error(said.error->code);

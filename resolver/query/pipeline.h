@@ -115,7 +115,8 @@ class Pipeline final : ResolutionEvents {
     Bytes message;
     uint16_t zone;
     AnswerCache::Entry::Findings& findings;
-    const ExtendedError* error = nullptr;  // ours or upstream's
+    const ExtendedError* error = nullptr;     // what the client is told: ours or upstream's
+    const ExtendedError* upstream = nullptr;  // upstream's, whatever the client is told
   };
   size_t answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
                        AnswerCache::Entry::Findings& findings) noexcept;

@@ -120,7 +120,8 @@ size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, con
   }
   const ScrubbedResponse& response = resolution.response;
   const ExtendedError error = response.error ? response.error->view() : ExtendedError{};
-  return answer_with(query, {response.message, key.partition, findings, response.error ? &error : nullptr});
+  const ExtendedError* said = response.error ? &error : nullptr;
+  return answer_with(query, {response.message, key.partition, findings, said, said});
 }
 
 size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {

@@ -34,7 +34,7 @@ RateLimiter::Bucket& RateLimiter::bucket_of(uint64_t client, MonoTime now) noexc
 }
 
 RateLimiter::Verdict RateLimiter::judge(const IpAddress& client, MonoTime now) noexcept {
-  const Bytes address = client.bytes().first(client.is_v4() ? 4 : 8);
+  const Bytes address = client.host_bytes();
   Bucket& bucket = bucket_of(XXH3_64bits_withSeed(address.data(), address.size(), seed_), now);
   const int64_t passed = std::chrono::duration_cast<milliseconds>(now - bucket.filled).count();
   bucket.left = std::min(bucket.left + passed * rate_, kBurst * rate_ * kOne);

@@ -487,8 +487,11 @@ TEST_CASE_METHOD(Fixture, "an upstream's block by 0.0.0.0 is no rebinding, thoug
     CHECK(answer.ede == 17);
     CHECK(answer.ede_text == "upstream: adult content");
   }
+  client.pass(seconds{61});  // stale, while upstream is silent
+  served.upstream.set(silence);
+  CHECK(client.answer("www.example.com").ede == 17);
   CHECK(served.pipeline().counters().withheld.value() == 0);
-  CHECK(served.pipeline().counters().blocked_upstream.value() == 2);
+  CHECK(served.pipeline().counters().blocked_upstream.value() == 3);
 }
 
 TEST_CASE_METHOD(TrustingFixture, "an extended error of upstream takes no AD from its answer",
