@@ -49,6 +49,11 @@ class EventRing {
     return count;
   }
 
+  // The reader's thread: how many are there.
+  [[nodiscard]] size_t size() const noexcept {
+    return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
+  }
+
   [[nodiscard]] uint64_t dropped() const noexcept { return dropped_.value(); }
 
  private:

@@ -30,7 +30,7 @@ class History {
  public:
   explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // about 20 MiB
 
-  void add(std::span<const Event> events);  // in the order of their time
+  void add(std::span<const Event> events);  // of one ring, oldest first
   void add(const Event& event) { add(std::span(&event, 1)); }
   [[nodiscard]] std::vector<NumberedEvent> find(
       const HitQuery& query) const;  // the newest `limit`, oldest first

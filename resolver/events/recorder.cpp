@@ -18,8 +18,10 @@ constexpr size_t kRingEvents = 4096;
 // How long a hit may wait to be seen. Polling costs a hundred wake-ups a second on one thread; being woken
 // would cost the worker a system call for each hit.
 constexpr milliseconds kPollInterval{10};
-// What is taken without stepping aside: a worker on the same processor waits for no more than these.
+// What is taken without stepping aside: a worker on the same processor waits for no more than these, unless
+// so many have come that some would be lost.
 constexpr size_t kStep = 16;
+constexpr size_t kFlood = kRingEvents / 4;
 
 }  // namespace
 
@@ -75,7 +77,7 @@ void Recorder::run() {
       }
     }
     // Few at a time cost a system call and a cache line of the writer's for each; a flood must not wait.
-    if (drain_all() < kRingEvents / 4) {
+    if (drain_all() < kFlood) {
       std::this_thread::sleep_for(kPollInterval);
     }
   }
@@ -91,7 +93,9 @@ size_t Recorder::drain_all() {
     while (step != 0 && taken < kRingEvents) {
       step = ring->drain(kStep, [&](std::span<const Event> events) { write(events); });
       taken += step;
-      std::this_thread::yield();
+      if (ring->size() < kFlood) {
+        std::this_thread::yield();
+      }
     }
     count += taken;
   }
