@@ -75,8 +75,12 @@ void BackgroundThread::hurry_if_starved() {
   if (id_ == 0 || !is_idle_ || ::clock_gettime(clock_, &had) != 0) {
     return;
   }
+  const auto passed = mono_now() - since_;
+  if (passed < seconds(1)) {
+    return;  // too early to say
+  }
   const auto ran = std::chrono::seconds(had.tv_sec) + std::chrono::nanoseconds(had.tv_nsec);
-  if (ran * kLeastShare < mono_now() - since_ && set_policy(id_, SCHED_OTHER)) {
+  if (ran * kLeastShare < passed && set_policy(id_, SCHED_OTHER)) {
     is_idle_ = false;
   }
 }
