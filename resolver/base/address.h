@@ -27,6 +27,8 @@ class IpAddress {
 
   [[nodiscard]] bool is_v4() const noexcept { return size_ == 4; }
   [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), size_}; }
+  // What one host is known by where things are limited: an IPv6 host has a whole /64 of addresses.
+  [[nodiscard]] Bytes host_bytes() const noexcept { return bytes().first(is_v4() ? 4 : 8); }
   [[nodiscard]] std::string to_text() const;
 
   bool operator==(const IpAddress&) const = default;

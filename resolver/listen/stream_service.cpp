@@ -21,6 +21,7 @@ class StreamService::Connection final : public StreamEvents {
       : service_(service),
         stream_(std::move(stream)),
         deadline_(now + service.limits_.handshake),
+        end_(now + service.limits_.lifetime),
         opening_(opening) {
     path_.sink = &service;
     path_.transport = service.tls_ != nullptr ? Transport::kDot : Transport::kTcp;
@@ -77,7 +78,10 @@ class StreamService::Connection final : public StreamEvents {
     return stream_->send(framed);
   }
 
-  [[nodiscard]] bool is_over(MonoTime now) const noexcept { return under_way_ == 0 && now >= deadline_; }
+  [[nodiscard]] bool is_over(MonoTime now) const noexcept {
+    return under_way_ == 0 && now >= std::min(deadline_, end_);
+  }
+  [[nodiscard]] MonoTime deadline() const noexcept { return deadline_; }
   [[nodiscard]] bool is_idle() const noexcept { return under_way_ == 0; }
   [[nodiscard]] const SocketAddress& client() const noexcept { return path_.client(); }
   [[nodiscard]] bool is_counted() const noexcept { return opening_ != Opening::kHeader; }
@@ -171,6 +175,7 @@ class StreamService::Connection final : public StreamEvents {
   FrameReader frames_;
   ReplyPath path_;
   MonoTime deadline_;
+  const MonoTime end_;
   size_t under_way_ = 0;
   Opening opening_;
   bool paused_ = false;
@@ -202,9 +207,13 @@ StreamService::StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, St
 
 StreamService::~StreamService() = default;
 
+std::string StreamService::key_of(const IpAddress& client) {
+  return std::string(as_text(client.host_bytes()));
+}
+
 // One more connection of that client; false: it has as many as it may have.
 bool StreamService::admit(const IpAddress& client) {
-  size_t& of_client = by_client_[client.to_text()];
+  size_t& of_client = by_client_[key_of(client)];
   if (of_client >= limits_.connections_per_client) {
     refused_.add();
     return false;
@@ -215,7 +224,7 @@ bool StreamService::admit(const IpAddress& client) {
 
 void StreamService::on_stream(StreamListener& /*from*/, std::unique_ptr<Stream> stream) {
   using Opening = Connection::Opening;
-  if (connections_.size() >= limits_.connections) {
+  if (connections_.size() >= limits_.connections && !evict_idle()) {
     refused_.add();
     return;  // Dropping the stream closes it.
   }
@@ -236,11 +245,25 @@ void StreamService::drop(Handle handle) {
   if (connection == nullptr) {
     return;
   }
-  const auto client = by_client_.find((*connection)->client().address().to_text());
+  const auto client = by_client_.find(key_of((*connection)->client().address()));
   if ((*connection)->is_counted() && client != by_client_.end() && --client->second == 0) {
     by_client_.erase(client);
   }
   connections_.erase(handle);
+}
+
+// When all places are taken, the connection that has been idle longest makes room.
+bool StreamService::evict_idle() {
+  Handle longest;
+  MonoTime soonest = MonoTime::max();
+  connections_.for_each([&](Handle handle, const std::unique_ptr<Connection>& connection) {
+    if (connection->is_idle() && connection->deadline() < soonest) {
+      soonest = connection->deadline();
+      longest = handle;
+    }
+  });
+  drop(longest);
+  return soonest != MonoTime::max();
 }
 
 void StreamService::reply(const ReplyPath& path, Bytes message) noexcept {

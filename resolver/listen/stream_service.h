@@ -22,6 +22,8 @@ struct StreamLimits {
   size_t questions_under_way = 128;
   seconds idle{10};      // RFC 7766 section 6.2.3: a few seconds
   seconds handshake{5};  // until the first whole question, TLS handshake included
+  // Then it is closed as soon as nothing is under way: certificates and keys change, and places are for all.
+  seconds lifetime{std::chrono::hours{1}};
 };
 
 class StreamService final : StreamAcceptor, ReplySink {
@@ -42,7 +44,9 @@ class StreamService final : StreamAcceptor, ReplySink {
   StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits, Proxies proxies);
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
   void reply(const ReplyPath& path, Bytes message) noexcept override;
+  static std::string key_of(const IpAddress& client);
   bool admit(const IpAddress& client);
+  bool evict_idle();
   void drop(Handle handle);
   void resume_soon(Handle handle);
   void close_idle();

@@ -105,7 +105,8 @@ HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> strea
       tls_(tls),
       client_(stream_->peer()),
       is_counted_(!is_proxy && !stream_->is_unix()),
-      phase_start_(server.loop_.now()) {
+      opened_(server.loop_.now()),
+      phase_start_(opened_) {
   // A single response may be large; how much of it waits is decided by kHighWater.
   stream_->set_send_limit(SIZE_MAX);
   if (is_proxy) {
@@ -299,6 +300,9 @@ bool HttpConnection::is_over(MonoTime now) {
   if (is_finishing_ && is_unsent_ && stream_->pending_bytes() == 0) {
     is_unsent_ = false;  // Now the peer has its time to close.
     phase_start_ = now;
+  }
+  if (is_idle() && now - opened_ >= server_.limits_.lifetime) {
+    return true;
   }
   if (now < deadline()) {
     return false;

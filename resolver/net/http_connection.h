@@ -55,6 +55,7 @@ class HttpConnection final : public StreamEvents {
   std::list<HttpConnection>::iterator self_;  // where the server keeps it
 
   HttpProgress seen_;
+  const MonoTime opened_;
   MonoTime phase_start_;
   uint64_t phase_body_bytes_ = 0;  // body_bytes when the phase began
   MonoTime unsent_since_{};        // when output began to wait without a break

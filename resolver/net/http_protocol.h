@@ -27,7 +27,9 @@ struct HttpLimits {
   milliseconds handshake = seconds{5};
   milliseconds header = seconds{10};  // also the wait for a connection's first byte
   milliseconds idle = seconds{30};    // browsers reuse within seconds; an idle connection costs 25 KB
-  milliseconds linger = seconds{2};   // for the peer to take a last answer and close
+  // Then it is closed as soon as it is idle: certificates and keys change, and places are for all.
+  milliseconds lifetime = std::chrono::hours{1};
+  milliseconds linger = seconds{2};  // for the peer to take a last answer and close
   // A body, and a response, may take `grace` plus its size at the least rate.
   milliseconds grace = seconds{10};
   size_t least_rate = 1024;  // bytes a second: a tenth of the slowest mobile link

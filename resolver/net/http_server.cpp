@@ -76,8 +76,7 @@ void HttpServer::on_stream(StreamListener& from, std::unique_ptr<Stream> stream)
 
 HttpServer::ClientKey HttpServer::key_of(const SocketAddress& address) {
   const IpAddress ip = address.address();
-  const Bytes bytes = ip.bytes().first(std::min<size_t>(ip.bytes().size(), 8));
-  return {bytes.begin(), bytes.end()};
+  return {ip.host_bytes().begin(), ip.host_bytes().end()};
 }
 
 bool HttpServer::has_room() {

@@ -58,8 +58,7 @@ class HttpServer final : private StreamAcceptor {
 
  private:
   friend class HttpConnection;
-  // IPv6 clients are known by their /64: a host has as many addresses in it as it likes.
-  using ClientKey = std::vector<uint8_t>;
+  using ClientKey = std::vector<uint8_t>;  // IpAddress::host_bytes()
   struct Client {
     size_t open = 0;
     double handshakes = 0;  // a bucket that drains by handshakes_per_second

@@ -172,6 +172,35 @@ TEST_CASE("a connection that stays idle is closed", "[listen][stream]") {  // RF
   CHECK(served.becomes([&] { return served.connections() == 0; }));
 }
 
+TEST_CASE("a connection ends after its lifetime, however busy it is, but not before its answers",
+          "[listen][stream]") {
+  Served served({.lifetime = seconds{1}}, silence);
+  const Descriptor waits = served.connect();
+  REQUIRE(send_all(waits.get(), kQuestion));
+  REQUIRE(served.becomes([&] { return served.waiting() == 1; }));
+  const Descriptor idle = served.connect();
+  CHECK(is_closed(idle, milliseconds{4000}));  // long before the 5 s of a first question
+  CHECK(served.connections() == 1);
+  CHECK(read_frame(waits.get(), milliseconds{15000}));  // SERVFAIL, when upstream has been given up
+  CHECK(is_closed(waits, milliseconds{4000}));          // long before the 10 s of an idle one
+}
+
+TEST_CASE("when all places are taken, who has been idle longest makes room", "[listen][stream]") {
+  Served served({.connections = 2});
+  const Descriptor first = served.connect();
+  REQUIRE(send_all(first.get(), kQuestion));
+  REQUIRE(is_answered(first));
+  const Descriptor second = served.connect();
+  REQUIRE(send_all(second.get(), kQuestion));
+  REQUIRE(is_answered(second));
+  const Descriptor third = served.connect();
+  REQUIRE(send_all(third.get(), kQuestion));
+  CHECK(is_answered(third));
+  CHECK(is_closed(first, milliseconds{3000}));
+  CHECK(served.connections() == 2);
+  CHECK(served.service->refused() == 0);
+}
+
 TEST_CASE("one client holds only so many connections", "[listen][stream]") {  // RFC 7766 section 6.2.2
   Served served({.connections_per_client = 2});
   const Descriptor first = served.connect();

@@ -299,6 +299,18 @@ TEST_CASE_METHOD(Fixture, "an idle connection is closed after its time", "[net][
   CHECK(server->counters().timeouts.value() == 0);
 }
 
+TEST_CASE_METHOD(Fixture, "a connection is closed when it is idle after its lifetime", "[net][http_server]") {
+  limits.lifetime = milliseconds{100};  // and idle connections may stay for 30 s
+  start();
+  run([&] {
+    Client client(address());
+    client.send_text(kGet);
+    CHECK(is_ok(client.read_to_end()));
+    CHECK(client.was_closed());
+  });
+  CHECK(server->counters().timeouts.value() == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "a client that does not read its answer is cut", "[net][http_server]") {
   const bool streamed = GENERATE(false, true);
   std::optional<HttpResponder> held;
