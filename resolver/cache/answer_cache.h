@@ -35,7 +35,7 @@ struct CacheKey {
 };
 
 // A pointer in six bytes, for what there are millions of: no address of a program has more than 48 bits
-// (x86-64, and AArch64 unless it asks for more).
+// (x86-64, and AArch64 unless it asks for more, or for tags in the upper ones).
 template <typename T>
 class PackedPointer {
  public:
