@@ -164,7 +164,8 @@ void Forwarder::on_response(const Attempt& attempt, Bytes message) {
   const MonoTime now = loop_.now();
   Judged judged = judge(message, active->question, attempt.over_stream, active->trusts_ad);
   if (judged.kind == ReplyKind::kBad) {
-    pool_.on_bad(attempt.server, now);
+    const bool refuses = judged.resolution.answered && judged.resolution.response.rcode == Rcode::kRefused;
+    pool_.on_bad(attempt.server, refuses, now);
   } else {
     pool_.on_answered(attempt.server, std::chrono::duration_cast<milliseconds>(now - attempt.sent), now);
   }

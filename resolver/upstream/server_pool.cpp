@@ -15,6 +15,8 @@ constexpr milliseconds kLeastPatience{250};
 constexpr milliseconds kMostPatience{1500};
 // One lost packet is weather, three in a row are an outage.
 constexpr unsigned kFailuresUntilDown = 3;
+// One refused name is that server's opinion of it; when it refuses whatever is asked, it does not serve us.
+constexpr unsigned kRefusalsUntilDown = 10;
 // The pause doubles from one to the other; then one live question finds out whether the server is back.
 constexpr seconds kFirstPause{1};
 constexpr seconds kLongestPause{30};
@@ -94,14 +96,19 @@ void ServerPool::on_answered(uint16_t index, milliseconds took, MonoTime /*now*/
   declare_up(server);
 }
 
-void ServerPool::on_bad(uint16_t index, MonoTime /*now*/) noexcept {
-  // A server that answers SERVFAIL is alive: the zone may be broken, so this is no outage.
-  servers_[index].health.bad.add();
-  declare_up(servers_[index]);
+void ServerPool::on_bad(uint16_t index, bool refuses, MonoTime now) noexcept {
+  Server& server = servers_[index];
+  server.health.bad.add();
+  if (!refuses) {
+    declare_up(server);  // SERVFAIL: it is alive, and the zone may be broken, so this is no outage
+  } else if (server.on_trial || (++server.refusals >= kRefusalsUntilDown && now >= server.down_until)) {
+    declare_down(server, now);
+  }
 }
 
 void ServerPool::declare_up(Server& server) noexcept {
   server.failures = 0;
+  server.refusals = 0;
   server.outages = 0;
   server.on_trial = false;
   server.down_until = {};

@@ -35,9 +35,9 @@ class ServerPool {
 
   void on_sent(uint16_t server) noexcept { servers_[server].health.asked.add(); }
   void on_answered(uint16_t server, milliseconds took, MonoTime now) noexcept;
-  void on_bad(uint16_t server, MonoTime now) noexcept;
-  void on_silent(uint16_t server, MonoTime now) noexcept;       // timed out
-  void on_unreachable(uint16_t server, MonoTime now) noexcept;  // refused, no route
+  void on_bad(uint16_t server, bool refuses, MonoTime now) noexcept;  // `refuses`: REFUSED (RFC 1035 4.1.1)
+  void on_silent(uint16_t server, MonoTime now) noexcept;             // timed out
+  void on_unreachable(uint16_t server, MonoTime now) noexcept;        // refused, no route
 
   [[nodiscard]] size_t size() const noexcept { return servers_.size(); }
   [[nodiscard]] const UpstreamServer& server(uint16_t index) const noexcept {
@@ -58,6 +58,7 @@ class ServerPool {
     int64_t smoothed_us = 0;  // 0: never measured
     int64_t variance_us = 0;
     unsigned failures = 0;  // in a row, without an answer between
+    unsigned refusals = 0;  // likewise
     unsigned outages = 0;   // how often it was declared down in a row: doubles the pause
     bool on_trial = false;  // its pause was over, and one question was sent to find out
     MonoTime down_until;

@@ -103,10 +103,36 @@ TEST_CASE("a host that says nobody is there is down at once", "[upstream][server
 
 TEST_CASE("a server that answers SERVFAIL is not down", "[upstream][server_pool]") {
   ServerPool pool(two_servers());
-  for (int i = 0; i < 10; ++i) {
-    pool.on_bad(0, kStart);
+  for (int i = 0; i < 30; ++i) {
+    pool.on_bad(0, false, kStart);
   }
   CHECK(order(pool, kStart) == Order{0, 1});
+}
+
+TEST_CASE("a server that refuses whatever it is asked is out of order", "[upstream][server_pool]") {
+  ServerPool pool(two_servers());
+  const auto refuse = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      pool.on_bad(0, true, kStart);
+    }
+  };
+  refuse(9);
+  CHECK(order(pool, kStart) == Order{0, 1});
+  pool.on_bad(0, false, kStart);  // SERVFAIL: that name it would have served
+  refuse(9);
+  pool.on_answered(0, milliseconds{5}, kStart);
+  refuse(9);
+  CHECK(order(pool, kStart) == Order{0, 1});
+  refuse(1);
+  CHECK(order(pool, kStart) == Order{1, 0});
+  CHECK(pool.health(0).is_down.value() == 1);
+  const MonoTime later = kStart + milliseconds{1001};
+  CHECK(order(pool, later) == Order{0, 1});  // on trial
+  pool.on_bad(0, true, later);
+  CHECK(order(pool, later + milliseconds{1999}) == Order{1, 0});
+  CHECK(order(pool, later + seconds{2}) == Order{0, 1});
+  pool.on_answered(0, milliseconds{5}, later + seconds{2});
+  CHECK(pool.health(0).is_down.value() == 0);
 }
 
 TEST_CASE("after its pause one question, and no more, finds out whether a server is back",
