@@ -102,7 +102,10 @@ void read_options(MapReader& map, FeedSettings& feed, Findings& findings) {
   take("column", any_text());
   take("header", any_text());
   take("delimiter", any_text(3));
-  take("type_column", any_text());
+  for (const char* column : {"type_column", "threat_column", "reference_column", "confidence_column",
+                             "first_seen_column", "valid_until_column", "note_column"}) {
+    take(column, any_text());
+  }
   take("types", any_text());
   take("all_ids", one_of({"true", "false"}));
   if (const auto options = read_parse_options(feed.format, feed.options); !options) {

@@ -178,14 +178,33 @@ Result<void> read_option(const std::string& key, const std::string& value, Parse
   for (auto& [name, text] : {std::pair<std::string_view, std::string*>{"encoding", &options.encoding},
                              {"origin", &options.origin},
                              {"column", &options.column},
-                             {"type_column", &options.type_column}}) {
+                             {"type_column", &options.type_column},
+                             {"threat_column", &options.threat_column},
+                             {"reference_column", &options.reference_column},
+                             {"confidence_column", &options.confidence_column},
+                             {"first_seen_column", &options.first_seen_column},
+                             {"valid_until_column", &options.valid_until_column},
+                             {"note_column", &options.note_column}}) {
     if (key == name) {
       *text = value;
       return {};
     }
   }
-  const std::vector<std::string_view> known{"scope",     "encoding",    "origin", "column", "header",
-                                            "delimiter", "type_column", "types",  "all_ids"};
+  const std::vector<std::string_view> known{"scope",
+                                            "encoding",
+                                            "origin",
+                                            "column",
+                                            "header",
+                                            "delimiter",
+                                            "type_column",
+                                            "types",
+                                            "all_ids",
+                                            "threat_column",
+                                            "reference_column",
+                                            "confidence_column",
+                                            "first_seen_column",
+                                            "valid_until_column",
+                                            "note_column"};
   const std::string_view meant = nearest(key, known);
   return meant.empty() ? fail("option {} is not known", key)
                        : fail("option {} is not known; {}?", key, meant);

@@ -49,7 +49,13 @@ struct ParseOptions {
   std::string column{};          // csv: name or number (from 1) of the indicator's column
   std::optional<bool> header{};  // csv: whether the first row names the columns; unset: look
   char delimiter = '\0';         // csv; '\0': look
-  std::string type_column{};     // csv: name or number
+  std::string type_column{};     // csv: name or number, and so all that follow; empty: found by usual names
+  std::string threat_column{};
+  std::string reference_column{};
+  std::string confidence_column{};  // 0 to 100
+  std::string first_seen_column{};
+  std::string valid_until_column{};  // empty: none
+  std::string note_column{};         // empty: none
   std::vector<std::string> types{};  // csv: only rows of these types; empty: the network types that are known
   bool all_ids = false;              // misp: also attributes without to_ids
   std::vector<Name> own{};           // names that no feed may block: at, below, and above for wide scopes
@@ -58,7 +64,7 @@ struct ParseOptions {
   uint64_t max_document = 256ULL << 20;      // JSON and YAML are held whole
 };
 
-// The options of a feed as users write them: scope, encoding, origin, column, header, delimiter, type_column,
+// The options of a feed as users write them: scope, encoding, origin, column, header, delimiter, *_column,
 // types (comma list), all_ids. An error names the unknown key or the wrong value.
 Result<ParseOptions> read_parse_options(const std::string& format,
                                         const std::map<std::string, std::string>& options);

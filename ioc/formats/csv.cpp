@@ -197,6 +197,8 @@ class Csv : public LineFormat {
       indicator.confidence = static_cast<int>(*confidence);
     }
     indicator.first_seen = read_csv_time(at(columns_->first_seen));
+    indicator.valid_until = read_csv_time(at(columns_->valid_until));
+    indicator.note = at(columns_->note);
     constexpr Forms kForms{.address = true, .url = true, .bare_url = true, .stars = true};
     intake_.field(text, kForms, indicator);
   }

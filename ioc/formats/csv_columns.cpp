@@ -67,6 +67,16 @@ std::optional<size_t> find_named(const std::vector<std::string>& header, const s
   return std::nullopt;
 }
 
+// What the options say of columns beside the indicator's.
+void map_columns(const std::vector<std::string>& header, const ParseOptions& options, CsvColumns& columns) {
+  columns.threat = find_named(header, options.threat_column);
+  columns.reference = find_named(header, options.reference_column);
+  columns.confidence = find_named(header, options.confidence_column);
+  columns.first_seen = find_named(header, options.first_seen_column);
+  columns.valid_until = find_named(header, options.valid_until_column);
+  columns.note = find_named(header, options.note_column);
+}
+
 bool is_usable(std::string_view text) {
   HostName host;
   Prefix block;
@@ -104,10 +114,14 @@ CsvColumns columns_of_header(const std::vector<std::string>& header, const Parse
   if (!columns.type) {
     columns.type = find_column(header, kTypeNames);
   }
-  columns.threat = find_column(header, kThreatNames);
-  columns.confidence = find_column(header, kConfidenceNames);
-  columns.first_seen = find_column(header, kFirstSeenNames);
-  columns.reference = find_column(header, kReferenceNames);
+  map_columns(header, options, columns);
+  const auto find_unless_mapped = [&](std::optional<size_t>& column, const auto& names) {
+    column = column ? column : find_column(header, names);
+  };
+  find_unless_mapped(columns.threat, kThreatNames);
+  find_unless_mapped(columns.confidence, kConfidenceNames);
+  find_unless_mapped(columns.first_seen, kFirstSeenNames);
+  find_unless_mapped(columns.reference, kReferenceNames);
   columns.id = find_column(header, kIdNames);
   return columns;
 }
@@ -117,6 +131,7 @@ CsvColumns columns_without_header(const std::vector<std::string>& row, const Par
   columns.types = options.types;
   columns.type = find_named({}, options.type_column);
   columns.strict_types = columns.type.has_value();
+  map_columns({}, options, columns);
   if (const auto named = find_named({}, options.column)) {
     columns.indicator = *named;
     return columns;

@@ -16,6 +16,8 @@ struct CsvColumns {
   std::optional<size_t> threat;
   std::optional<size_t> confidence;
   std::optional<size_t> first_seen;
+  std::optional<size_t> valid_until;
+  std::optional<size_t> note;
   std::optional<size_t> reference;
   std::optional<size_t> id;
   bool strict_types = false;  // the type column is surely one: unknown types are refused

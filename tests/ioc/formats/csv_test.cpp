@@ -93,6 +93,46 @@ TEST_CASE("An entry keeps what the table says about it") {
         "E evil.example Evil RAT/75/https://r.example//7/2026-01-02T03:04:05.000Z, E bad.example /-1//8/-");
 }
 
+TEST_CASE("columns are those that the options name, by header or by number") {
+  class Sink final : public FeedSink {
+   public:
+    void accept(const Indicator& i, uint64_t) override {
+      text = std::string(i.threat) + "|" + std::string(i.reference) + "|" + std::to_string(i.confidence) +
+             "|" + (i.first_seen ? to_rfc3339(*i.first_seen) : "") + "|" +
+             (i.valid_until ? to_rfc3339(*i.valid_until) : "") + "|" + std::string(i.note);
+    }
+    void hold(const Indicator&, uint64_t, std::string_view) override { FAIL(); }
+    void reject(const Reject&) override { FAIL(); }
+    std::string text;
+  };
+  const auto read = [](const std::string& body, const std::map<std::string, std::string>& options) {
+    Sink sink;
+    const auto parsed = read_parse_options("csv", options);
+    REQUIRE(parsed);
+    REQUIRE(parse_feed(body, *parsed, sink));
+    return sink.text;
+  };
+  const std::string row =
+      "evil.example,X,https://a.example/1,70,2026-01-31 12:00:00,2026-02-28T00:00:00Z,why\n";
+  const std::string all = "X|https://a.example/1|70|2026-01-31T12:00:00.000Z|2026-02-28T00:00:00.000Z|why";
+  CHECK(read("domain,family,link,score,seen,ends,remark\n" + row, {{"threat_column", "Family"},
+                                                                   {"reference_column", "link"},
+                                                                   {"confidence_column", "score"},
+                                                                   {"first_seen_column", "seen"},
+                                                                   {"valid_until_column", "ends"},
+                                                                   {"note_column", "remark"}}) == all);
+  CHECK(read(row, {{"column", "1"},
+                   {"threat_column", "2"},
+                   {"reference_column", "3"},
+                   {"confidence_column", "4"},
+                   {"first_seen_column", "5"},
+                   {"valid_until_column", "6"},
+                   {"note_column", "7"}}) == all);
+  // An option goes before the usual name; a number that is none, and an end that is no time, say nothing.
+  CHECK(read("domain,malware,family,confidence,ends\nevil.example,no,X,high,soon\n",
+             {{"threat_column", "family"}, {"valid_until_column", "ends"}}) == "X||-1|||");
+}
+
 TEST_CASE("a simple row means the same as one that needs the whole parser", "[formats][csv]") {
   const std::vector<std::string> rows{"evil.example,note",
                                       "\"evil.example\",note",
