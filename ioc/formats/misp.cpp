@@ -5,6 +5,7 @@
 
 #include "ioc/formats/formats.h"
 #include "ioc/formats/json_document.h"
+#include "resolver/base/text.h"
 
 namespace cenote {
 namespace {
