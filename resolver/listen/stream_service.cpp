@@ -203,23 +203,16 @@ StreamService::StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, St
       pipeline_(pipeline),
       limits_(limits),
       proxies_(std::move(proxies)),
+      places_({limits.connections_per_client, limits.handshakes_per_second}),
       sweep_(loop, [this] { close_idle(); }) {}
 
 StreamService::~StreamService() = default;
 
-std::string StreamService::key_of(const IpAddress& client) {
-  return std::string(as_text(client.host_bytes()));
-}
-
-// One more connection of that client; false: it has as many as it may have.
+// One more connection of that client; false: it has as many as it may have, or comes too fast.
 bool StreamService::admit(const IpAddress& client) {
-  size_t& of_client = by_client_[key_of(client)];
-  if (of_client >= limits_.connections_per_client) {
-    refused_.add();
-    return false;
-  }
-  ++of_client;
-  return true;
+  const bool may = places_.take(client, tls_ != nullptr, loop_.now());
+  refused_.add(may ? 0 : 1);
+  return may;
 }
 
 void StreamService::on_stream(StreamListener& /*from*/, std::unique_ptr<Stream> stream) {
@@ -245,9 +238,8 @@ void StreamService::drop(Handle handle) {
   if (connection == nullptr) {
     return;
   }
-  const auto client = by_client_.find(key_of((*connection)->client().address()));
-  if ((*connection)->is_counted() && client != by_client_.end() && --client->second == 0) {
-    by_client_.erase(client);
+  if ((*connection)->is_counted()) {
+    places_.leave((*connection)->client().address());
   }
   connections_.erase(handle);
 }
@@ -297,6 +289,7 @@ void StreamService::close_idle() {
   for (const Handle handle : over) {
     drop(handle);
   }
+  places_.tidy(loop_.now());
 }
 
 void StreamService::stop() {

@@ -3,9 +3,9 @@
 // in time.
 #pragma once
 
-#include <unordered_map>
 #include <vector>
 
+#include "resolver/net/client_places.h"
 #include "resolver/net/frame.h"
 #include "resolver/net/proxies.h"
 #include "resolver/net/stream.h"
@@ -18,6 +18,7 @@ class TlsContext;
 struct StreamLimits {
   size_t connections = 2000;  // of this worker on this address
   size_t connections_per_client = 64;
+  uint32_t handshakes_per_second = 100;  // of one client: 7 % of a core at most
   // Of one connection; more are neither served nor read until some are answered.
   size_t questions_under_way = 128;
   seconds idle{10};      // RFC 7766 section 6.2.3: a few seconds
@@ -44,7 +45,6 @@ class StreamService final : StreamAcceptor, ReplySink {
   StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits, Proxies proxies);
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
   void reply(const ReplyPath& path, Bytes message) noexcept override;
-  static std::string key_of(const IpAddress& client);
   bool admit(const IpAddress& client);
   bool evict_idle();
   void drop(Handle handle);
@@ -58,7 +58,7 @@ class StreamService final : StreamAcceptor, ReplySink {
   Proxies proxies_;
   std::unique_ptr<StreamListener> listener_;
   Slab<std::unique_ptr<Connection>> connections_;
-  std::unordered_map<std::string, size_t> by_client_;
+  ClientPlaces places_;
   // The question in hand and the answer to it, with two bytes in front for the frame's length.
   std::array<uint8_t, kFrameHeaderSize + kMaxMessageBytes> buffer_;
   std::vector<uint8_t> answers_;  // of the connection that is being served

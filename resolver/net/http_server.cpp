@@ -21,6 +21,7 @@ HttpServer::HttpServer(Loop& loop, HttpSite& site, HttpLimits limits)
     : loop_(loop),
       site_(site),
       limits_(limits),
+      places_({limits.connections_per_client, limits.handshakes_per_second}),
       sweeper_(loop, [this] { sweep(); }),
       tick_(tick_for(limits)) {}
 
@@ -74,28 +75,8 @@ void HttpServer::on_stream(StreamListener& from, std::unique_ptr<Stream> stream)
   counters_.open_connections.set(connections_.size());
 }
 
-HttpServer::ClientKey HttpServer::key_of(const SocketAddress& address) {
-  const IpAddress ip = address.address();
-  return {ip.host_bytes().begin(), ip.host_bytes().end()};
-}
-
 bool HttpServer::has_room() {
   return connections_.size() < limits_.connections || evict_idle();
-}
-
-bool HttpServer::admit(const SocketAddress& address, bool with_tls) {
-  Client& client = clients_[key_of(address)];
-  const MonoTime now = loop_.now();
-  const std::chrono::duration<double> passed = now - client.drained;
-  client.handshakes = std::max(0.0, client.handshakes - passed.count() * limits_.handshakes_per_second);
-  client.drained = now;
-  if (client.open >= limits_.connections_per_client ||
-      (with_tls && client.handshakes + 1 > 2.0 * limits_.handshakes_per_second)) {
-    return false;
-  }
-  client.handshakes += with_tls ? 1 : 0;
-  ++client.open;
-  return true;
 }
 
 // When all places are taken, the connection that has been idle longest makes room.
@@ -114,7 +95,7 @@ bool HttpServer::evict_idle() {
 
 void HttpServer::forget(HttpConnection& connection) {
   if (connection.is_counted()) {
-    --clients_[key_of(connection.client())].open;
+    places_.leave(connection.client().address());
   }
   connections_.erase(connection.self_);
   counters_.open_connections.set(connections_.size());
@@ -129,13 +110,11 @@ void HttpServer::sweep() {
       forget(connection);
     }
   }
-  std::erase_if(clients_, [now](const auto& entry) {
-    return entry.second.open == 0 && now - entry.second.drained > seconds{2};  // its bucket has run empty
-  });
+  places_.tidy(now);
   if (!connections_.empty()) {
     return;
   }
-  if (clients_.empty()) {
+  if (places_.is_empty()) {
     sweeper_.stop();
   }
   if (on_stopped_ != nullptr) {

@@ -5,13 +5,13 @@
 
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "resolver/base/counters.h"
 #include "resolver/base/result.h"
+#include "resolver/net/client_places.h"
 #include "resolver/net/http.h"
 #include "resolver/net/http_protocol.h"
 #include "resolver/net/loop.h"
@@ -58,12 +58,6 @@ class HttpServer final : private StreamAcceptor {
 
  private:
   friend class HttpConnection;
-  using ClientKey = std::vector<uint8_t>;  // IpAddress::host_bytes()
-  struct Client {
-    size_t open = 0;
-    double handshakes = 0;  // a bucket that drains by handshakes_per_second
-    MonoTime drained{};
-  };
   struct Listening {
     std::unique_ptr<StreamListener> listener;
     const TlsContext* tls;
@@ -71,10 +65,11 @@ class HttpServer final : private StreamAcceptor {
     Proxies proxies;
   };
 
-  static ClientKey key_of(const SocketAddress& address);
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
   bool has_room();
-  bool admit(const SocketAddress& client, bool with_tls);
+  bool admit(const SocketAddress& client, bool with_tls) {
+    return places_.take(client.address(), with_tls, loop_.now());
+  }
   bool evict_idle();
   void forget(HttpConnection& connection);  // destroys it
   void sweep();
@@ -84,7 +79,7 @@ class HttpServer final : private StreamAcceptor {
   const HttpLimits limits_;
   HttpCounters counters_;
   std::vector<Listening> listeners_;
-  std::map<ClientKey, Client> clients_;
+  ClientPlaces places_;
   std::list<HttpConnection> connections_;
   Timer sweeper_;
   milliseconds tick_;

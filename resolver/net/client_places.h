@@ -1,0 +1,45 @@
+// How many connections of a server each client holds, and how fast it comes with TLS, whose handshakes cost a
+// processor's time. Clients are known by IpAddress::host_bytes(). One thread's.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "resolver/base/address.h"
+#include "resolver/base/clock.h"
+
+namespace cenote {
+
+class ClientPlaces {
+ public:
+  struct Limits {
+    size_t connections;
+    uint32_t handshakes_per_second;  // on average; twice as many at once
+  };
+
+  explicit ClientPlaces(Limits limits) : limits_(limits) {}
+
+  // One more connection; false: that client has as many as it may have, or comes too fast.
+  bool take(const IpAddress& client, bool with_tls, MonoTime now);
+  // One less. REQUIRES: that it was taken.
+  void leave(const IpAddress& client);
+  // Forgets who holds none and has not come lately; to be called every second or so.
+  void tidy(MonoTime now);
+  [[nodiscard]] bool is_empty() const noexcept { return clients_.empty(); }
+
+ private:
+  using Key = std::vector<uint8_t>;
+  struct Client {
+    size_t open = 0;
+    double handshakes = 0;  // a bucket that drains by handshakes_per_second
+    MonoTime drained{};
+  };
+  static Key key_of(const IpAddress& client) {
+    return {client.host_bytes().begin(), client.host_bytes().end()};
+  }
+
+  const Limits limits_;
+  std::map<Key, Client> clients_;
+};
+
+}  // namespace cenote
