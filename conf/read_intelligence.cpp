@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <set>
 
+#include <fmt/ranges.h>
+
 #include "conf/sections.h"
 #include "ioc/guards.h"
 #include "ioc/parse.h"
@@ -166,10 +168,38 @@ void read_feed(MapReader& map, FeedSettings& feed, ReadContext& context) {
   check_source(feed, map.at("source"), context);
 }
 
-void read_exception(MapReader& map, ExceptionSettings& exception, Findings& findings) {
+// Whom it is for. REQUIRES: the section of the clients has been read.
+void read_excepted(MapReader& map, ExceptionSettings& exception, const ReadContext& context) {
+  Prefix client;
+  if (map.value("client", client, prefix())) {
+    exception.client = client.to_text();
+  }
+  std::string group;
+  if (!map.value("group", group, any_text())) {
+    return;
+  }
+  if (map.has("client")) {
+    context.findings.error(map.at("group"), "an exception is for a client or for a group, not for both");
+    return;
+  }
+  std::vector<std::string> known;
+  for (const GroupSettings& one : context.settings.policy.clients.groups) {
+    known.push_back(one.name);
+  }
+  if (std::find(known.begin(), known.end(), group) == known.end()) {
+    context.findings.error(
+        map.at("group"),
+        fmt::format("clients.groups has no '{}'; {}", printable(group, 40),
+                    known.empty() ? "it is empty" : fmt::format("it has {}", fmt::join(known, ", "))));
+    return;
+  }
+  exception.client = for_group(group);
+}
+
+void read_exception(MapReader& map, ExceptionSettings& exception, const ReadContext& context) {
   map.value("name", exception.name, name_text());
   if (!map.has("name")) {
-    findings.error(map.at(), "an exception needs a name");
+    context.findings.error(map.at(), "an exception needs a name");
   }
   map.value("exact", exception.exact, yes_or_no());
   map.value("reason", exception.reason, any_text());
@@ -177,10 +207,7 @@ void read_exception(MapReader& map, ExceptionSettings& exception, Findings& find
   if (map.value("until", until, point_in_time())) {
     exception.until = until;
   }
-  Prefix client;
-  if (map.value("client", client, prefix())) {
-    exception.client = client.to_text();
-  }
+  read_excepted(map, exception, context);
 }
 
 // Files that a guard needs are as good as its limits: one that is missing is told at the check.
@@ -241,7 +268,7 @@ void read_exceptions(MapReader& root, ReadContext& context) {
   IocSettings& ioc = context.settings.ioc;
   read_each(root, "exceptions", context.findings, [&](MapReader& item) {
     ExceptionSettings exception;
-    read_exception(item, exception, context.findings);
+    read_exception(item, exception, context);
     ioc.exceptions.push_back(std::move(exception));
   });
   root.list("protect", ioc.protect, name_text());

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ioc/indicator.h"
@@ -47,12 +48,22 @@ struct FeedSettings {
   bool operator==(const FeedSettings&) const = default;
 };
 
+// An exception for one of clients.groups says so where others have a prefix; no prefix begins like that.
+constexpr std::string_view kForGroup = "group:";
+inline std::string for_group(std::string_view group) {
+  return std::string(kForGroup).append(group);
+}
+// The name of the group that it is for; empty: it is for others.
+inline std::string_view excepted_group(std::string_view client) noexcept {
+  return client.starts_with(kForGroup) ? client.substr(kForGroup.size()) : std::string_view();
+}
+
 struct ExceptionSettings {
   std::string name;  // a name with everything below it
   bool exact = false;
   std::string reason;
   std::optional<WallTime> until;  // exclusive
-  std::string client;             // a prefix, or empty for everybody
+  std::string client;             // a prefix, a group as for_group() says it, or empty for everybody
 
   bool operator==(const ExceptionSettings&) const = default;
 };

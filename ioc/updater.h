@@ -22,7 +22,7 @@
 namespace cenote {
 
 // The feed name under which exceptions appear in a snapshot. Their records carry the reason as `note` and the
-// client prefix, when they are bound to one, as `source_ref`.
+// client prefix or the group, when they are bound to one, as `source_ref` (ExceptionSettings::client).
 constexpr std::string_view kExceptionsFeed = "exceptions";
 
 struct PushRequest {

@@ -228,7 +228,8 @@ ChangeResult Updater::Work::add_exception(ExceptionSettings exception, const std
   if (!name && !Prefix::from_text(exception.name)) {
     return refused(fmt::format("{} is neither a name nor an address", printable(exception.name)));
   }
-  if (!exception.client.empty() && !Prefix::from_text(exception.client)) {
+  if (!exception.client.empty() && excepted_group(exception.client).empty() &&
+      !Prefix::from_text(exception.client)) {
     return refused(fmt::format("{} is no address or network", printable(exception.client)));
   }
   if (const auto prefix = Prefix::from_text(exception.name)) {

@@ -222,6 +222,14 @@ Explanation Backend::explain(const ExplainQuestion& question) const {
   return explanation;
 }
 
+std::vector<std::string> Backend::groups() const {
+  std::vector<std::string> names;
+  for (const GroupSettings& group : web_.policy().clients().groups()) {
+    names.push_back(group.name);
+  }
+  return names;
+}
+
 Updater::Done Backend::on_web_loop(Done done) const {
   return [&loop = web_.loop(), done = std::move(done)](ChangeResult result) {
     loop.post([done, result = std::move(result)] { done(result); });

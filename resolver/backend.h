@@ -33,6 +33,7 @@ class Backend final : public ControlBackend {
     return updater_.rejects(feed);
   }
   [[nodiscard]] std::vector<GenerationRecord> generations() const override { return updater_.generations(); }
+  [[nodiscard]] std::vector<std::string> groups() const override;
   [[nodiscard]] std::vector<ExceptionRecord> exceptions() const override { return updater_.exceptions(); }
   [[nodiscard]] std::vector<SingleIndicator> indicators() const override { return updater_.indicators(); }
 

@@ -86,6 +86,11 @@ std::string local_time(const std::string& rfc3339) {
   return text.data();
 }
 
+std::string whom_of(const Json& exception) {
+  const std::string group = text_of(exception, "group");
+  return group.empty() ? text_of(exception, "client") : "group " + group;
+}
+
 std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters) {
   std::string query;
   for (const auto& [key, value] : parameters) {

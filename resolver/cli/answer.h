@@ -27,6 +27,8 @@ bool flag_of(const Json& object, const char* key);
 const Json& list_of(const Json& object, const char* key);  // an empty list when there is none
 std::string local_time(const std::string& rfc3339);        // "2026-11-22 21:15:30", or "-" for none
 
+std::string whom_of(const Json& exception);  // "group office", "10.0.0.0/8"; empty: everybody
+
 // "?a=1&b=2", values encoded, empty ones left out.
 std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters);
 

@@ -278,7 +278,9 @@ class CommandLine {
     allow->add_option("NAME", allow_.name, "The name, with everything below it; or an address");
     allow->add_option("--for", allow_.duration, "For how long: 1h, 7d");
     allow->add_option("--until", allow_.until, "Until when: a date or time");
-    allow->add_option("--client", allow_.client, "Only for this address or block; for everybody by default");
+    auto* client = allow->add_option("--client", allow_.client,
+                                     "Only for this address or block; for everybody by default");
+    allow->add_option("--group", allow_.group, "Only for this group of clients")->excludes(client);
     allow->add_option("--reason", allow_.reason, "Why; required, and kept with it");
     allow->add_flag("--exact", allow_.is_exact, "This name only, nothing below it");
     asks(allow, [this](const CommandContext& context) {

@@ -49,6 +49,7 @@ struct AllowArguments {
   std::string duration;
   std::string until;
   std::string client;
+  std::string group;
   std::string reason;
   bool is_exact = false;
 };

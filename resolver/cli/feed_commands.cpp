@@ -291,6 +291,7 @@ int allow_name(const CommandContext& context, const AllowArguments& arguments) {
   put_if_given(body, "for", arguments.duration);
   put_if_given(body, "until", arguments.until);
   put_if_given(body, "client", arguments.client);
+  put_if_given(body, "group", arguments.group);
   if (arguments.is_exact) {
     body["exact"] = true;
   }
@@ -301,9 +302,9 @@ int list_exceptions(const CommandContext& context) {
   return ask(context, {"GET", "/v1/exceptions", "", {}}, [&](const Json& body) {
     std::vector<std::vector<Cell>> rows;
     for (const Json& one : list_of(body, "exceptions")) {
-      const std::string client = text_of(one, "client");
+      const std::string whom = whom_of(one);
       rows.push_back({text_of(one, "name"), flag_of(one, "exact") ? "exact" : "suffix",
-                      client.empty() ? "everybody" : client, local_time(text_of(one, "until")),
+                      whom.empty() ? "everybody" : whom, local_time(text_of(one, "until")),
                       text_of(one, "who"), text_of(one, "reason")});
     }
     context.output.table({"NAME", "SCOPE", "CLIENT", "UNTIL", "WHO", "REASON"}, rows);

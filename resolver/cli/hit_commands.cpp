@@ -99,10 +99,13 @@ void show_explanation(Output& output, const Json& body) {
   for (const Json& step : list_of(body, "steps")) {
     const std::string action = text_of(step, "action");
     const std::string fate = text_of(step, "fate");
+    const std::string whom = whom_of(step);
+    std::string why = text_of(step, text_of(step, "threat").empty() ? "note" : "threat");
+    why += whom.empty() ? "" : " (for " + whom + ")";
     rows.push_back({Cell(fate, fate == "won" ? Colour::kBold : Colour::kFaint), text_of(step, "indicator"),
                     text_of(step, "scope"), text_of(step, "feed"), text_of(step, "category"),
                     Cell(action, colour_of_action(action)), Cell::number(number_of(step, "confidence")),
-                    text_of(step, "threat").empty() ? text_of(step, "note") : text_of(step, "threat")});
+                    why});
   }
   if (rows.empty()) {
     output.line({"no feed lists it or a name above it"});

@@ -61,6 +61,7 @@ class ControlBackend {
   [[nodiscard]] virtual std::vector<FeedStatus> feeds() const = 0;
   [[nodiscard]] virtual std::vector<RejectRow> rejects(const std::string& feed) const = 0;
   [[nodiscard]] virtual std::vector<GenerationRecord> generations() const = 0;
+  [[nodiscard]] virtual std::vector<std::string> groups() const = 0;  // of clients, by the configuration
   [[nodiscard]] virtual std::vector<ExceptionRecord> exceptions() const = 0;
   [[nodiscard]] virtual std::vector<SingleIndicator> indicators() const = 0;
 

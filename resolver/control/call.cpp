@@ -5,6 +5,22 @@
 #include "resolver/base/text.h"
 
 namespace cenote {
+namespace {
+
+// Whether the configuration has such a thing of that name; else answered with 404.
+bool is_one_of(const ControlCallRef& call, std::string_view thing, const std::string& name,
+               const std::vector<std::string_view>& names) {
+  const bool known = std::find(names.begin(), names.end(), name) != names.end();
+  if (!known) {
+    const std::string_view meant = name.size() < 100 ? nearest(name, names) : std::string_view{};
+    call->refuse(404, fmt::format("unknown_{}", thing),
+                 fmt::format("there is no {} '{}' in the configuration{}", thing, printable(name, 62),
+                             meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+  }
+  return known;
+}
+
+}  // namespace
 
 void ControlCall::answer(HttpResponse response) {
   response.headers.emplace_back("cache-control", "no-store");
@@ -94,19 +110,16 @@ std::optional<std::string> indicator_or_refuse(const ControlCallRef& call, const
 
 bool is_known_feed(const ControlCallRef& call, const std::string& feed) {
   const auto feeds = call->backend.feeds();
-  const bool known =
-      std::any_of(feeds.begin(), feeds.end(), [&](const FeedStatus& one) { return one.name == feed; });
-  if (!known) {
-    std::vector<std::string_view> names;
-    for (const FeedStatus& one : feeds) {
-      names.push_back(one.name);
-    }
-    const std::string_view meant = feed.size() < 100 ? nearest(feed, names) : std::string_view{};
-    call->refuse(404, "unknown_feed",
-                 fmt::format("there is no feed '{}' in the configuration{}", printable(feed, 62),
-                             meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
+  std::vector<std::string_view> names;
+  for (const FeedStatus& one : feeds) {
+    names.push_back(one.name);
   }
-  return known;
+  return is_one_of(call, "feed", feed, names);
+}
+
+bool is_known_group(const ControlCallRef& call, const std::string& group) {
+  const auto groups = call->backend.groups();
+  return is_one_of(call, "group", group, {groups.begin(), groups.end()});
 }
 
 }  // namespace cenote

@@ -88,6 +88,7 @@ std::optional<Name> name_or_refuse(const ControlCallRef& call, const std::string
 // The canonical text of a name, an address or an address block.
 std::optional<std::string> indicator_or_refuse(const ControlCallRef& call, const std::string& what,
                                                const std::string& text);
-bool is_known_feed(const ControlCallRef& call, const std::string& feed);  // else answered with 404
+bool is_known_feed(const ControlCallRef& call, const std::string& feed);    // else answered with 404
+bool is_known_group(const ControlCallRef& call, const std::string& group);  // the same
 
 }  // namespace cenote

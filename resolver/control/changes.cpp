@@ -16,6 +16,19 @@ bool may_change(const ControlCallRef& call, const std::string& feed) {
   return false;
 }
 
+// Whom the exception is for: its client, this group, or everybody when both are empty.
+bool bind_or_refuse(const ControlCallRef& call, ExceptionSettings& exception, const std::string& group) {
+  if (group.empty()) {
+    return exception.client.empty() || prefix_or_refuse(call, "client", exception.client);
+  }
+  if (!exception.client.empty()) {
+    call->refuse(400, "bad_request", "an exception is for a client or for a group, not for both");
+    return false;
+  }
+  exception.client = for_group(group);
+  return is_known_group(call, group);
+}
+
 }  // namespace
 
 void put_feed(const ControlCallRef& call) {
@@ -82,13 +95,14 @@ void post_exception(const ControlCallRef& call) {
   exception.reason = fields.text("reason");
   exception.until = fields.end();
   exception.client = fields.text("client");
+  const std::string group = fields.text("group");
   fields.require(exception.name, "name");
   fields.require(exception.reason, "reason");
   if (!fields.finish()) {
     return;
   }
   const auto name = indicator_or_refuse(call, "name", exception.name);
-  if (!name || (!exception.client.empty() && !prefix_or_refuse(call, "client", exception.client))) {
+  if (!name || !bind_or_refuse(call, exception, group)) {
     return;
   }
   exception.name = *name;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ioc/updater.h"
+
 namespace cenote {
 namespace {
 
@@ -52,6 +54,7 @@ ExplainStep to_step(const Consideration& considered, const ExplainQuestion& ques
   step.threat = record.threat;
   step.reference = record.reference;
   step.note = record.note;
+  step.excepted = step.feed == kExceptionsFeed ? record.source_ref : std::string_view();
   step.valid_from = record.valid_from;
   step.valid_until = record.valid_until;
   return step;

@@ -32,6 +32,7 @@ struct ExplainStep {
   std::string threat;
   std::string reference;
   std::string note;
+  std::string excepted;    // whom an exception is for, as ExceptionSettings::client says it
   int64_t valid_from = 0;  // Unix seconds, 0: always
   int64_t valid_until = 0;
 };

@@ -23,6 +23,13 @@ Json unix_or_null(int64_t unix_time) {
   return unix_time == 0 ? Json(nullptr) : Json(to_rfc3339(WallTime(seconds{unix_time})));
 }
 
+// Whom an exception is for: both null for everybody.
+void put_whom(Json& json, std::string_view client) {
+  const std::string_view group = excepted_group(client);
+  json["client"] = client.empty() || !group.empty() ? Json(nullptr) : Json(client);
+  json["group"] = group.empty() ? Json(nullptr) : Json(group);
+}
+
 Json to_json(const SizeLimits& limits) {
   const auto percent = [](int limit) { return limit == 0 ? Json(nullptr) : Json(limit); };
   return {{"growth", percent(limits.growth)},
@@ -111,13 +118,14 @@ Json to_json(const GenerationRecord& generation) {
 
 Json to_json(const ExceptionRecord& record) {
   const ExceptionSettings& exception = record.exception;
-  return {{"name", exception.name},
-          {"exact", exception.exact},
-          {"reason", exception.reason},
-          {"until", time_or_null(exception.until)},
-          {"client", exception.client.empty() ? Json(nullptr) : Json(exception.client)},
-          {"who", record.who},
-          {"added", to_rfc3339(record.added)}};
+  Json json{{"name", exception.name},
+            {"exact", exception.exact},
+            {"reason", exception.reason},
+            {"until", time_or_null(exception.until)}};
+  put_whom(json, exception.client);
+  json["who"] = record.who;
+  json["added"] = to_rfc3339(record.added);
+  return json;
 }
 
 Json to_json(const SingleIndicator& indicator) {
@@ -161,19 +169,21 @@ Json to_json(const ServerStatus& status, WallTime now) {
 }
 
 Json to_json(const ExplainStep& step) {
-  return {{"feed", step.feed},
-          {"indicator", step.indicator},
-          {"scope", to_text(step.scope)},
-          {"category", step.category},
-          {"feed_action", to_text(step.feed_action)},
-          {"action", to_text(step.action)},
-          {"fate", step.fate},
-          {"confidence", step.confidence},
-          {"threat", step.threat},
-          {"reference", step.reference},
-          {"note", step.note},
-          {"valid_from", unix_or_null(step.valid_from)},
-          {"valid_until", unix_or_null(step.valid_until)}};
+  Json json{{"feed", step.feed},
+            {"indicator", step.indicator},
+            {"scope", to_text(step.scope)},
+            {"category", step.category},
+            {"feed_action", to_text(step.feed_action)},
+            {"action", to_text(step.action)},
+            {"fate", step.fate},
+            {"confidence", step.confidence},
+            {"threat", step.threat},
+            {"reference", step.reference},
+            {"note", step.note},
+            {"valid_from", unix_or_null(step.valid_from)},
+            {"valid_until", unix_or_null(step.valid_until)}};
+  put_whom(json, step.excepted);
+  return json;
 }
 
 Json to_json(const Explanation& explanation) {

@@ -90,6 +90,15 @@ Action Policy::effective_action(const Record& record, uint16_t group) const noex
   return override_action == Action::kPass ? record.action : override_action;
 }
 
+// Whom an exception is bound to: a group, or a prefix. A group that is not configured has no clients.
+bool Policy::is_among(const Asker& asker, std::string_view clients) const noexcept {
+  if (const std::string_view group = excepted_group(clients); !group.empty()) {
+    return group == clients_.group_name(asker.group);
+  }
+  const auto prefix = Prefix::from_text(clients);
+  return prefix && prefix->contains(asker.address);
+}
+
 // Gives each consideration its fate and returns the index of the winner, or all.size() when there is none.
 // REQUIRES: `all` is most specific first, hit and record filled in.
 size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const noexcept {
@@ -105,8 +114,7 @@ size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const 
     } else if (record.action == Action::kAllow) {
       // An exception may be bound to some clients; a feed's own "not this one" never is.
       const bool bound = static_cast<int>(record.feed) == exceptions_feed_ && !record.source_ref.empty();
-      const auto scope = bound ? Prefix::from_text(record.source_ref) : std::nullopt;
-      each.fate = bound && !(scope && scope->contains(asker.address)) ? Fate::kOtherClient : Fate::kException;
+      each.fate = bound && !is_among(asker, record.source_ref) ? Fate::kOtherClient : Fate::kException;
     }
   }
   const auto excepted = [&](const Consideration& candidate) {

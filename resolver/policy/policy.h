@@ -98,6 +98,7 @@ class Policy {
   std::vector<Consideration> explain_all(const Listed& listed, const Asker& asker) const;
   bool judge(std::span<const Hit> hits, const Asker& asker, Verdict& verdict) const noexcept;
   size_t consider(std::span<Consideration> all, const Asker& asker) const noexcept;
+  [[nodiscard]] bool is_among(const Asker& asker, std::string_view clients) const noexcept;
   [[nodiscard]] Action effective_action(const Record& record, uint16_t group) const noexcept;
   void fill(Verdict& verdict, const Consideration& winner) const noexcept;
 

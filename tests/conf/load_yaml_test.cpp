@@ -206,6 +206,7 @@ guards: {max_shrink: off, max_rejected: "5%", top_sites_limit: 10000, widest_ipv
          entries: {top_site: off, protected_name: reject, warninglist: off, shared_host: off, private_suffix: reject, wide_block: off}}
 exceptions:
   - {name: ok.example., exact: yes, reason: why, until: 2027-03-31, client: 192.0.2.7}
+  - {name: lab.example, group: lab}
 protect: [Own.Example]
 sinkhole: {ipv4: {default: 192.0.2.66, c2: 192.0.2.67}, ipv6: none, ttl: {phishing: 5s}, structured_errors: no}
 blockpage:
@@ -307,7 +308,8 @@ events: {file: e.jsonl}
   CHECK(s.ioc.guards.widest_ipv6 == 32);
   CHECK(s.ioc.guards.entries == EntryGuards{GuardAction::kOff, GuardAction::kReject, GuardAction::kOff,
                                             GuardAction::kOff, GuardAction::kReject, GuardAction::kOff});
-  REQUIRE(s.ioc.exceptions.size() == 1);
+  REQUIRE(s.ioc.exceptions.size() == 2);
+  CHECK(s.ioc.exceptions[1].client == for_group("lab"));
   CHECK(s.ioc.exceptions[0].name == "ok.example");
   CHECK(s.ioc.exceptions[0].exact);
   CHECK(s.ioc.exceptions[0].client == "192.0.2.7");
@@ -435,6 +437,13 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"exceptions: [{name: '.'}]", "exceptions[0].name: expected a domain name, not '.'"},
       {"exceptions: [{name: a.test, until: soon}]", "exceptions[0].until: expected a date"},
       {"exceptions: [{name: a.test, exact: maybe}]", "exceptions[0].exact: expected true or false"},
+      {"exceptions: [{name: a.test, client: 'group:lab'}]", "exceptions[0].client: expected"},
+      {"exceptions: [{name: a.test, group: lab}]",
+       "cenote.yaml:1:36: clients.groups has no 'lab'; it is empty"},
+      {"{clients: {groups: [{name: a}, {name: b}]}, exceptions: [{name: a.test, group: c}]}",
+       "clients.groups has no 'c'; it has a, b"},
+      {"{clients: {groups: [{name: a}]}, exceptions: [{name: a.test, client: 192.0.2.7, group: a}]}",
+       "an exception is for a client or for a group, not for both"},
       {"protect: [a..b]", "protect: expected a domain name, not 'a..b'"},
       {"sinkhole: {ipv4: '::1'}", "sinkhole.ipv4: expected an IPv4 address"},
       {"sinkhole: {ipv4: 0.0.0.0}", "sinkhole.ipv4: expected"},

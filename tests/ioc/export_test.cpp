@@ -193,7 +193,7 @@ TEST_CASE("only what blocks now is exported, each name once", "[ioc][export]") {
 TEST_CASE("an exception for everybody is followed, one for some clients is not", "[ioc][export]") {
   const std::vector<Entry> entries{{"S partner.example"}, {"E other.example"}};
   ExceptionSettings bound = exception("other.example");
-  bound.client = "10.0.0.0/8";
+  bound.client = GENERATE(as<std::string>{}, "10.0.0.0/8", "group:lab");
   CHECK(without_comments(exported(entries, "plain", {exception("partner.example"), bound})) ==
         "other.example\n");
   CHECK_THAT(exported(entries, "rpz", {exception("www.partner.example")}),

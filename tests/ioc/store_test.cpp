@@ -106,16 +106,20 @@ TEST_CASE("single indicators and exceptions are kept, replaced and ended by the 
     REQUIRE(store->append(other));
     SmallChange allow = patch_of(*store, "");
     allow.feed.clear();
-    allow.allowed = ExceptionRecord{{"y.test", false, "contract", {}, "10.0.0.0/8"}, "me", {}};
-    REQUIRE(store->append(allow));
+    for (const std::string& client : {std::string("10.0.0.0/8"), for_group("lab"), for_group("lab")}) {
+      allow.allowed = ExceptionRecord{{"y.test", false, "contract", {}, client}, "me", {}};
+      REQUIRE(store->append(allow));
+      ++allow.number;
+    }
   }
   {
     const auto store = open(folder);
     REQUIRE(store->current().singles.size() == 2);
     CHECK(store->current().singles[0].reason == "second");
     CHECK(store->current().singles[0].until == WallTime(seconds(5)));
-    REQUIRE(store->current().exceptions.size() == 1);
+    REQUIRE(store->current().exceptions.size() == 2);
     CHECK(store->current().exceptions[0].exception.client == "10.0.0.0/8");
+    CHECK(excepted_group(store->current().exceptions[1].exception.client) == "lab");
     SmallChange remove = patch_of(*store, "");
     remove.removed = "x.test";
     REQUIRE(store->append(remove));

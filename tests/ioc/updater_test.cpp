@@ -70,6 +70,13 @@ class Running {
     const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
     return count == 0 ? Action::kPass : snapshot_->record(hits[0].record).action;
   }
+  // Whom the first of them is for, when it is an exception.
+  std::string excepted(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    std::array<Hit, kMaxHits> hits;
+    const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
+    return count == 0 ? "nobody" : std::string(snapshot_->record(hits[0].record).source_ref);
+  }
   void wait_for(std::string_view name, Action wanted) {
     std::unique_lock lock(mutex_);
     const bool came = changed_.wait_for(lock, seconds(60), [&] {
@@ -350,13 +357,35 @@ TEST_CASE("exceptions for one name and several clients stand side by side", "[io
   CHECK(running.allow("partner.example").accepted);
   CHECK(running.allow("partner.example", "10.0.9.0/24").accepted);
   CHECK_FALSE(running.allow("partner.example", "10.0.9.1/24").accepted);
-  CHECK(running.updater.exceptions().size() == 2);
+  CHECK(running.allow("partner.example", for_group("lab")).accepted);
+  CHECK_FALSE(running.allow("partner.example", for_group("")).accepted);
+  CHECK(running.updater.exceptions().size() == 3);
   CHECK(running.action("x.partner.example") == Action::kAllow);
   const auto removed = Running::done([&](Updater::Done then) {
     running.updater.remove_exception("partner.example", "tester", std::move(then));
   });
   CHECK(removed.accepted);
   CHECK(running.action("x.partner.example") == Action::kPass);
+}
+
+TEST_CASE("whom an exception is for stays over a restart, and follows the configuration", "[ioc][updater]") {
+  const Folder folder;
+  IocSettings settings = Running::settings_for(folder, {feed("intel")});
+  settings.exceptions = {{"own.example", false, "contract", {}, for_group("lab")}};
+  {
+    Running running(settings);
+    CHECK(running.excepted("partner.example") == "nobody");
+    CHECK(running.allow("partner.example", for_group("lab")).accepted);
+    CHECK(running.excepted("partner.example") == "group:lab");
+    CHECK(running.excepted("own.example") == "group:lab");
+  }
+  settings.exceptions[0].client = for_group("office");
+  Running again(settings);
+  CHECK(again.excepted("partner.example") == "group:lab");
+  CHECK(again.excepted("own.example") == "group:office");
+  const auto exceptions = again.updater.exceptions();
+  REQUIRE(exceptions.size() == 2);
+  CHECK(excepted_group(exceptions[0].exception.client) == "lab");
 }
 
 TEST_CASE("a rollback brings back a generation's lists under a new number", "[ioc][updater]") {

@@ -133,6 +133,7 @@ TEST_CASE("a wrong command line is exit code 2 and says what was wrong", "[cli][
       {{"feed", "check", "x", "--scope", "all"}, "--scope"},
       {{"allow", "a.test"}, "allow needs a NAME and a --reason"},
       {{"allow"}, "allow needs a NAME"},
+      {{"allow", "a.test", "--reason", "r", "--client", "10.0.0.1", "--group", "lab"}, "exclude"},
       {{"status", "--socket", "/s", "--server", "http://h"}, "exclude"},
       {{"token", "create", "x", "--scope", "write"}, "none of read"},
       {{"token", "create", "x", "--scope", "read", "--expires", "soon"}, "no date"},
@@ -353,6 +354,10 @@ TEST_CASE("single indicators and exceptions are sent as JSON", "[cli][command_li
        "POST",
        "/v1/exceptions",
        R"({"name":"a.test","reason":"r","for":"1h","client":"10.0.0.0/8"})"},
+      {{"allow", "a.test", "--group", "lab", "--reason", "r"},
+       "POST",
+       "/v1/exceptions",
+       R"({"name":"a.test","reason":"r","group":"lab"})"},
       {{"allow", "remove", "a.test"}, "DELETE", "/v1/exceptions/a.test", ""},
       {{"feed", "refresh", "c2"}, "POST", "/v1/feeds/c2/refresh", ""},
   }));
@@ -363,6 +368,22 @@ TEST_CASE("single indicators and exceptions are sent as JSON", "[cli][command_li
   CHECK(script.requests[0].method == row.method);
   CHECK(script.requests[0].target == row.target);
   CHECK(script.requests[0].body == row.body);
+}
+
+TEST_CASE("whom an exception is for is listed and explained", "[cli][command_line]") {
+  Script script;
+  script.answers.emplace_back(ApiResponse{
+      200,
+      R"({"exceptions":[{"name":"a.test","client":null,"group":"lab"},{"name":"b.test","client":"10.0.0.0/8"},
+      {"name":"c.test"}]})"});
+  const Run listed = run({"allow", "list"}, script);
+  CHECK_THAT(listed.out, Catch::Matches("[^]*a.test +suffix +group lab [^]*"
+                                        "b.test +suffix +10.0.0.0/8 [^]*c.test +suffix +everybody [^]*"));
+  script.answers.emplace_back(ApiResponse{
+      200, R"({"name":"a.test","verdict":"sinkhole","steps":[{"fate":"other-client","note":"case 1",
+      "group":"lab"},{"fate":"won","threat":"Example","client":null,"group":null}]})"});
+  const Run explained = run({"explain", "a.test"}, script);
+  CHECK_THAT(explained.out, Catch::Contains("case 1 (for group lab)\n") && Catch::Contains("Example\n"));
 }
 
 TEST_CASE("what is held is shown with its reason, released and refused", "[cli][command_line]") {

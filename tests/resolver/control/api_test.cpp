@@ -327,6 +327,42 @@ TEST_CASE("a patch carries lines to add and names to remove", "[control][api]") 
   CHECK(f.backend.changes.size() == 1);
 }
 
+TEST_CASE("an exception may be for a group that the configuration has", "[control][api]") {
+  Fixture f;
+  f.backend.group_list = {"office", "lab"};
+  f.json("POST", "/v1/exceptions", R"({"name":"a.test","reason":"r","group":"lab"})");
+  CHECK(f.backend.last_exception.client == for_group("lab"));
+  struct Row {
+    std::string body;
+    int status;
+    std::string says;
+  };
+  const auto row = GENERATE(values<Row>({
+      {R"({"name":"a.test","reason":"r","group":"labb"})", 404,
+       R"("unknown_group","message":"there is no group 'labb' in the configuration; did you mean 'lab'?")"},
+      {R"({"name":"a.test","reason":"r","group":"lab","client":"10.0.0.0/8"})", 400, "not for both"},
+      {R"({"name":"a.test","reason":"r","group":["lab"]})", 400, "group"},
+      {R"({"name":"a.test","reason":"r","client":"group:lab"})", 400, "neither an address"},
+  }));
+  CAPTURE(row.body);
+  const auto refused = f.ask("POST", "/v1/exceptions", row.body);
+  CHECK(refused->response.status == row.status);
+  CHECK_THAT(refused->response.body, Catch::Contains(row.says));
+  CHECK(refused->answers == 1);
+  CHECK(f.backend.changes.size() == 1);
+}
+
+TEST_CASE("it is listed whom exceptions are for", "[control][api]") {
+  Fixture f;
+  for (const std::string& client : {std::string(), std::string("10.0.0.0/8"), for_group("lab")}) {
+    f.backend.exception_list.push_back({{"a.test", false, "r", {}, client}, "me", {}});
+  }
+  const Json listed = f.json("GET", "/v1/exceptions")["exceptions"];
+  CHECK((listed[0]["client"].is_null() && listed[0]["group"].is_null()));
+  CHECK((listed[1]["client"] == "10.0.0.0/8" && listed[1]["group"].is_null()));
+  CHECK((listed[2]["client"].is_null() && listed[2]["group"] == "lab"));
+}
+
 TEST_CASE("an exception needs a name and a reason, and may end", "[control][api]") {
   Fixture f;
   f.json("POST", "/v1/exceptions",

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "ioc/feed.h"
+#include "ioc/updater.h"
 #include "tests/support/fake_snapshot.h"
 
 namespace cenote::explanation_test {
@@ -44,6 +46,37 @@ TEST_CASE("a client is explained by the rules that its questions meet: address, 
   CHECK(explanation.verdict.action == action);
   REQUIRE(explanation.steps.size() == 1);
   CHECK(explanation.steps[0].action == action);
+}
+
+TEST_CASE("it is told whom an exception is for, and whether the client is among them",
+          "[control][explanation]") {
+  PolicySettings settings;
+  settings.clients.groups = {{"lab", {*Prefix::from_text("10.9.0.0/16")}, {}, {}}};
+  Policy policy(settings);
+  Listed listed;
+  listed.what = "evil.test";
+  listed.source_ref = "case 1";
+  Listed allowed = listed;
+  allowed.feed = kExceptionsFeed;
+  allowed.action = Action::kAllow;
+  allowed.source_ref = for_group("lab");
+  policy.adopt(std::make_shared<FakeSnapshot>(std::vector{listed, allowed}));
+  const auto [client, action, fate, of_list] = GENERATE(table<std::string, Action, std::string, std::string>({
+      {"10.9.0.1", Action::kPass, "exception", "excepted"},
+      {"10.8.0.1", Action::kSinkhole, "other-client", "won"},
+  }));
+  CAPTURE(client);
+  ExplainQuestion question;
+  question.name = *Name::from_text("evil.test");
+  question.client = *IpAddress::from_text(client);
+  const Explanation explanation = explain(policy, question);
+  CHECK(explanation.verdict.action == action);
+  REQUIRE(explanation.steps.size() == 2);
+  for (const ExplainStep& step : explanation.steps) {
+    const bool is_exception = step.feed == kExceptionsFeed;
+    CHECK(step.fate == (is_exception ? fate : of_list));
+    CHECK(step.excepted == (is_exception ? "group:lab" : ""));
+  }
 }
 
 }  // namespace cenote::explanation_test

@@ -14,6 +14,7 @@ class FakeBackend final : public ControlBackend {
   std::vector<FeedStatus> feed_list;
   std::vector<RejectRow> reject_list;
   std::vector<GenerationRecord> generation_list;
+  std::vector<std::string> group_list;
   std::vector<ExceptionRecord> exception_list;
   std::vector<SingleIndicator> indicator_list;
   Explanation explanation;
@@ -54,6 +55,7 @@ class FakeBackend final : public ControlBackend {
     return reject_list;
   }
   [[nodiscard]] std::vector<GenerationRecord> generations() const override { return generation_list; }
+  [[nodiscard]] std::vector<std::string> groups() const override { return group_list; }
   [[nodiscard]] std::vector<ExceptionRecord> exceptions() const override { return exception_list; }
   [[nodiscard]] std::vector<SingleIndicator> indicators() const override { return indicator_list; }
 

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "ioc/feed.h"
 #include "tests/support/dns_text.h"
 #include "tests/support/fake_snapshot.h"
 
@@ -186,6 +187,33 @@ TEST_CASE("an exception may be bound to some clients", "[policy]") {
   CHECK(judge.from("2001:db8::1")("x.test") == Action::kSinkhole);
   bound.source_ref = "not a prefix";
   CHECK(Judge({block("x.test"), bound}).from("10.1.2.3")("x.test") == Action::kSinkhole);
+}
+
+TEST_CASE("an exception may be bound to a group of clients", "[policy]") {
+  Listed bound = allow("x.test");
+  bound.source_ref = for_group("lab");
+  PolicySettings settings = settings_with_groups();
+  settings.clients.groups[1].actions.clear();
+  settings.clients.groups[1].names = {"kiosk-7"};
+  Judge judge({block("x.test"), bound}, settings);
+  CHECK(judge.from("10.9.1.1")("x.test") == Action::kPass);
+  CHECK(judge.policy.decide(name("x.test"), judge.asker).excepted);
+  CHECK(judge.from("10.1.1.1")("x.test") == Action::kSinkhole);    // another group
+  CHECK(judge.from("172.16.0.1")("x.test") == Action::kSinkhole);  // none
+  // Who says its name is in the group wherever it asks from.
+  judge.asker.group = judge.policy.clients().group_of(judge.asker.address, "kiosk-7");
+  CHECK(judge("x.test") == Action::kPass);
+}
+
+TEST_CASE("an exception for a group that is not configured excepts nobody", "[policy]") {
+  const std::string whom =
+      GENERATE(as<std::string>{}, "group:gone", "group:la", "group:lab2", "group:", "lab");
+  CAPTURE(whom);
+  Listed bound = allow("x.test");
+  bound.source_ref = whom;
+  Judge judge({block("x.test"), bound}, settings_with_groups());
+  CHECK(judge.from("10.9.1.1")("x.test") == Action::kMonitor);
+  CHECK(judge.from("172.16.0.1")("x.test") == Action::kSinkhole);  // in no group: its name is empty
 }
 
 TEST_CASE("a group's action stands in for the feed's", "[policy]") {
