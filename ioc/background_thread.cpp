@@ -16,8 +16,8 @@ namespace {
 
 constexpr int kNice = 5;
 // One part in so many of a processor is enough to go on with. A worker at nine tenths of a processor that it
-// shares with us leaves five times that, and feels it when we take more; only a flood leaves less.
-constexpr int kLeastShare = 50;
+// shares with us leaves twice that, and feels it when we take more; only a flood leaves less.
+constexpr int kLeastShare = 20;
 
 // Of the calling thread. Besides, where threads may have slices of their own (Linux 6.12), a short one lets
 // a worker that wakes up have the processor soon.

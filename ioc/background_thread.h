@@ -26,7 +26,7 @@ class BackgroundThread {
   BackgroundThread& operator=(const BackgroundThread&) = delete;
 
   // To be called every second or so, from the thread that made it: when the work got less than a
-  // fiftieth of a processor, it comes forward, for all that is left of it.
+  // twentieth of a processor, it comes forward, for all that is left of it.
   void hurry_if_starved();
   void wait();
 

@@ -218,9 +218,9 @@ HttpAnswer CenoteProcess::api(const std::string& method, const std::string& targ
   return http(socket(), method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n" + headers, body);
 }
 
-Ran CenoteProcess::command(std::vector<std::string> arguments) const {
+Ran CenoteProcess::command(std::vector<std::string> arguments, milliseconds wait) const {
   arguments.insert(arguments.end(), {"--socket", socket()});
-  return run_cenote(arguments);
+  return run_cenote(arguments, wait);
 }
 
 }  // namespace cenote::test

@@ -65,7 +65,7 @@ class CenoteProcess {
   HttpAnswer api(const std::string& method, const std::string& target, const std::string& body = "",
                  const std::string& headers = "") const;
   // The binary as a client of this server.
-  Ran command(std::vector<std::string> arguments) const;
+  Ran command(std::vector<std::string> arguments, milliseconds wait = milliseconds{20000}) const;
 
   static constexpr const char* kSinkhole = "127.0.0.9";
 
