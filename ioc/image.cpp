@@ -20,7 +20,7 @@ static_assert(std::endian::native == std::endian::little, "images are written in
 
 constexpr std::array<char, 8> kMagic = {'c', 'e', 'n',  'o',
                                         't', 'e', '\r', '\n'};  // CR LF shows text-mode copies
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr size_t kAlignment = 64;  // a cache line
 constexpr size_t kMaxSections = 64;
 constexpr size_t kPieceBytes = 256 * 1024;

@@ -1,6 +1,7 @@
 #include "ioc/name_index.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 #include "ioc/name_index_block.h"
@@ -11,21 +12,28 @@ using namespace name_index;
 
 namespace {
 
-size_t shared_bytes(Bytes a, Bytes b) noexcept {
-  const size_t most = std::min(a.size(), b.size());
-  return static_cast<size_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(most), b.begin()).first - a.begin());
+// Of rising byte strings the last that is not above the one of `front` and `tail`, or the first of all.
+template <typename FrontAt, typename TailAt>
+size_t last_not_above(size_t count, uint64_t front, Bytes tail, FrontAt front_at, TailAt tail_at) noexcept {
+  const auto last_where = [](size_t begin, size_t left, auto holds) {
+    while (left > 1) {
+      const size_t half = left / 2;
+      begin += holds(begin + half) ? half : 0;
+      left -= half;
+    }
+    return begin;
+  };
+  const size_t last = last_where(0, count, [&](size_t i) { return front_at(i) <= front; });
+  if (front_at(last) != front) {
+    return last;
+  }
+  // Several may begin with these bytes: their tails decide.
+  const size_t below = last_where(0, last + 1, [&](size_t i) { return front_at(i) < front; });
+  return last_where(below, last + 1 - below, [&](size_t i) { return !is_key_before(tail, tail_at(i)); });
 }
 
-// Of rising values the last that is not above `value`, or the first of all.
-size_t last_not_above(std::span<const uint64_t> sorted, uint64_t value) noexcept {
-  size_t at = 0;
-  for (size_t left = sorted.size(); left > 1;) {
-    const size_t half = left / 2;
-    at += sorted[at + half] <= value ? half : 0;
-    left -= half;
-  }
-  return at;
+Bytes behind_front(Bytes key) noexcept {
+  return key.subspan(std::min(key.size(), kFrontBytes));
 }
 
 void prefetch_lines(const void* begin, size_t bytes) noexcept {
@@ -41,44 +49,45 @@ Result<std::unique_ptr<const NameIndex>> NameIndex::open(const Image& image) {
   std::unique_ptr<NameIndex> index(new NameIndex);
   auto head = image.items<NameIndexHead>(kHeadSection);
   auto filter = image.items<FilterLine>(kFilterSection);
-  auto fronts = image.items<uint64_t>(kFrontsSection);
-  auto tail_offsets = image.items<uint32_t>(kTailOffsetsSection);
-  auto block_offsets = image.items<uint32_t>(kBlockOffsetsSection);
-  if (!head || head->size() != 1 || !filter || !fronts || !tail_offsets || !block_offsets) {
+  auto nodes = image.items<BlockNode>(kNodesSection);
+  auto places = image.items<BlockPlace>(kPlacesSection);
+  if (!head || head->size() != 1 || !filter || !nodes || !places) {
     return fail("name index: damaged sections");
   }
   index->head_ = head->front();
   index->filter_ = *filter;
-  index->fronts_ = *fronts;
-  index->tail_offsets_ = *tail_offsets;
+  index->nodes_ = *nodes;
+  index->node_bytes_ = image.section(kNodeBytesSection);
+  index->places_ = *places;
   index->tails_ = image.section(kTailsSection);
-  index->block_offsets_ = *block_offsets;
   index->blocks_ = image.section(kBlocksSection);
   const Bytes codes = image.section(kCodesSection);
-  if (codes.size() != kLengthSymbols + kByteSymbols ||
-      !index->lengths_code_.build(codes.first(kLengthSymbols)) ||
-      !index->bytes_code_.build(codes.subspan(kLengthSymbols), kEndSymbol) || !index->check()) {
+  if (codes.size() != kByteSymbols || !index->decoder_.build(codes) || !index->check()) {
     return fail("name index: damaged");
   }
-  for (size_t i = 0; i < index->fronts_.size(); i += kLandmark) {
-    index->landmarks_.push_back(index->fronts_[i]);
+  index->encoder_ = PrefixEncoder(codes);
+  for (size_t node = 0; node + 1 < index->nodes_.size(); ++node) {
+    index->landmarks_.push_back(front_of(index->node_first(node)));
   }
   return std::unique_ptr<const NameIndex>(std::move(index));
 }
 
 // What look-ups take for granted: every table has its size and every offset lies inside.
 bool NameIndex::check() const noexcept {
-  const size_t blocks = fronts_.size();
-  if (blocks != (head_.names + kBlockNames - 1) / kBlockNames || filter_.size() != head_.filter_lines ||
-      (head_.names != 0 && filter_.empty()) || tail_offsets_.size() != blocks + 1 ||
-      block_offsets_.size() != blocks + 1 || blocks_.size() < BitReader::kPadding) {
+  const uint64_t blocks = (head_.names + kBlockNames - 1) / kBlockNames;
+  const uint64_t nodes = (blocks + kNodeBlocks - 1) / kNodeBlocks;
+  if (filter_.size() != head_.filter_lines || (head_.names != 0 && filter_.empty()) ||
+      places_.size() != blocks + 1 || nodes_.size() != nodes + 1 || blocks_.size() < BitReader::kPadding) {
     return false;
   }
-  const auto rising_within = [](Items<uint32_t> offsets, size_t size) {
-    return std::is_sorted(offsets.begin(), offsets.end()) && offsets.back() <= size;
+  const auto rises_within = [](const auto& items, auto offset, size_t size) {
+    const auto falls = [&](const auto& a, const auto& b) { return a.*offset > b.*offset; };
+    return std::adjacent_find(items.begin(), items.end(), falls) == items.end() &&
+           items.back().*offset <= size;
   };
-  return rising_within(tail_offsets_, tails_.size()) &&
-         rising_within(block_offsets_, blocks_.size() - BitReader::kPadding);
+  return rises_within(nodes_, &BlockNode::first_at, node_bytes_.size()) &&
+         rises_within(places_, &BlockPlace::tail_at, tails_.size()) &&
+         rises_within(places_, &BlockPlace::block_at, blocks_.size() - BitReader::kPadding);
 }
 
 bool NameIndex::may_hold(uint64_t hash) const noexcept {
@@ -109,7 +118,7 @@ size_t NameIndex::find(AskedName& asked, std::span<Match> out) const noexcept {
     if (!is_listed_depth(depth) || !may_hold(asked.hash(depth))) {
       continue;
     }
-    if (search(asked.key(depth), Sought::kSame, out[found].posting)) {
+    if (search(asked.key(depth), out[found].posting)) {
       out[found++].depth = static_cast<uint8_t>(depth);
     }
   }
@@ -119,149 +128,99 @@ size_t NameIndex::find(AskedName& asked, std::span<Match> out) const noexcept {
 std::optional<Posting> NameIndex::posting_of(Bytes key) const noexcept {
   Posting posting;
   const bool may_be = head_.names != 0 && (!key.empty() || is_listed_depth(0));
-  return may_be && search(key, Sought::kSame, posting) ? std::optional(posting) : std::nullopt;
+  return may_be && search(key, posting) ? std::optional(posting) : std::nullopt;
 }
 
 size_t NameIndex::deepest() const noexcept {
   return deepest_of(head_);
 }
 
-bool NameIndex::has_below(const Name& name) const noexcept {
-  if (name.is_root()) {
-    return head_.names > (is_listed_depth(0) ? 1U : 0U);
-  }
-  Posting unused;
-  return head_.names != 0 && search(NameKey(name).bytes(), Sought::kBelow, unused);
+Bytes NameIndex::node_first(size_t node) const noexcept {
+  return node_bytes_.subspan(nodes_[node].first_at, nodes_[node + 1].first_at - nodes_[node].first_at);
 }
 
 Bytes NameIndex::separator_tail(size_t block) const noexcept {
-  return tails_.subspan(tail_offsets_[block], tail_offsets_[block + 1] - tail_offsets_[block]);
+  return tails_.subspan(places_[block].tail_at, places_[block + 1].tail_at - places_[block].tail_at);
 }
 
 Bytes NameIndex::separator(size_t block, std::array<uint8_t, kMaxKeyBytes>& buffer) const noexcept {
-  const Bytes tail =
-      separator_tail(block).first(std::min<size_t>(separator_tail(block).size(), kMaxKeyBytes - kFrontBytes));
-  size_t size = front_bytes(fronts_[block], buffer);
-  if (!tail.empty()) {
-    size = kFrontBytes;  // no byte of the front is filling then
-    std::copy(tail.begin(), tail.end(), buffer.begin() + kFrontBytes);
-  }
-  return {buffer.data(), size + tail.size()};
+  size_t size = 0;
+  const auto append = [&](Bytes bytes) {
+    const size_t count = std::min(bytes.size(), buffer.size() - size);  // all, unless the image is damaged
+    std::copy_n(bytes.begin(), count, buffer.begin() + static_cast<ptrdiff_t>(size));
+    size += count;
+  };
+  const size_t node = block / kNodeBlocks;
+  append(node_first(node).first(std::min<size_t>(node_first(node).size(), nodes_[node].shared)));
+  const uint64_t front = places_[block].front;
+  const uint64_t bytes = __builtin_bswap64(front);
+  const Bytes tail = separator_tail(block);
+  // No separator ends with a zero byte: those that end a front without a tail are filling.
+  const size_t filling = tail.empty() ? static_cast<size_t>(std::countr_zero(front)) / 8 : 0;
+  append(Bytes(reinterpret_cast<const uint8_t*>(&bytes), kFrontBytes - filling));
+  append(tail);
+  return {buffer.data(), size};
 }
 
-// The last block whose separator is not above the key.
+// The last block whose separator is not above the key. Where a node's first separator is not above it and the
+// next one's is, the key begins with what the two share.
 size_t NameIndex::block_of(Bytes key) const noexcept {
-  const uint64_t front = front_of(key);
-  const size_t near = last_not_above(landmarks_, front) * kLandmark;
-  const auto fronts = fronts_.subspan(near, std::min(kLandmark, fronts_.size() - near));
-  prefetch_lines(fronts.data(), fronts.size_bytes());
-  const size_t block = near + last_not_above(fronts, front);
-  if (fronts_[block] != front) {
-    return block;
-  }
-  // Several separators may begin with these bytes: their tails decide.
-  const Bytes tail = key.subspan(std::min(key.size(), kFrontBytes));
-  size_t first = static_cast<size_t>(
-      std::lower_bound(fronts_.begin(), fronts_.begin() + static_cast<ptrdiff_t>(block), front) -
-      fronts_.begin());
-  const size_t begin = first;
-  for (size_t left = block + 1 - first; left > 0;) {
-    const size_t half = left / 2;
-    const Bytes middle = separator_tail(first + half);
-    if (std::lexicographical_compare(tail.begin(), tail.end(), middle.begin(), middle.end())) {
-      left = half;
-    } else {
-      first += half + 1;
-      left -= half + 1;
-    }
-  }
-  return first == begin ? begin - std::min<size_t>(begin, 1) : first - 1;
+  const size_t node = last_not_above(
+      landmarks_.size(), front_of(key), behind_front(key), [&](size_t i) { return landmarks_[i]; },
+      [&](size_t i) { return behind_front(node_first(i)); });
+  const size_t first = node * kNodeBlocks;
+  const size_t count = std::min(kNodeBlocks, blocks_count() - first);
+  prefetch_lines(&places_[first], count * sizeof(BlockPlace));
+  const Bytes rest = key.subspan(std::min<size_t>(key.size(), nodes_[node].shared));
+  return first + last_not_above(
+                     count, front_of(rest), behind_front(rest),
+                     [&](size_t i) { return places_[first + i].front; },
+                     [&](size_t i) { return separator_tail(first + i); });
 }
 
-// How the rest of a name stands to the key's from `at` on, which moves to where they differ. Reads the name
-// to its end unless it is greater.
-NameIndex::Order NameIndex::compare(BitReader& in, Bytes key, size_t& at) const noexcept {
-  while (true) {
-    BitWindow window(in);
-    while (window.has_code()) {
-      const unsigned symbol = bytes_code_.take(window);
-      if (at < key.size() && symbol == key[at]) {
-        ++at;
-        continue;
-      }
-      in.skip(window.used());
-      if (symbol == kEndSymbol) {
-        at += at < key.size() && key[at] == 0 ? 1U : 0U;  // the end of the last label is not written
-        return at == key.size() ? Order::kSame : Order::kSmaller;
-      }
-      if (symbol == PrefixDecoder::kNoSymbol) {
-        return Order::kDamaged;
-      }
-      if (at == key.size() || symbol > key[at]) {
-        return Order::kGreater;
-      }
-      return bytes_code_.skip_text(in, kMaxKeyBytes) ? Order::kSmaller : Order::kDamaged;
-    }
-    in.skip(window.used());
-  }
-}
-
-// Walks one block. `matched` is how many bytes of the key the last name shares, which is below the key's size
-// as long as all names so far are below the key. A name that shares more than that with the one before it is
-// below the key like that one, whatever the rest of it says.
-bool NameIndex::search(Bytes key, Sought sought, Posting& posting) const noexcept {
-  const size_t block = block_of(key);
-  prefetch_lines(blocks_.data() + block_offsets_[block], 2 * 64);  // while the separator is read
-  std::array<uint8_t, kMaxKeyBytes> buffer;
-  const Bytes first = separator(block, buffer);
-  const size_t count = names_in_block(head_.names, block);
-  const BlockPostings postings(blocks_, block_offsets_[block], count);
-  if (key.empty()) {  // the root is sought only when it is listed, and is then the first of all
-    posting = postings.at(0);
+// True when a key whose block this is begins with the first `bytes` bytes of its separator.
+bool NameIndex::begins_alike(size_t block, Bytes key, size_t bytes) const noexcept {
+  const size_t known = nodes_[block / kNodeBlocks].shared;
+  if (bytes <= known) {
     return true;
   }
-  BitReader in(blocks_, postings.names_at());
-  size_t matched = shared_bytes(first, key);
-  for (size_t i = 0; i < count; ++i) {
-    const size_t shared = i == 0 ? first.size() : lengths_code_.take(in);
-    if (shared > matched) {
-      if (!bytes_code_.skip_text(in, kMaxKeyBytes)) {
-        return false;  // damaged
-      }
-      continue;
-    }
-    if (shared < matched && shared != kMaxShared) {
-      return false;  // above the key, and not below it in the tree
-    }
-    size_t at = shared;
-    switch (compare(in, key, at)) {
-      case Order::kDamaged:
-        return false;
-      case Order::kGreater:
-        return sought == Sought::kBelow && at == key.size();
-      case Order::kSame:
-        if (sought == Sought::kSame) {
-          posting = postings.at(i);
-          return in.ok();
-        }
-        break;
-      case Order::kSmaller:
-        break;
-    }
-    matched = at;
-  }
-  if (sought == Sought::kSame || block + 1 >= fronts_.size()) {
+  if (bytes > key.size()) {
     return false;
   }
-  // All of this block is smaller: the next one begins above the key, perhaps right below it in the tree.
-  const Bytes next = separator(block + 1, buffer);
-  return next.size() >= key.size() && shared_bytes(next, key) == key.size();
+  const Bytes rest = key.subspan(known, bytes - known);
+  const uint64_t differ = places_[block].front ^ front_of(key.subspan(known));
+  if (rest.size() < kFrontBytes) {
+    return differ >> (64 - 8 * rest.size()) == 0;
+  }
+  const Bytes tail = separator_tail(block);
+  return differ == 0 && tail.size() >= rest.size() - kFrontBytes &&
+         std::equal(rest.begin() + kFrontBytes, rest.end(), tail.begin());
+}
+
+// Compares the key, once it is coded, with each of a block's names that is as long.
+bool NameIndex::search(Bytes key, Posting& posting) const noexcept {
+  const size_t number = block_of(key);
+  prefetch_lines(blocks_.data() + places_[number].block_at, 2 * 64);
+  const NameBlock block(blocks_, places_[number].block_at, names_in_block(head_.names, number));
+  if (!block.is_inside() || !begins_alike(number, key, block.shared())) {
+    return false;
+  }
+  const CodedText text(encoder_, text_of(key, block.shared()));
+  BitReader in = block.texts();
+  for (size_t i = 0; i < block.names() && text.has_code(); ++i) {
+    const size_t length = block.length(i);
+    if (length == text.bits() && text.is_next(in)) {
+      posting = block.posting(i);
+      return true;
+    }
+    in.skip(static_cast<unsigned>(length));
+  }
+  return false;
 }
 
 uint64_t NameIndex::bytes() const noexcept {
   return sizeof head_ + filter_.size_bytes() + landmarks_.size() * sizeof landmarks_[0] +
-         fronts_.size_bytes() + tail_offsets_.size_bytes() + tails_.size() + block_offsets_.size_bytes() +
-         blocks_.size();
+         nodes_.size_bytes() + node_bytes_.size() + places_.size_bytes() + tails_.size() + blocks_.size();
 }
 
 }  // namespace cenote

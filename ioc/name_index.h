@@ -1,7 +1,7 @@
 // Which listed names are at or above a name: the compiled index, read in place from an image. Names stand
-// sorted by reversed labels in small front-coded blocks of entropy-coded tails; a keyed Bloom filter of one
-// cache line a probe stands in front, so that a benign name never touches a block. Each name carries one
-// number, its posting; what a posting means is the record table's business.
+// sorted by reversed labels in small blocks, as entropy-coded texts that are compared as they stand; a keyed
+// Bloom filter of one cache line a probe stands in front, so that a benign name never touches a block. Each
+// name carries one number, its posting; what a posting means is the record table's business.
 //
 // Threads: immutable; any number of readers. Survives any damage: a wrong byte gives wrong answers, nothing
 // worse.
@@ -56,6 +56,20 @@ struct FilterLine {
   std::array<uint64_t, 8> bits;  // a cache line
 };
 
+// The way to a block is its separator, the shortest key bytes that are above the name before the block and
+// not above its first. Of some blocks in a row, a node, it is written once what all their separators begin
+// with; each has its next bytes in its place, where a search compares them as one number, and the others
+// behind.
+struct BlockPlace {
+  uint64_t front;     // the first 8 bytes that the node does not say, zero-filled, as a big-endian value
+  uint32_t tail_at;   // where the bytes behind those begin; they end where the next place's do
+  uint32_t block_at;  // where the block begins
+};
+struct BlockNode {
+  uint32_t first_at;  // where its first separator begins, in full; it ends where the next node's does
+  uint32_t shared;    // bytes that all its keys begin with, as does the next node's first separator
+};
+
 class NameIndex {
  public:
   struct Match {
@@ -91,28 +105,27 @@ class NameIndex {
     return (head_.depths[depth / 64] >> (depth % 64) & 1) != 0;
   }
   [[nodiscard]] bool may_hold(uint64_t hash) const noexcept;
+  [[nodiscard]] size_t blocks_count() const noexcept { return places_.size() - 1; }
+  [[nodiscard]] Bytes node_first(size_t node) const noexcept;
   [[nodiscard]] Bytes separator(size_t block, std::array<uint8_t, kMaxKeyBytes>& buffer) const noexcept;
   [[nodiscard]] Bytes separator_tail(size_t block) const noexcept;
   [[nodiscard]] size_t block_of(Bytes key) const noexcept;
-  enum class Sought : uint8_t { kSame, kBelow };
-  bool search(Bytes key, Sought sought, Posting& posting) const noexcept;
-  enum class Order : uint8_t { kSmaller, kSame, kGreater, kDamaged };
-  Order compare(BitReader& in, Bytes key, size_t& at) const noexcept;
+  [[nodiscard]] bool begins_alike(size_t block, Bytes key, size_t bytes) const noexcept;
+  bool search(Bytes key, Posting& posting) const noexcept;
   [[nodiscard]] uint64_t count_smaller(Bytes key) const noexcept;
 
   NameIndexHead head_{};
   Items<FilterLine> filter_;
-  // One of each kLandmark fronts, apart: they stay in the processor's caches, while a search among all fronts
-  // would wait for memory at each step.
-  static constexpr size_t kLandmark = 32;
+  Items<BlockNode> nodes_;  // one more than there are, as with the places
+  Bytes node_bytes_;
+  // How each node's first separator begins, apart: they stay in the processor's caches, while a search among
+  // all places would wait for memory at each step.
   std::vector<uint64_t> landmarks_;
-  Items<uint64_t> fronts_;  // the first 8 bytes of each block's separator, zero-filled, big-endian value
-  Items<uint32_t> tail_offsets_;  // where each separator's other bytes begin; one more than blocks
+  Items<BlockPlace> places_;
   Bytes tails_;
-  Items<uint32_t> block_offsets_;  // one more than blocks
   Bytes blocks_;
-  PrefixDecoder lengths_code_;  // of the bytes shared with the name before
-  TextDecoder bytes_code_;
+  PrefixEncoder encoder_;
+  PrefixDecoder decoder_;
 };
 
 class NameBlockReader;
@@ -135,8 +148,9 @@ class NameCursor {
 class NameIndexBuilder {
  public:
   // What stands of the names before finish() goes to a file in `folder`, if there is one.
-  explicit NameIndexBuilder(uint64_t hash_seed, const std::string& folder = {})
-      : hash_seed_(hash_seed), names_(folder), writer_(names_) {}
+  explicit NameIndexBuilder(uint64_t hash_seed, const std::string& folder = {});
+
+  ~NameIndexBuilder();
 
   // What a name is listed for is a number until finish(), which asks what posting it has come to.
   // REQUIRES: keys in strictly rising order; fresh postings 0, 1, 2, ... in the order of the names.
@@ -147,21 +161,23 @@ class NameIndexBuilder {
   [[nodiscard]] bool is_whole() const noexcept { return names_.is_good(); }
 
  private:
+  class OpenBlock;
   class BlockWriter;
-  void add_separator(Bytes separator);
+  void end_block();
+  void end_node(size_t shared);
 
   uint64_t hash_seed_;
   std::array<uint64_t, 2> depths_{};
   Scratch names_;  // each with what it is listed for
   SortedNamesWriter writer_;
   size_t size_ = 0;
-  std::vector<uint64_t> fronts_;
-  std::vector<uint32_t> tail_offsets_{0};
+  std::unique_ptr<OpenBlock> block_;
+  std::vector<std::vector<uint8_t>> node_;  // the separators of the one that is being filled
+  std::vector<BlockNode> nodes_;
+  std::vector<uint8_t> node_bytes_;
+  std::vector<BlockPlace> places_;
   std::vector<uint8_t> tails_;
-  std::array<uint64_t, 256> length_counts_{};
-  std::array<uint64_t, 257> byte_counts_{};
-  std::array<uint8_t, kMaxKeyBytes> last_;
-  size_t last_size_ = 0;
+  std::array<uint64_t, 256> byte_counts_{};
 };
 
 }  // namespace cenote

@@ -13,38 +13,22 @@ namespace cenote::name_index {
 enum Section : uint32_t {
   kHeadSection = 0x100,
   kFilterSection,
-  kFrontsSection,
-  kTailOffsetsSection,
+  kNodesSection,
+  kNodeBytesSection,
+  kPlacesSection,
   kTailsSection,
-  kBlockOffsetsSection,
   kBlocksSection,
   kCodesSection,
 };
 
-// More names a block save directory bytes and cost decoding time; 16 is where both are small.
-constexpr size_t kBlockNames = 16;
+// As many places as four cache lines hold, which a search among them asks for at once.
+constexpr size_t kNodeBlocks = 16;
 
 // 12 bits a name and 5 probes: a probe of an absent name passes in about 0.7 %.
 constexpr size_t kFilterBitsPerName = 12;
 constexpr unsigned kFilterProbes = 5;
 
-constexpr size_t kLengthSymbols = 256;
-constexpr size_t kMaxShared = 255;  // a name that shares more repeats the bytes behind
-constexpr unsigned kEndSymbol = 256;
-constexpr size_t kByteSymbols = 257;
-
-// A block begins with its postings: one byte of head, the number of the first fresh one (4 bytes, when there
-// is one), then for each name, or once for all, 0 for the next fresh one or 1 + the shared one.
-constexpr uint32_t kWidthMask = 0x1F;
-constexpr uint32_t kUniform = 0x20;
-constexpr uint32_t kHasFresh = 0x40;
-
-// The bytes of a front without the filling; returns how many. A separator never ends with a zero byte.
-inline size_t front_bytes(uint64_t front, std::array<uint8_t, kMaxKeyBytes>& out) noexcept {
-  const uint64_t bytes = __builtin_bswap64(front);
-  std::memcpy(out.data(), &bytes, kFrontBytes);
-  return kFrontBytes - static_cast<size_t>(std::countr_zero(front)) / 8;
-}
+constexpr size_t kByteSymbols = 256;
 
 // The hash that a look-up makes of the same name, label by label from the right; `depth` becomes how many
 // they are.

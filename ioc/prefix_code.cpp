@@ -76,19 +76,23 @@ std::vector<uint32_t> huffman_lengths(std::span<const uint64_t> counts) {
 void BitWriter::put(uint32_t value, unsigned count) {
   pending_ |= uint64_t{value} << filled_;
   filled_ += count;
-  while (filled_ >= 8) {
-    out_.push_back(static_cast<uint8_t>(pending_));
-    pending_ >>= 8;
-    filled_ -= 8;
+  if (filled_ >= 32) {
+    flush(4);
+    pending_ >>= 32;
+    filled_ -= 32;
   }
 }
 
 void BitWriter::align() {
-  if (filled_ != 0) {
-    out_.push_back(static_cast<uint8_t>(pending_));
-    pending_ = 0;
-    filled_ = 0;
-  }
+  flush((filled_ + 7) / 8);
+  pending_ = 0;
+  filled_ = 0;
+}
+
+void BitWriter::flush(size_t bytes) {
+  std::array<uint8_t, sizeof pending_> word;
+  std::memcpy(word.data(), &pending_, sizeof pending_);
+  out_.insert(out_.end(), word.begin(), word.begin() + static_cast<ptrdiff_t>(bytes));
 }
 
 std::vector<uint8_t> PrefixEncoder::lengths_for(std::span<const uint64_t> counts) {
@@ -101,7 +105,7 @@ std::vector<uint8_t> PrefixEncoder::lengths_for(std::span<const uint64_t> counts
     used += lengths[symbol] == 0 ? 0 : kFull >> lengths[symbol];
   }
   // Cutting the longest codes took too much room: lengthen the rarest of the others until it fits. At most
-  // 257 symbols against 4096 codes, so there is always one to lengthen.
+  // 256 symbols against 4096 codes, so there is always one to lengthen.
   std::vector<size_t> by_count;
   for (size_t symbol = 0; symbol < counts.size(); ++symbol) {
     if (lengths[symbol] != 0) {
@@ -122,8 +126,13 @@ std::vector<uint8_t> PrefixEncoder::lengths_for(std::span<const uint64_t> counts
   return lengths;
 }
 
-PrefixEncoder::PrefixEncoder(std::span<const uint8_t> lengths)
-    : codes_(codes_for(lengths)), lengths_(lengths.begin(), lengths.end()) {}
+PrefixEncoder::PrefixEncoder(std::span<const uint8_t> lengths) {
+  const std::vector<uint16_t> codes = codes_for(lengths);
+  codes_.resize(lengths.size());
+  for (size_t symbol = 0; symbol < lengths.size(); ++symbol) {
+    codes_[symbol] = {codes[symbol], lengths[symbol]};
+  }
+}
 
 bool PrefixDecoder::build(Bytes lengths) {
   uint64_t used = 0;
@@ -150,26 +159,26 @@ bool PrefixDecoder::build(Bytes lengths) {
   return true;
 }
 
-bool TextDecoder::build(Bytes lengths, unsigned end) {
-  if (!symbols_.build(lengths)) {
-    return false;
-  }
-  for (size_t window = 0; window < steps_.size(); ++window) {
-    unsigned bits = 0;
-    bool ends = false;
-    while (!ends) {
-      const uint16_t entry = symbols_.table_[window >> bits];
-      const unsigned symbol = entry >> 4;
-      const unsigned next = bits + (entry & 0xF);
-      if (symbol == PrefixDecoder::kNoSymbol || next > kMaxCodeBits) {
-        break;
-      }
-      bits = next;
-      ends = symbol == end;
+CodedText::CodedText(const PrefixEncoder& encoder, Bytes text) noexcept {
+  uint64_t* to = pieces_.data();
+  uint64_t piece = 0;
+  unsigned filled = 0;
+  for (const uint8_t byte : text) {
+    const PrefixEncoder::Code code = encoder.code(byte);
+    if (code.length == 0) {
+      has_code_ = false;
+      return;
     }
-    steps_[window] = static_cast<uint8_t>(bits | (ends ? kEnds : 0));
+    piece |= uint64_t{code.bits} << filled;
+    filled += code.length;
+    if (filled >= kPieceBits) {
+      *to++ = piece & kPieceMask;
+      filled -= kPieceBits;
+      piece = uint64_t{code.bits} >> (code.length - filled);
+    }
   }
-  return true;
+  *to = piece;
+  bits_ = static_cast<size_t>(to - pieces_.data()) * kPieceBits + filled;
 }
 
 }  // namespace cenote

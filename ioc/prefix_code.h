@@ -1,4 +1,5 @@
-// A static prefix code (Huffman, canonical, at most 12 bits a symbol) and the bit streams it is written to.
+// A static prefix code (Huffman, canonical, at most 12 bits a symbol), the bit streams it is written to, and
+// texts in it that are compared as they stand.
 // Bits are filled from the lowest of each byte, so that a reader takes them with one unaligned load and a
 // shift.
 #pragma once
@@ -18,9 +19,11 @@ class BitWriter {
   explicit BitWriter(std::vector<uint8_t>& out) : out_(out) {}
   // REQUIRES: count <= 32 and value < 2^count.
   void put(uint32_t value, unsigned count);
-  void align();  // zero bits up to the next whole byte
+  void align();  // zero bits up to the next whole byte, and what was put is in the vector
 
  private:
+  void flush(size_t bytes);
+
   std::vector<uint8_t>& out_;
   uint64_t pending_ = 0;
   unsigned filled_ = 0;
@@ -39,8 +42,7 @@ class BitReader {
         at_(byte_offset * 8),
         end_(bytes.size() < kPadding ? 0 : (bytes.size() - kPadding) * 8) {}
 
-  // At least so many valid bits.
-  static constexpr unsigned kPeekBits = 57;
+  // The lowest 57 bits are valid.
   [[nodiscard]] uint64_t peek() const noexcept {
     if (at_ >= end_) {
       return 0;
@@ -55,6 +57,7 @@ class BitReader {
     skip(count);
     return static_cast<uint32_t>(bits);
   }
+  [[nodiscard]] size_t at() const noexcept { return at_; }  // in bits, from the first byte of all
   [[nodiscard]] bool ok() const noexcept { return at_ <= end_; }
 
  private:
@@ -63,34 +66,23 @@ class BitReader {
   size_t end_;
 };
 
-// What one load gives of a reader's bits, for loops that take several codes of it.
-class BitWindow {
- public:
-  explicit BitWindow(const BitReader& in) noexcept : bits_(in.peek()) {}
-  [[nodiscard]] bool has_code() const noexcept { return used_ + kMaxCodeBits <= BitReader::kPeekBits; }
-  [[nodiscard]] size_t next_code() const noexcept { return bits_ & ((size_t{1} << kMaxCodeBits) - 1); }
-  void skip(unsigned count) noexcept {
-    bits_ >>= count;
-    used_ += count;
-  }
-  [[nodiscard]] unsigned used() const noexcept { return used_; }
-
- private:
-  uint64_t bits_;
-  unsigned used_ = 0;
-};
-
 class PrefixEncoder {
  public:
+  struct Code {
+    uint16_t bits = 0;
+    uint16_t length = 0;  // 0: a symbol that has none
+  };
+
   // Code lengths that fit how often each symbol occurs; 0 for those that never do.
   static std::vector<uint8_t> lengths_for(std::span<const uint64_t> counts);
 
+  PrefixEncoder() = default;  // has no symbol
   explicit PrefixEncoder(std::span<const uint8_t> lengths);
-  void put(BitWriter& out, size_t symbol) const { out.put(codes_[symbol], lengths_[symbol]); }
+  [[nodiscard]] Code code(size_t symbol) const noexcept { return codes_[symbol]; }
+  void put(BitWriter& out, size_t symbol) const { out.put(codes_[symbol].bits, codes_[symbol].length); }
 
  private:
-  std::vector<uint16_t> codes_;
-  std::vector<uint8_t> lengths_;
+  std::vector<Code> codes_;
 };
 
 class PrefixDecoder {
@@ -102,58 +94,47 @@ class PrefixDecoder {
 
   // kNoSymbol on bits that are no code.
   unsigned take(BitReader& in) const noexcept {
-    BitWindow window(in);
-    const unsigned symbol = take(window);
-    in.skip(window.used());
-    return symbol;
-  }
-  // REQUIRES: window.has_code().
-  unsigned take(BitWindow& window) const noexcept {
-    const uint16_t entry = table_[window.next_code()];
-    window.skip(entry & 0xF);
+    const uint16_t entry = table_[in.peek() & (kTableSize - 1)];
+    in.skip(entry & 0xF);
     return entry >> 4;
   }
 
  private:
   static constexpr size_t kTableSize = size_t{1} << kMaxCodeBits;
-  friend class TextDecoder;
   std::array<uint16_t, kTableSize> table_{};  // symbol << 4 | bits
 };
 
-// For texts that end with a symbol of their own: what need not be read is passed over, several symbols a
-// step.
-class TextDecoder {
+// A text in a code of bytes. As no code begins another, coded texts are the same where the texts are, so that
+// a look-up compares with many and decodes none.
+class CodedText {
  public:
-  bool build(Bytes lengths, unsigned end);
-  unsigned take(BitReader& in) const noexcept { return symbols_.take(in); }
-  unsigned take(BitWindow& window) const noexcept { return symbols_.take(window); }
-  // Behind the next end. False on bits that are no code, and where no end comes within `most` symbols.
-  bool skip_text(BitReader& in, size_t most) const noexcept {
-    for (size_t loads = 0; loads <= most; ++loads) {
-      BitWindow window(in);
-      while (window.has_code()) {
-        const uint8_t step = steps_[window.next_code()];
-        window.skip(step & kStepBits);
-        if ((step & kEnds) != 0) {
-          in.skip(window.used());
-          return true;
-        }
-        if (step == 0) {
-          return false;
-        }
+  static constexpr size_t kMostBytes = 512;
+
+  // REQUIRES: text.size() <= kMostBytes, and the code is one of 256 symbols.
+  CodedText(const PrefixEncoder& encoder, Bytes text) noexcept;
+
+  [[nodiscard]] bool has_code() const noexcept { return has_code_; }  // false: some byte of it has none
+  [[nodiscard]] size_t bits() const noexcept { return bits_; }
+  // True when the next bits() bits are this text.
+  [[nodiscard]] bool is_next(BitReader in) const noexcept {
+    const uint64_t* piece = pieces_.data();
+    size_t left = bits_;
+    for (; left >= kPieceBits; left -= kPieceBits) {
+      if (((in.peek() ^ *piece++) & kPieceMask) != 0) {
+        return false;
       }
-      in.skip(window.used());
+      in.skip(kPieceBits);
     }
-    return false;
+    return ((in.peek() ^ *piece) & ((uint64_t{1} << left) - 1)) == 0;
   }
 
  private:
-  static constexpr uint8_t kEnds = 0x80;
-  static constexpr uint8_t kStepBits = 0x0F;
+  static constexpr unsigned kPieceBits = 56;  // one load gives as many, wherever it begins
+  static constexpr uint64_t kPieceMask = (uint64_t{1} << kPieceBits) - 1;
 
-  PrefixDecoder symbols_;
-  // For each window the bits of the whole symbols in it, up to the first end; 0: no code.
-  std::array<uint8_t, PrefixDecoder::kTableSize> steps_{};
+  size_t bits_ = 0;
+  bool has_code_ = true;
+  std::array<uint64_t, kMostBytes * kMaxCodeBits / kPieceBits + 1> pieces_;  // the lowest bits first
 };
 
 }  // namespace cenote

@@ -202,4 +202,17 @@ TEST_CASE("a snapshot file is mapped back, and refused with the reason when it i
   CHECK_THAT(CompiledSnapshot::open(path).error().message, Catch::Contains("No such file"));
 }
 
+TEST_CASE("what the fuzz target begins with are snapshots of this version", "[ioc][snapshot]") {
+  size_t files = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(CENOTE_SOURCE_DIR "/tests/fuzz/corpus/snapshot")) {
+    CAPTURE(file.path());
+    auto image = Image::map_file(file.path());
+    REQUIRE(image);
+    CHECK(CompiledSnapshot::from_image(std::move(*image)));
+    ++files;
+  }
+  CHECK(files >= 4);
+}
+
 }  // namespace cenote::snapshot_test
