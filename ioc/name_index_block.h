@@ -43,7 +43,7 @@ class NameBlock {
   // Of the text of name `i`, in bits.
   [[nodiscard]] size_t length(size_t i) const noexcept {
     const uint8_t* at = &blocks_[lengths_at_ + (is_wide() ? 2 * i : i)];
-    return is_wide() ? at[0] | at[1] << 8 : *at;
+    return is_wide() ? size_t{at[0]} + 256 * size_t{at[1]} : size_t{at[0]};
   }
 
   [[nodiscard]] Posting posting(size_t i) const noexcept {

@@ -130,7 +130,8 @@ void NameIndexBuilder::end_node(size_t shared) {
   nodes_.push_back({static_cast<uint32_t>(node_bytes_.size()), static_cast<uint32_t>(shared)});
   node_bytes_.insert(node_bytes_.end(), node_.front().begin(), node_.front().end());
   for (const Bytes separator : node_) {
-    const Bytes rest = separator.subspan(shared);
+    // All begin with these bytes where the keys rose; those of a damaged base need not.
+    const Bytes rest = separator.subspan(std::min(separator.size(), shared));
     const Bytes tail = rest.subspan(std::min(rest.size(), kFrontBytes));
     places_.push_back({front_of(rest), static_cast<uint32_t>(tails_.size()), 0});
     tails_.insert(tails_.end(), tail.begin(), tail.end());
