@@ -66,9 +66,7 @@ class NameBlock {
   [[nodiscard]] bool is_uniform() const noexcept { return (head_ & kUniform) != 0; }
   [[nodiscard]] bool is_wide() const noexcept { return (head_ & kWide) != 0; }
   [[nodiscard]] uint32_t value_at(size_t i) const noexcept {
-    const size_t bit = i * (head_ & kWidthMask);
-    BitReader in(blocks_, postings_at_ + bit / 8);
-    in.skip(static_cast<unsigned>(bit % 8));
+    BitReader in(blocks_, postings_at_, i * (head_ & kWidthMask));
     return in.take(head_ & kWidthMask);
   }
 

@@ -37,9 +37,10 @@ class BitReader {
   // What a buffer must have behind its last used byte, so that one load never leaves it.
   static constexpr size_t kPadding = 8;
 
-  BitReader(Bytes bytes, size_t byte_offset) noexcept
+  // Begins `bits` behind a byte.
+  BitReader(Bytes bytes, size_t byte_offset, size_t bits = 0) noexcept
       : bytes_(bytes),
-        at_(byte_offset * 8),
+        at_(byte_offset * 8 + bits),
         end_(bytes.size() < kPadding ? 0 : (bytes.size() - kPadding) * 8) {}
 
   // The lowest 57 bits are valid.

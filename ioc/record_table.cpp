@@ -57,7 +57,7 @@ bool RecordTable::fits(size_t feeds, size_t categories) const noexcept {
 }
 
 std::string_view RecordTable::text(uint64_t id) const noexcept {
-  if (id + 1 >= text_offsets_.size()) {
+  if (id >= text_offsets_.size() - 1) {  // there is one more than texts, always
     return {};
   }
   return texts_.substr(text_offsets_[id], text_offsets_[id + 1] - text_offsets_[id]);
@@ -66,8 +66,7 @@ std::string_view RecordTable::text(uint64_t id) const noexcept {
 RecordRow RecordTable::row(uint32_t id) const noexcept {
   RecordRow row;
   const size_t bit = std::min<uint64_t>(id, head_.records) * row_bits_;
-  BitReader in(rows_, bit / 8);
-  in.skip(static_cast<unsigned>(bit % 8));
+  BitReader in(rows_, 0, bit);
   for (size_t i = 0; i < RecordRow::kColumns; ++i) {
     const Column& column = head_.columns[i];
     if (column.width == 0) {
@@ -89,8 +88,7 @@ RecordProfile RecordTable::profile(uint32_t id) const noexcept {
   static_assert(RecordRow::kProfile == 0);
   const Column& column = head_.columns[RecordRow::kProfile];
   const size_t bit = std::min<uint64_t>(id, head_.records) * row_bits_;
-  BitReader in(rows_, bit / 8);
-  in.skip(static_cast<unsigned>(bit % 8));
+  BitReader in(rows_, 0, bit);
   const uint64_t stored = in.take(static_cast<unsigned>(std::min<uint64_t>(column.width, 32)));
   const uint64_t at = stored == 0 ? 0 : stored + column.base - 1;
   return at < profiles_.size() ? profiles_[at] : RecordProfile{};

@@ -51,9 +51,7 @@ Texts some_texts(uint64_t seed, size_t most_bytes) {
 }
 
 BitReader reader_at(const Texts& made, const Coded& each) {
-  BitReader in(made.stream, 0);
-  in.skip(static_cast<unsigned>(each.begin));
-  return in;
+  return {made.stream, each.begin / 8, each.begin % 8};
 }
 
 }  // namespace
