@@ -41,7 +41,8 @@ Result<std::unique_ptr<const RecordTable>> RecordTable::open(const Image& image)
 bool RecordTable::check() const noexcept {
   if (rows_.size() < BitReader::kPadding || head_.records > Posting::kMost || head_.shared > head_.records ||
       (rows_.size() - BitReader::kPadding) * 8 < head_.records * row_bits_ ||
-      (head_.records != 0 && profiles_.empty())) {
+      (head_.records != 0 && profiles_.empty()) ||
+      (row_bits_ == 0 && head_.records > 1)) {  // rows differ, so several of them have bits
     return false;
   }
   return text_offsets_.size() >= 2 && text_offsets_.front() == 0 &&
