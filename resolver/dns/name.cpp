@@ -198,24 +198,24 @@ std::string Name::to_text() const {
   return std::string(NameText(*this).view());
 }
 
-NameText::NameText(const Name& name) noexcept {
-  if (name.is_root()) {
+NameText::NameText(Bytes wire) noexcept {
+  if (wire.size() == 1) {
     text_[size_++] = '.';
     return;
   }
   size_t size = 0;  // and not the member, which each byte would write
-  for (size_t at = 0; name.bytes_[at] != 0; at += size_t{1} + name.bytes_[at]) {
+  for (size_t at = 0; wire[at] != 0; at += size_t{1} + wire[at]) {
     if (at != 0) {
       text_[size++] = '.';
     }
-    const size_t end = at + name.bytes_[at];
+    const size_t end = at + wire[at];
     for (size_t i = at + 1; i <= end; ++i) {
-      if (kPlain[name.bytes_[i]]) {
-        text_[size++] = static_cast<char>(name.bytes_[i]);
+      if (kPlain[wire[i]]) {
+        text_[size++] = static_cast<char>(wire[i]);
         continue;
       }
       size_ = size;
-      add(name.bytes_[i]);
+      add(wire[i]);
       size = size_;
     }
   }
@@ -239,15 +239,23 @@ void NameText::add(uint8_t byte) noexcept {
   }
 }
 
-Name Name::suffix(size_t labels) const noexcept {
-  const NameLabels where(*this);
-  if (labels >= where.count()) {
-    return *this;
+Bytes last_labels(Bytes wire, size_t labels) noexcept {
+  size_t more = 0;
+  for (size_t at = 0; wire[at] != 0; at += size_t{1} + wire[at]) {
+    ++more;
   }
-  const size_t from = where.offset(where.count() - labels);
+  size_t from = 0;
+  for (; more > labels; --more) {
+    from += size_t{1} + wire[from];
+  }
+  return wire.subspan(from);
+}
+
+Name Name::suffix(size_t labels) const noexcept {
+  const Bytes wire = last_labels(this->wire(), labels);
   Name tail;
-  tail.size_ = static_cast<uint8_t>(size_ - from);
-  std::copy(bytes_.begin() + static_cast<ptrdiff_t>(from), bytes_.begin() + size_, tail.bytes_.begin());
+  tail.size_ = static_cast<uint8_t>(wire.size());
+  std::copy(wire.begin(), wire.end(), tail.bytes_.begin());
   return tail;
 }
 

@@ -67,7 +67,6 @@ class Name {
   [[nodiscard]] bool is_below_tail(const Name& ancestor) const noexcept;
 
   friend class NameLabels;
-  friend class NameText;
   // A name of usual length costs one cache line, not four.
   void copy(const Name& other) noexcept {
     constexpr size_t kUsual = 63;
@@ -82,10 +81,18 @@ class Name {
   std::array<uint8_t, kMaxNameBytes> bytes_;
 };
 
+// Of Names' wire forms.
+inline bool is_same_name(Bytes a, Bytes b) noexcept {
+  return a.size() == b.size() && (a.data() == b.data() || std::equal(a.begin(), a.end(), b.begin()));
+}
+// The last `labels` labels; all of it when it has no more.
+Bytes last_labels(Bytes wire, size_t labels) noexcept;
+
 // A name's presentation form, as Name::to_text() gives it, without an allocation.
 class NameText {
  public:
-  explicit NameText(const Name& name) noexcept;
+  explicit NameText(const Name& name) noexcept : NameText(name.wire()) {}
+  explicit NameText(Bytes wire) noexcept;  // REQUIRES: of a Name
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
 
  private:

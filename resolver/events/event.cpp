@@ -70,4 +70,36 @@ std::string_view to_text(Transport transport) noexcept {
   return "udp";
 }
 
+Event::Event(const EventView& view) noexcept
+    : time(view.time),
+      client(view.client, view.client_port),
+      client_name(view.client_name),
+      transport(view.transport),
+      type(view.type),
+      name(Name::from_wire(view.name).value_or(Name())),
+      incident(view.incident),
+      group(view.group) {
+  static_cast<VerdictFacts&>(verdict) = view.verdict;
+  verdict.matched = Name::from_wire(view.matched).value_or(Name());
+  verdict.address = view.address;
+  verdict.feed = view.feed;
+  verdict.category = view.category;
+  verdict.threat = view.threat;
+  verdict.reference = view.reference;
+}
+
+Event::operator EventView() const noexcept {
+  EventView view(verdict);
+  view.time = time;
+  view.incident = incident;
+  view.client = client.address();
+  view.client_port = client.port();
+  view.transport = transport;
+  view.type = type;
+  view.client_name = client_name;
+  view.name = name.wire();
+  view.group = group;
+  return view;
+}
+
 }  // namespace cenote

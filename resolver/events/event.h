@@ -1,4 +1,4 @@
-// One hit, as a fixed-size value that passes from a worker to the recorder without an allocation.
+// One hit: a value to keep, and a view of its parts. packed_event.h has the form in which many of them wait.
 // docs/events.md specifies the JSON line that it becomes.
 #pragma once
 
@@ -32,7 +32,42 @@ class IncidentId {
 enum class Transport : uint8_t { kUdp, kTcp, kDot, kDoh, kHttp, kHttps };  // the last two: a page was shown
 std::string_view to_text(Transport transport) noexcept;  // "udp", "tcp", "dot", "doh", "http", "https"
 
+// An event whose parts stand elsewhere.
+struct EventView {
+  EventView() = default;
+  explicit EventView(const Verdict& of) noexcept  // the rest is yet to be set
+      : verdict(of),
+        matched(of.matched.wire()),
+        address(of.address),
+        feed(of.feed),
+        category(of.category),
+        threat(of.threat),
+        reference(of.reference) {}
+
+  WallTime time;
+  IncidentId incident;
+  IpAddress client;
+  uint16_t client_port = 0;
+  Transport transport = Transport::kUdp;
+  uint16_t type = 0;
+  std::string_view client_name;
+  Bytes name;  // in wire form
+  VerdictFacts verdict;
+  Bytes matched;
+  IpAddress address;
+  std::string_view feed;
+  std::string_view category;
+  std::string_view threat;
+  std::string_view reference;
+  std::string_view group;
+};
+
 struct Event {
+  Event() = default;
+  explicit Event(const EventView& view) noexcept;
+  // NOLINTNEXTLINE(google-explicit-constructor): as a string is a view of itself
+  operator EventView() const noexcept;
+
   WallTime time;
   SocketAddress client;
   ClientName client_name;  // if it says who it is

@@ -103,14 +103,14 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 // By hand, and not through a document: a flood of hits is written at a tenth of the price.
-void append_json_line(std::string& out, const Event& event) {
-  const Verdict& verdict = event.verdict;
+void append_json_line(std::string& out, const EventView& event) {
+  const VerdictFacts& verdict = event.verdict;
   const auto time = rfc3339(event.time);
   Line line;
   line.add_plain(R"({"time":")", {time.data(), time.size()});
   line.add_plain(R"(,"incident":")", event.incident.to_text());
-  line.add_plain(R"(,"client":")", event.client.address().to_text());
-  line.add_number(R"(,"client_port":)", event.client.port());
+  line.add_plain(R"(,"client":")", event.client.to_text());
+  line.add_number(R"(,"client_port":)", event.client_port);
   line.add_if_any(R"(,"client_name":")", event.client_name);
   line.add_plain(R"(,"transport":")", to_text(event.transport));
   const NameText name(event.name);
@@ -120,32 +120,29 @@ void append_json_line(std::string& out, const Event& event) {
   }
   line.add_plain(R"(,"action":")", to_text(verdict.action));
   line.add_plain(R"(,"match":")", to_text(verdict.match));
-  if (verdict.match == MatchKind::kAddress || verdict.match == MatchKind::kServiceHint) {
-    line.add_plain(R"(,"matched":")", verdict.address.to_text());
+  if (verdict.is_about_address()) {
+    line.add_plain(R"(,"matched":")", event.address.to_text());
   } else {
     // All three are the same name most of the time.
-    const std::optional<NameText> other = verdict.matched == event.name
-                                              ? std::nullopt
-                                              : std::optional<NameText>(std::in_place, verdict.matched);
-    const std::string_view matched = other ? other->view() : name.view();
-    line.add(R"(,"matched":")", matched);
-    line.add(R"(,"indicator":")", verdict.depth == verdict.matched.label_count()
-                                      ? matched
-                                      : NameText(verdict.matched.suffix(verdict.depth)).view());
+    const auto add_name = [&](std::string_view key, Bytes wire) {
+      line.add(key, is_same_name(wire, event.name) ? name.view() : NameText(wire).view());
+    };
+    add_name(R"(,"matched":")", event.matched);
+    add_name(R"(,"indicator":")", last_labels(event.matched, event.verdict.depth));
   }
   line.add_plain(R"(,"scope":")", to_text(verdict.scope));
-  line.add(R"(,"feed":")", verdict.feed);
-  line.add(R"(,"category":")", verdict.category);
+  line.add(R"(,"feed":")", event.feed);
+  line.add(R"(,"category":")", event.category);
   line.add_number(R"(,"confidence":)", verdict.confidence);
   line.add_number(R"(,"generation":)", verdict.generation);
-  line.add_if_any(R"(,"threat":")", verdict.threat);
-  line.add_if_any(R"(,"reference":")", verdict.reference);
+  line.add_if_any(R"(,"threat":")", event.threat);
+  line.add_if_any(R"(,"reference":")", event.reference);
   line.add_if_any(R"(,"group":")", event.group);
   line.end();
   out += line.text();
 }
 
-std::string to_json_line(const Event& event) {
+std::string to_json_line(const EventView& event) {
   std::string line;
   append_json_line(line, event);
   return line;

@@ -3,64 +3,69 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <span>
 
 #include "resolver/base/counters.h"
-#include "resolver/events/event.h"
+#include "resolver/events/packed_event.h"
 
 namespace cenote {
 
 class EventRing {
  public:
-  // `capacity`: a power of two.
-  explicit EventRing(size_t capacity) : events_(std::make_unique<Event[]>(capacity)), mask_(capacity - 1) {}
+  static constexpr size_t kMostTaken = 16;
+
+  // `size`: in bytes, a power of two and at least PackedEvent::kMostBytes.
+  explicit EventRing(size_t size)
+      : bytes_(std::make_unique<uint8_t[]>(size + PackedEvent::kMostBytes)), size_(size) {}
 
   // The writer's thread. False: full, dropped and counted.
-  bool push(const Event& event) noexcept {
-    return push_written([&](Event& place) { place = event; });
-  }
-  // The same without a copy: `write(Event&)` writes all of it where an older one stood.
-  template <typename Write>
-  bool push_written(Write&& write) noexcept {
+  bool push(const EventView& event) noexcept {
     const uint64_t head = head_.load(std::memory_order_relaxed);
-    if (head - tail_.load(std::memory_order_acquire) > mask_) {
+    if (head - tail_.load(std::memory_order_acquire) + PackedEvent::kMostBytes > size_) {
       dropped_.add();
       return false;
     }
-    write(events_[head & mask_]);
-    head_.store(head + 1, std::memory_order_release);
+    head_.store(head + PackedEvent::pack(event, at(head)), std::memory_order_release);
     return true;
   }
 
-  // The reader's thread: calls `take(std::span<const Event>)` with some of what is there, at most `most` and
-  // oldest first, unless there is nothing. Returns how many.
+  // The reader's thread: calls `take(std::span<const PackedEvent>)` with the oldest that are there, at most
+  // `most` and kMostTaken, unless there is nothing. Returns how many.
   template <typename Take>
   size_t drain(size_t most, Take&& take) {
     const uint64_t head = head_.load(std::memory_order_acquire);
-    const uint64_t tail = tail_.load(std::memory_order_relaxed);
-    const size_t first = tail & mask_;
-    const size_t count = std::min<size_t>({most, head - tail, mask_ + 1 - first});
+    uint64_t tail = tail_.load(std::memory_order_relaxed);
+    std::array<PackedEvent, kMostTaken> taken;
+    size_t count = 0;
+    for (; count < std::min(most, kMostTaken) && tail != head; ++count) {
+      taken[count] = PackedEvent(at(tail));
+      tail += taken[count].bytes().size();
+    }
     if (count != 0) {
-      take(std::span<const Event>(&events_[first], count));
-      tail_.store(tail + count, std::memory_order_release);
+      take(std::span<const PackedEvent>(taken).first(count));
+      tail_.store(tail, std::memory_order_release);
     }
     return count;
   }
 
-  // The reader's thread: how many are there.
-  [[nodiscard]] size_t size() const noexcept {
-    return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
+  // The reader's thread: whether so many are there that some may soon be lost.
+  [[nodiscard]] bool is_filling() const noexcept {
+    return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed) >= size_ / 4;
   }
 
   [[nodiscard]] uint64_t dropped() const noexcept { return dropped_.value(); }
 
  private:
-  std::unique_ptr<Event[]> events_;
-  size_t mask_;
+  [[nodiscard]] uint8_t* at(uint64_t position) const noexcept { return &bytes_[position & (size_ - 1)]; }
+
+  // With room behind its end, so that what begins in front of it lies in one piece.
+  std::unique_ptr<uint8_t[]> bytes_;
+  size_t size_;
   // Apart, so that writer and reader do not fight for one cache line.
-  alignas(64) std::atomic<uint64_t> head_{0};
+  alignas(64) std::atomic<uint64_t> head_{0};  // both count bytes and never go back
   alignas(64) std::atomic<uint64_t> tail_{0};
   alignas(64) Counter dropped_;
 };

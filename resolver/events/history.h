@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "resolver/events/event.h"
+#include "resolver/events/packed_event.h"
 
 namespace cenote {
 
@@ -28,10 +28,10 @@ struct HitQuery {
 
 class History {
  public:
-  explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // about 20 MiB
+  explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // of usual hits some 3 MiB
 
-  void add(std::span<const Event> events);  // of one ring, oldest first
-  void add(const Event& event) { add(std::span(&event, 1)); }
+  void add(std::span<const PackedEvent> events);  // of one ring, oldest first
+  void add(const EventView& event);
   [[nodiscard]] std::vector<NumberedEvent> find(
       const HitQuery& query) const;  // the newest `limit`, oldest first
   // The newest hit of an incident, and how many hits it has had.
@@ -48,12 +48,15 @@ class History {
 
  private:
   // REQUIRES: the lock, and gone() < number <= last_.
-  [[nodiscard]] const Event& at(uint64_t number) const { return events_[(number - 1) % capacity_]; }
+  [[nodiscard]] EventView at(uint64_t number) const {
+    return PackedEvent(events_[(number - 1) % capacity_].data()).view();
+  }
   [[nodiscard]] uint64_t gone() const { return last_ - events_.size(); }
 
   const size_t capacity_;
   mutable std::mutex mutex_;
-  std::deque<Event> events_;  // a ring once it is full: an event takes the oldest one's place
+  // Packed. A ring once it is full: an event takes the oldest one's place.
+  std::deque<std::vector<uint8_t>> events_;
   uint64_t last_ = 0;
 };
 

@@ -13,15 +13,16 @@
 namespace cenote {
 namespace {
 
-// Holds a second of 4,000 hits: far more than people cause, and a flood is dropped and counted.
-constexpr size_t kRingEvents = 4096;
+// Holds more than a second of 4,000 usual hits: far more than people cause, and a flood is dropped and
+// counted.
+constexpr size_t kRingBytes = 512 * 1024;
 // How long a hit may wait to be seen. Polling costs a hundred wake-ups a second on one thread; being woken
 // would cost the worker a system call for each hit.
 constexpr milliseconds kPollInterval{10};
-// What is taken without stepping aside: a worker on the same processor waits for no more than these, unless
-// so many have come that some would be lost.
-constexpr size_t kStep = 16;
-constexpr size_t kFlood = kRingEvents / 4;
+// From so many on the next are not waited for.
+constexpr size_t kFlood = 1024;
+// Of one ring in a row: no more than it holds, so that who fills it does not keep the others waiting.
+constexpr size_t kMostInARow = kRingBytes / PackedEvent::kLeastBytes;
 
 }  // namespace
 
@@ -35,7 +36,7 @@ Recorder::~Recorder() {
 }
 
 EventRing& Recorder::add_ring() {
-  rings_.push_back(std::make_unique<EventRing>(kRingEvents));
+  rings_.push_back(std::make_unique<EventRing>(kRingBytes));
   return *rings_.back();
 }
 
@@ -84,16 +85,16 @@ void Recorder::run() {
   drain_all();  // all that there is, for a ring holds no more
 }
 
-// No more than a ring holds, so that who fills one of them does not keep the others waiting.
+// A worker on the same processor waits for no more than one step, unless some would be lost.
 size_t Recorder::drain_all() {
   size_t count = 0;
   for (const auto& ring : rings_) {
     size_t taken = 0;
-    size_t step = kStep;
-    while (step != 0 && taken < kRingEvents) {
-      step = ring->drain(kStep, [&](std::span<const Event> events) { write(events); });
+    size_t step = EventRing::kMostTaken;
+    while (step != 0 && taken < kMostInARow) {
+      step = ring->drain(EventRing::kMostTaken, [&](std::span<const PackedEvent> events) { write(events); });
       taken += step;
-      if (ring->size() < kFlood) {
+      if (!ring->is_filling()) {
         std::this_thread::yield();
       }
     }
@@ -103,12 +104,12 @@ size_t Recorder::drain_all() {
   return count;
 }
 
-void Recorder::write(std::span<const Event> events) {
+void Recorder::write(std::span<const PackedEvent> events) {
   history_.add(events);
   recorded_.add(events.size());
   if (file_ >= 0) {
-    for (const Event& event : events) {
-      append_json_line(buffer_, event);
+    for (const PackedEvent event : events) {
+      append_json_line(buffer_, event.view());
       buffer_ += '\n';
     }
   }

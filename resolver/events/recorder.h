@@ -37,7 +37,7 @@ class Recorder {
  private:
   void run();
   size_t drain_all();
-  void write(std::span<const Event> events);
+  void write(std::span<const PackedEvent> events);
   void flush();
   Result<void> open_file();
 

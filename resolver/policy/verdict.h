@@ -30,6 +30,8 @@ std::string_view to_text(MatchKind kind) noexcept;  // "qname", "cname", "addres
 template <size_t N>
 class ShortText {
  public:
+  static constexpr size_t kCapacity = N;
+
   ShortText() noexcept {}  // not "= default": that would clear all its bytes in a verdict's {}
   ShortText(const ShortText& other) noexcept { *this = other; }
   ShortText& operator=(const ShortText& other) noexcept {
@@ -59,7 +61,8 @@ class ShortText {
   std::array<char, N> bytes_;
 };
 
-struct Verdict {
+// What of it has a fixed size.
+struct VerdictFacts {
   Action action = Action::kPass;  // what is done; kPass when nothing matched or an exception allows it
   MatchKind match = MatchKind::kNone;
   Scope scope = Scope::kExact;  // of the entry that won
@@ -68,15 +71,21 @@ struct Verdict {
   bool keeps_children = false;  // names below resolve on their own: never NXDOMAIN here (RFC 8020)
   bool excepted = false;        // an exception covers the name: what its answer carries is let through, too
   uint64_t generation = 0;      // of the snapshot that decided
-  Name matched;                 // what was compared: the question, the hop, or the target
-  IpAddress address;            // kAddress, kServiceHint
+
+  [[nodiscard]] bool blocks() const noexcept { return action >= Action::kNodata && action <= Action::kDrop; }
+  [[nodiscard]] bool is_recorded() const noexcept { return blocks() || action == Action::kMonitor; }
+  [[nodiscard]] bool is_about_address() const noexcept {
+    return match == MatchKind::kAddress || match == MatchKind::kServiceHint;
+  }
+};
+
+struct Verdict : VerdictFacts {
+  Name matched;       // what was compared: the question, the hop, or the target
+  IpAddress address;  // kAddress, kServiceHint
   ShortText<62> feed;
   ShortText<30> category;
   ShortText<126> threat;
   ShortText<126> reference;
-
-  [[nodiscard]] bool blocks() const noexcept { return action >= Action::kNodata && action <= Action::kDrop; }
-  [[nodiscard]] bool is_recorded() const noexcept { return blocks() || action == Action::kMonitor; }
 };
 
 }  // namespace cenote

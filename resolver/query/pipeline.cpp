@@ -351,23 +351,20 @@ size_t Pipeline::block(Query& query, Bytes chain) noexcept {
 IncidentId Pipeline::record(const Query& query) noexcept {
   const WallTime time = wall_time();
   const auto incident = IncidentId::make(parts_.incident_key, query.asker.address, query.message.name, time);
-  const auto write = [&](Event& event) {
-    event.time = time;
-    event.client = query.path.client();
-    event.client_name = query.path.client_name;
-    event.transport = query.path.transport;
-    event.type = query.message.type;
-    event.name = query.message.name;
-    event.incident = incident;
-    event.verdict = query.verdict;
-    event.group = parts_.policy.clients().group_name(query.asker.group);
-  };
+  EventView event(query.verdict);
+  event.time = time;
+  event.incident = incident;
+  event.client = query.asker.address;
+  event.client_port = query.path.client().port();
+  event.transport = query.path.transport;
+  event.type = query.message.type;
+  event.client_name = query.path.client_name;
+  event.name = query.message.name.wire();
+  event.group = parts_.policy.clients().group_name(query.asker.group);
   counters_.actions[static_cast<size_t>(query.verdict.action)].add();
-  parts_.events.push_written(write);
+  parts_.events.push(event);
   if (query.verdict.blocks() && query.verdict.match != MatchKind::kQuestion && parts_.on_indirect_block) {
-    Event event;
-    write(event);
-    parts_.on_indirect_block(event);
+    parts_.on_indirect_block(Event(event));
   }
   return incident;
 }

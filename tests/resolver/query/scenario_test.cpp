@@ -155,7 +155,7 @@ class World final : ReplySink {
   explicit World(const YAML::Node& scenario)
       : policy_(policy_settings(scenario["groups"])),
         cache_(cache_settings(scenario), 1 << 20),
-        ring_(1024),
+        ring_(256 * 1024),
         blocked_(policy_.settings(), "help desk"),
         pipeline_(loop_, {policy_, cache_, ring_, blocked_, 1, {}}) {
     UpstreamSettings settings;
@@ -245,8 +245,9 @@ class World final : ReplySink {
 
   Texts events() {
     Texts seen;
-    const auto see = [&](std::span<const Event> events) {
-      for (const Event& event : events) {
+    const auto see = [&](std::span<const PackedEvent> events) {
+      for (const PackedEvent packed : events) {
+        const Event event(packed.view());
         seen.push_back(std::string(to_text(event.verdict.action)) + " " +
                        std::string(to_text(event.verdict.match)) + " " + event.name.to_text() + " by " +
                        std::string(event.verdict.feed.view()));
