@@ -36,41 +36,63 @@ void append_escaped(std::string& out, uint32_t code) {
 // pieces costs more than the pieces.
 class Line {
  public:
-  // Of a member without its closing quote: `,"feed":"`.
-  void add(std::string_view key, std::string_view text) {
-    writer_.text(key);
+  // Keys are of a member without its closing quote, `,"feed":"`, and their lengths known to the compiler.
+  template <size_t N>
+  void add(const char (&key)[N], std::string_view text) {
     if (std::all_of(text.begin(), text.end(), [](char c) { return kPlain[static_cast<uint8_t>(c)]; })) {
-      writer_.text(text);
-      writer_.u8('"');
+      add_plain(key, text);
       return;
     }
     std::string escaped;
     append_json_string(escaped, text);
-    writer_.text(std::string_view(escaped).substr(1));
+    put(key, std::string_view(escaped).substr(1));
   }
-  void add_if_any(std::string_view key, std::string_view text) {
+  template <size_t N>
+  void add_if_any(const char (&key)[N], std::string_view text) {
     if (!text.empty()) {
       add(key, text);
     }
   }
   // A text of our own, which needs no look.
-  void add_plain(std::string_view key, std::string_view text) {
-    writer_.text(key);
-    writer_.text(text);
-    writer_.u8('"');
+  template <size_t N>
+  void add_plain(const char (&key)[N], std::string_view text) {
+    put(key, text, "\"");
   }
-  void add_number(std::string_view key, uint64_t number) {
+  // Without an escape of its own a name has none for JSON, and its text is as long as its labels and their
+  // dots.
+  template <size_t N>
+  void add_name(const char (&key)[N], std::string_view text, Bytes wire) {
+    if (text.size() + 2 == wire.size()) {
+      add_plain(key, text);
+    } else {
+      add(key, text);
+    }
+  }
+  template <size_t N>
+  void add_number(const char (&key)[N], uint64_t number) {
     const fmt::format_int digits(number);
-    writer_.text(key);
-    writer_.text({digits.data(), digits.size()});
+    put(key, {digits.data(), digits.size()});
   }
-  void end() { writer_.u8('}'); }
-  [[nodiscard]] std::string_view text() const { return as_text(writer_.written()); }
+  void end() { put("}", {}); }
+  [[nodiscard]] std::string_view text() const { return {text_.data(), size_}; }
 
  private:
+  // Whether there is room is asked once for all three, and there always is.
+  template <size_t N, size_t M = 1>
+  void put(const char (&key)[N], std::string_view text, const char (&end)[M] = "") {
+    if (N + text.size() + M > text_.size() - size_) {
+      return;
+    }
+    char* at = text_.data() + size_;
+    std::memcpy(at, key, N - 1);
+    at = std::copy(text.begin(), text.end(), at + N - 1);
+    std::memcpy(at, end, M - 1);
+    size_ += N - 1 + text.size() + M - 1;
+  }
+
   // More than any event needs: three names of 255 bytes, each \\DDD, and texts of 450, each \u00NN.
-  std::array<uint8_t, 8192> bytes_;
-  ByteWriter writer_{bytes_};
+  std::array<char, 8192> text_;
+  size_t size_ = 0;
 };
 
 }  // namespace
@@ -114,7 +136,7 @@ void append_json_line(std::string& out, const EventView& event) {
   line.add_if_any(R"(,"client_name":")", event.client_name);
   line.add_plain(R"(,"transport":")", to_text(event.transport));
   const NameText name(event.name);
-  line.add(R"(,"name":")", name.view());
+  line.add_name(R"(,"name":")", name.view(), event.name);
   if (event.type != 0) {
     line.add_plain(R"(,"type":")", type_text(event.type));
   }
@@ -124,8 +146,8 @@ void append_json_line(std::string& out, const EventView& event) {
     line.add_plain(R"(,"matched":")", event.address.to_text());
   } else {
     // All three are the same name most of the time.
-    const auto add_name = [&](std::string_view key, Bytes wire) {
-      line.add(key, is_same_name(wire, event.name) ? name.view() : NameText(wire).view());
+    const auto add_name = [&](const auto& key, Bytes wire) {
+      line.add_name(key, is_same_name(wire, event.name) ? name.view() : NameText(wire).view(), wire);
     };
     add_name(R"(,"matched":")", event.matched);
     add_name(R"(,"indicator":")", last_labels(event.matched, event.verdict.depth));
