@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -34,30 +33,44 @@ int digits(std::string_view text, size_t at, size_t width) {
   return value;
 }
 
-}  // namespace
+constexpr void put_two(std::array<char, 24>& text, size_t at, uint32_t value) {
+  text[at] = static_cast<char>('0' + value / 10);
+  text[at + 1] = static_cast<char>('0' + value % 10);
+}
 
-std::array<char, 24> rfc3339(WallTime time) noexcept {
+constexpr std::array<char, 24> of_second(std::chrono::sys_seconds time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  // By hand, for each hit has its time written: a general formatter costs ten times as much.
-  std::array<char, 24> text;
-  std::memcpy(text.data(), "0000-00-00T00:00:00.000Z", text.size());
-  const auto put = [&](size_t at, uint32_t value) {
-    text[at] = static_cast<char>('0' + value / 10);
-    text[at + 1] = static_cast<char>('0' + value % 10);
-  };
+  // By hand: a general formatter costs ten times as much.
+  std::array<char, 24> text{};
+  std::copy_n("0000-00-00T00:00:00.000Z", text.size(), text.begin());
   const auto year = static_cast<uint32_t>(std::clamp(int{date.year()}, 0, 9999));
-  const auto milliseconds_of_second = static_cast<uint32_t>(clock.subseconds().count());
-  put(0, year / 100);
-  put(2, year % 100);
-  put(5, unsigned{date.month()});
-  put(8, unsigned{date.day()});
-  put(11, static_cast<uint32_t>(clock.hours().count()));
-  put(14, static_cast<uint32_t>(clock.minutes().count()));
-  put(17, static_cast<uint32_t>(clock.seconds().count()));
-  text[20] = static_cast<char>('0' + milliseconds_of_second / 100);
-  put(21, milliseconds_of_second % 100);
+  put_two(text, 0, year / 100);
+  put_two(text, 2, year % 100);
+  put_two(text, 5, unsigned{date.month()});
+  put_two(text, 8, unsigned{date.day()});
+  put_two(text, 11, static_cast<uint32_t>(clock.hours().count()));
+  put_two(text, 14, static_cast<uint32_t>(clock.minutes().count()));
+  put_two(text, 17, static_cast<uint32_t>(clock.seconds().count()));
+  return text;
+}
+
+}  // namespace
+
+std::array<char, 24> rfc3339(WallTime time) noexcept {
+  using Second = std::chrono::sys_seconds;
+  // Each hit has its time written, and many are of one second.
+  constinit thread_local Second last;
+  constinit thread_local std::array<char, 24> text = of_second(Second());
+  const auto second = std::chrono::floor<seconds>(time);
+  if (second != last) {
+    last = second;
+    text = of_second(second);
+  }
+  const auto rest = static_cast<uint32_t>((time - second).count());
+  text[20] = static_cast<char>('0' + rest / 100);
+  put_two(text, 21, rest % 100);
   return text;
 }
 
