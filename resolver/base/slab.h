@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -22,19 +22,19 @@ class Slab {
  public:
   Handle insert(T value) {
     const Handle handle = add();
-    slots_[handle.index].value = std::move(value);
+    slots_[handle.index]->value = std::move(value);
     return handle;
   }
 
-  // A new T{}, to be filled in place.
+  // A new T, to be filled in place.
   Handle add() {
     if (free_.empty()) {
-      free_.push_back(static_cast<uint32_t>(slots_.size()));
-      slots_.emplace_back();
+      slots_.push_back(std::make_unique<Slot>());
+      free_.push_back(static_cast<uint32_t>(slots_.size() - 1));
     }
     const uint32_t index = free_.back();
     free_.pop_back();
-    Slot& slot = slots_[index];
+    Slot& slot = *slots_[index];
     slot.live = true;
     ++size_;
     return {index, slot.generation};
@@ -45,7 +45,7 @@ class Slab {
     if (handle.index >= slots_.size()) {
       return nullptr;
     }
-    Slot& slot = slots_[handle.index];
+    Slot& slot = *slots_[handle.index];
     return slot.live && slot.generation == handle.generation ? &slot.value : nullptr;
   }
 
@@ -53,13 +53,13 @@ class Slab {
     if (find(handle) == nullptr) {
       return false;
     }
-    Slot& slot = slots_[handle.index];
+    Slot& slot = *slots_[handle.index];
     // Gone before its destructor runs, which may come back here.
     slot.live = false;
     ++slot.generation;
     --size_;
     std::destroy_at(&slot.value);
-    std::construct_at(&slot.value);
+    ::new (static_cast<void*>(&slot.value)) T;  // and not T(), which may clear all its bytes first
     free_.push_back(handle.index);
     return true;
   }
@@ -67,8 +67,8 @@ class Slab {
   template <typename F>
   void for_each(F&& visit) {
     for (uint32_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].live) {
-        visit(Handle{i, slots_[i].generation}, slots_[i].value);
+      if (slots_[i]->live) {
+        visit(Handle{i, slots_[i]->generation}, slots_[i]->value);
       }
     }
   }
@@ -77,11 +77,12 @@ class Slab {
 
  private:
   struct Slot {
-    T value{};
+    Slot() noexcept {}  // not "= default", for the same reason
+    T value;
     uint32_t generation = 0;
     bool live = false;
   };
-  std::deque<Slot> slots_;  // A deque: growing never moves what lives.
+  std::vector<std::unique_ptr<Slot>> slots_;  // each by itself: growing never moves what lives
   std::vector<uint32_t> free_;
   size_t size_ = 0;
 };
