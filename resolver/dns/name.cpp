@@ -9,32 +9,38 @@ namespace {
 // of names that begin there: this bounds what such a name costs (CVE-2024-8508 and its like).
 constexpr size_t kMaxPointers = kMaxLabels;
 
-// Eight bytes in small letters. A length is at most 63 and below any letter, so labels may pass with theirs.
-uint64_t lower_each(uint64_t bytes) noexcept {
-  constexpr uint64_t kEach = 0x0101010101010101;
-  const uint64_t low = bytes & (0x7F * kEach);
-  const uint64_t from_a = low + ((0x80 - 'A') * kEach);        // the top bit of a byte: it is 'A' or above
-  const uint64_t beyond_z = low + ((0x80 - 'Z' - 1) * kEach);  // it is above 'Z'
-  const uint64_t capital = (from_a ^ beyond_z) & ~bytes & (0x80 * kEach);
-  return bytes | (capital >> 2);  // 0x20 lies between a letter and its capital
+// As many bytes as the type has, in small letters. A length is at most 63 and below any letter, so labels may
+// pass with theirs.
+template <typename Block>
+void copy_block(uint8_t* to, const uint8_t* from) noexcept {
+  Block bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  const Block letter = bytes - uint8_t{'A'};  // what was below 'A' is far above now
+  bytes |= static_cast<Block>(letter < uint8_t{26}) & uint8_t{'a' - 'A'};
+  std::memcpy(to, &bytes, sizeof bytes);
+}
+
+// REQUIRES: a block's size at least.
+template <typename Block>
+void copy_blocks(uint8_t* to, const uint8_t* from, size_t size) noexcept {
+  const size_t last = size - sizeof(Block);
+  for (size_t at = 0; at < last; at += sizeof(Block)) {
+    copy_block<Block>(to + at, from + at);
+  }
+  copy_block<Block>(to + last, from + last);  // some of it once more
 }
 
 void copy_lower(uint8_t* to, const uint8_t* from, size_t size) noexcept {
-  constexpr size_t kStep = sizeof(uint64_t);
-  const auto copy_step = [&](size_t at) {
-    uint64_t bytes = 0;
-    std::memcpy(&bytes, from + at, kStep);
-    bytes = lower_each(bytes);
-    std::memcpy(to + at, &bytes, kStep);
-  };
-  if (size < kStep) {
+  // Vectors of GCC and Clang, on any machine.
+  using Eight [[gnu::vector_size(8)]] = uint8_t;
+  using Sixteen [[gnu::vector_size(16)]] = uint8_t;
+  if (size >= sizeof(Sixteen)) {
+    copy_blocks<Sixteen>(to, from, size);
+  } else if (size >= sizeof(Eight)) {
+    copy_blocks<Eight>(to, from, size);
+  } else {
     std::transform(from, from + size, to, lower);
-    return;
   }
-  for (size_t at = 0; at < size - kStep; at += kStep) {
-    copy_step(at);
-  }
-  copy_step(size - kStep);  // some of it once more
 }
 
 // What stands in a name's text as it is, of what names are made of.
@@ -133,57 +139,69 @@ std::optional<Name> Name::from_wire(Bytes wire) noexcept {
   return name;
 }
 
-bool Name::read(ByteReader& reader, Name& out) noexcept {
-  const Bytes message = reader.all();
-  const auto violation = [&] {
-    reader.fail();
-    out.bytes_[0] = 0;
-    out.size_ = 1;
-    return false;
-  };
-  if (!reader.ok()) {
-    return violation();
+// Appends the labels that stand at `at`, up to a pointer or the root label, and moves `at` behind them.
+bool Name::append_labels(Bytes message, size_t& at, size_t& size) noexcept {
+  // They stand as they are kept: walked by label, copied as one.
+  const size_t start = at;
+  const size_t limit = start + kMaxNameBytes - size;
+  while (at < message.size() && message[at] != 0 && message[at] <= kMaxLabelBytes) {
+    at += size_t{1} + message[at];
+    if (at >= limit) {
+      return false;
+    }
   }
-  size_t at = reader.offset();
-  size_t lowest = at;  // every pointer must lead below all that was read before
-  size_t behind = 0;   // where the reader goes on: behind the first pointer, or behind the root label
-  size_t pointers = 0;
-  size_t size = 0;
-  while (true) {
-    // Up to a pointer or the root label the bytes stand as they are kept: walked by label, copied as one.
-    const size_t start = at;
-    uint8_t length = 0;
-    while (at < message.size() && (length = message[at]) != 0 && length <= kMaxLabelBytes) {
-      at += size_t{1} + length;
-      if (size + (at - start) >= kMaxNameBytes) {
-        return violation();
-      }
+  if (at >= message.size()) {
+    return false;
+  }
+  copy_lower(bytes_.data() + size, message.data() + start, at - start);
+  size += at - start;
+  return true;
+}
+
+// On from a pointer at `at`.
+bool Name::follow_pointers(Bytes message, size_t start, size_t at, size_t& size) noexcept {
+  size_t lowest = start;  // every pointer must lead below all that was read before
+  for (size_t pointers = 0; message[at] != 0; ++pointers) {
+    if ((message[at] & 0xC0) != 0xC0 || at + 1 >= message.size() || pointers == kMaxPointers) {
+      return false;
     }
-    if (at >= message.size()) {
-      return violation();
-    }
-    copy_lower(out.bytes_.data() + size, message.data() + start, at - start);
-    size += at - start;
-    if (length == 0) {
-      out.bytes_[size++] = 0;
-      ++at;
-      break;
-    }
-    if ((length & 0xC0) != 0xC0 || at + 1 >= message.size()) {
-      return violation();
-    }
-    const size_t target = (static_cast<size_t>(length & 0x3F) << 8) | message[at + 1];
-    if (behind == 0) {
-      behind = at + 2;
-    }
-    if (target >= lowest || target < kHeaderBytes || ++pointers > kMaxPointers) {
-      return violation();
+    const size_t target = u16_at(message, at) & 0x3FFF;
+    if (target >= lowest || target < kHeaderBytes) {
+      return false;
     }
     lowest = at = target;
+    if (!append_labels(message, at, size)) {
+      return false;
+    }
   }
-  out.size_ = static_cast<uint8_t>(size);
-  reader.skip((behind == 0 ? at : behind) - reader.offset());
   return true;
+}
+
+bool Name::read(ByteReader& reader, Name& out) noexcept {
+  const Bytes message = reader.all();
+  const size_t start = reader.offset();
+  size_t at = start;
+  size_t size = 0;
+  bool is_good = reader.ok() && out.append_labels(message, at, size);
+  const bool is_whole = is_good && message[at] == 0;  // most are
+  is_good = is_whole || (is_good && out.follow_pointers(message, start, at, size));
+  if (!is_good) {
+    reader.fail();
+    size = 0;
+  }
+  out.bytes_[size] = 0;
+  out.size_ = static_cast<uint8_t>(size + 1);
+  reader.skip(at + (is_whole ? 1 : 2) - start);
+  return is_good;
+}
+
+bool Name::is_written(Bytes wire) const noexcept {
+  std::array<uint8_t, kMaxNameBytes> lowered;
+  if (wire.size() != size_) {
+    return false;
+  }
+  copy_lower(lowered.data(), wire.data(), wire.size());
+  return std::memcmp(lowered.data(), bytes_.data(), wire.size()) == 0;
 }
 
 size_t Name::label_count() const noexcept {

@@ -56,6 +56,8 @@ class Name {
            (size_ >= ancestor.size_ && bytes_[size_ - ancestor.size_] == ancestor.bytes_[0] &&
             is_below_tail(ancestor));
   }
+  // Whether these bytes are this name, in whatever letter case.
+  [[nodiscard]] bool is_written(Bytes wire) const noexcept;
   // One label in front; false (and unchanged) when the result would be too long.
   bool prepend_label(std::string_view label) noexcept;
 
@@ -65,6 +67,8 @@ class Name {
 
  private:
   [[nodiscard]] bool is_below_tail(const Name& ancestor) const noexcept;
+  bool append_labels(Bytes message, size_t& at, size_t& size) noexcept;
+  bool follow_pointers(Bytes message, size_t start, size_t at, size_t& size) noexcept;
 
   friend class NameLabels;
   // A name of usual length costs one cache line, not four.

@@ -26,6 +26,12 @@ bool RecordReader::read_owner(Name& out) noexcept {
     out = question_name_;
     return true;
   }
+  // The root, as an OPT record's is.
+  if (reader_.remaining() >= 1 && reader_.all()[reader_.offset()] == 0) {
+    reader_.skip(1);
+    out = Name();
+    return true;
+  }
   return Name::read(reader_, out);
 }
 

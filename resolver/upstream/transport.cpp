@@ -1,7 +1,5 @@
 #include "resolver/upstream/transport.h"
 
-#include "resolver/dns/records.h"
-
 namespace cenote {
 
 namespace {
@@ -31,14 +29,15 @@ void write_padding(ByteWriter& writer) noexcept {
 
 size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t id,
                    QueryExtras options) noexcept {
-  ByteWriter writer(out);
-  writer.u16(id);
-  writer.u16(static_cast<uint16_t>(flag::kRd | (question.checking_disabled ? flag::kCd : 0) |
+  ByteWriter header(out.first<kHeaderBytes>());
+  header.u16(id);
+  header.u16(static_cast<uint16_t>(flag::kRd | (question.checking_disabled ? flag::kCd : 0) |
                                    (question.dnssec_ok ? 0 : flag::kAd)));  // AD: RFC 6840 section 5.7
-  writer.u16(1);
-  writer.u16(0);
-  writer.u16(0);
-  writer.u16(1);
+  header.u16(1);
+  header.u16(0);
+  header.u16(0);
+  header.u16(1);
+  ByteWriter writer(out, kHeaderBytes);
   write_name(writer, question.name.wire(), options.letter_case);
   writer.u16(question.type);
   writer.u16(kClassIn);
@@ -66,10 +65,12 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
 }
 
 bool is_reply_to(Bytes message, const UpstreamQuestion& question) noexcept {
-  const RecordReader reader(message);
-  return reader.ok() && (reader.flags() & (flag::kQr | flag::kOpcode)) == flag::kQr &&
-         reader.question_class() == kClassIn && reader.question_type() == question.type &&
-         reader.question_name() == question.name;
+  const size_t name_end = kHeaderBytes + question.name.size();
+  // There is nothing before its name that a compression pointer could mean, so it stands whole.
+  return message.size() >= name_end + 4 && (u16_at(message, 2) & (flag::kQr | flag::kOpcode)) == flag::kQr &&
+         u16_at(message, 4) == 1 && u16_at(message, name_end) == question.type &&
+         u16_at(message, name_end + 2) == kClassIn &&
+         question.name.is_written(message.subspan(kHeaderBytes, question.name.size()));
 }
 
 }  // namespace cenote

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "resolver/dns/types.h"
+
 namespace cenote::name_test {
 namespace {
 
@@ -172,6 +174,37 @@ TEST_CASE("wire form must end with its root label", "[dns][name]") {
   CHECK_FALSE(Name::from_wire(cut));
   CHECK_FALSE(Name::from_wire(std::vector<uint8_t>{0xC0, 0x00}));
   CHECK_FALSE(Name::from_wire(Bytes()));
+}
+
+TEST_CASE("capitals are made small and no other byte, however long the name is", "[dns][name]") {
+  for (size_t size = 1; size <= kMaxLabelBytes; ++size) {
+    for (unsigned first = 0; first < 256; ++first) {
+      std::vector<uint8_t> written = message({static_cast<int>(size)});
+      std::vector<uint8_t> small{static_cast<uint8_t>(size)};
+      for (size_t i = 0; i < size; ++i) {
+        written.push_back(static_cast<uint8_t>(first + i));
+        small.push_back(lower(written.back()));
+      }
+      written.push_back(0);
+      small.push_back(0);
+      ByteReader reader(written, kHeaderBytes);
+      Name read;
+      REQUIRE(Name::read(reader, read));
+      REQUIRE(std::equal(small.begin(), small.end(), read.wire().begin(), read.wire().end()));
+      REQUIRE(read.is_written(Bytes(written).subspan(kHeaderBytes)));
+    }
+  }
+}
+
+TEST_CASE("a name is recognised where it is written in any letter case", "[dns][name]") {
+  const Name asked = name("www.example.test");
+  CHECK(asked.is_written(wire({"www", "example", "test"})));
+  CHECK(asked.is_written(wire({"wWw", "EXAMPLE", "Test"})));
+  CHECK_FALSE(asked.is_written(wire({"www", "example", "tesu"})));
+  CHECK_FALSE(asked.is_written(wire({"www.example", "test"})));
+  CHECK_FALSE(asked.is_written(wire({"www", "example"})));
+  CHECK_FALSE(asked.is_written(wire({"www", "example", "test", "a"})));
+  CHECK(Name().is_written(wire({})));
 }
 
 TEST_CASE("compression is followed backwards and the reader goes on behind it",
