@@ -59,20 +59,10 @@ uint32_t hash_of(Bytes name) noexcept {
 }  // namespace
 
 MessageBuilder::MessageBuilder(const Name& question, uint16_t type) : question_(question) {
-  bytes_.reserve(512);
-  ttl_offsets_.reserve(4);
-  bytes_.resize(kHeaderBytes);
-  append(question.wire());
-  u16(type);
-  u16(kClassIn);
-}
-
-void MessageBuilder::append(Bytes bytes) {
-  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-}
-
-void MessageBuilder::u16(uint16_t value) {
-  append(std::array{static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value)});
+  writer_.zeros(kHeaderBytes);
+  writer_.bytes(question.wire());
+  writer_.u16(type);
+  writer_.u16(kClassIn);
 }
 
 // Before the first name that is another: most answers hold none.
@@ -91,7 +81,7 @@ void MessageBuilder::note_question() {
 void MessageBuilder::write_name(const Name& name, bool compress) {
   constexpr size_t kPointerReach = 0x3FFF;
   if (compress && !name.is_root() && name == question_) {
-    u16(0xC000 | kHeaderBytes);
+    writer_.u16(0xC000 | kHeaderBytes);
     return;
   }
   note_question();
@@ -106,25 +96,25 @@ void MessageBuilder::write_name(const Name& name, bool compress) {
           continue;
         }
         Name written;
-        ByteReader reader(bytes_, known.offset);
+        ByteReader reader(writer_.written(), known.offset);
         if (Name::read(reader, written) && written.size() == tail.size() &&
             std::equal(tail.begin(), tail.end(), written.wire().begin())) {
-          u16(static_cast<uint16_t>(0xC000 | known.offset));
+          writer_.u16(static_cast<uint16_t>(0xC000 | known.offset));
           return;
         }
       }
     }
-    if (bytes_.size() <= kPointerReach) {
-      suffixes_.push_back({hash, static_cast<uint16_t>(bytes_.size())});
+    if (writer_.size() <= kPointerReach) {
+      suffixes_.push_back({hash, static_cast<uint16_t>(writer_.size())});
     }
-    append(tail.first(size_t{1} + tail[0]));
+    writer_.bytes(tail.first(size_t{1} + tail[0]));
   }
-  bytes_.push_back(0);
+  writer_.u8(0);
 }
 
 bool MessageBuilder::write_rdata(Bytes message, const RecordView& record) {
   ByteReader reader(message.first(record.end()), record.rdata_offset);
-  const auto copy = [&](size_t size) { append(reader.bytes(size)); };
+  const auto copy = [&](size_t size) { writer_.bytes(reader.bytes(size)); };
   for (const char part : layout_of(record.type)) {
     if (part == 'n') {
       Name name;
@@ -144,24 +134,19 @@ bool MessageBuilder::write_rdata(Bytes message, const RecordView& record) {
 
 bool MessageBuilder::add(Section section, Bytes message, const RecordView& record) {
   if (section == Section::kAuthority && counts_[1] == 0) {
-    authority_start_ = bytes_.size();
+    authority_start_ = writer_.size();
   }
   write_name(record.owner, true);
-  ttl_offsets_.push_back(static_cast<uint16_t>(bytes_.size() + 4));
-  std::array<uint8_t, 10> fixed;
-  ByteWriter writer(fixed);
-  writer.u16(record.type);
-  writer.u16(record.klass);
-  writer.u32(record.ttl);
-  writer.u16(0);
-  append(fixed);
-  const size_t length_at = bytes_.size() - 2;
-  if (!write_rdata(message, record) || bytes_.size() > kMaxMessageBytes) {
+  ttl_offsets_.push_back(static_cast<uint16_t>(writer_.size() + 4));
+  writer_.u16(record.type);
+  writer_.u16(record.klass);
+  writer_.u32(record.ttl);
+  writer_.u16(0);
+  const size_t rdata_at = writer_.size();
+  if (!write_rdata(message, record) || !writer_.ok()) {
     return false;
   }
-  const size_t length = bytes_.size() - length_at - 2;
-  bytes_[length_at] = static_cast<uint8_t>(length >> 8);
-  bytes_[length_at + 1] = static_cast<uint8_t>(length);
+  writer_.patch_u16(rdata_at - 2, static_cast<uint16_t>(writer_.size() - rdata_at));
   ++counts_[section == Section::kAnswer ? 0 : 1];
   return true;
 }
@@ -170,13 +155,13 @@ void MessageBuilder::drop_authority() {
   if (counts_[1] == 0) {
     return;
   }
-  bytes_.resize(authority_start_);
+  writer_.roll_back(authority_start_);
   ttl_offsets_.resize(counts_[0]);
   counts_[1] = 0;
 }
 
 void MessageBuilder::finish(Rcode rcode, std::vector<uint8_t>& message, std::vector<uint16_t>& ttl_offsets) {
-  ByteWriter header(bytes_);
+  ByteWriter header(MutableBytes(bytes_).first<kHeaderBytes>());
   header.u16(0);
   header.u16(static_cast<uint16_t>(flag::kQr | flag::kRd | flag::kRa |
                                    (static_cast<uint16_t>(rcode) & flag::kRcode)));
@@ -184,8 +169,8 @@ void MessageBuilder::finish(Rcode rcode, std::vector<uint8_t>& message, std::vec
   header.u16(counts_[0]);
   header.u16(counts_[1]);
   header.u16(0);
-  message = std::move(bytes_);
-  ttl_offsets = std::move(ttl_offsets_);
+  message.assign(bytes_.begin(), bytes_.begin() + static_cast<ptrdiff_t>(writer_.size()));
+  ttl_offsets.assign(ttl_offsets_.begin(), ttl_offsets_.end());
 }
 
 }  // namespace cenote

@@ -14,13 +14,14 @@ namespace cenote {
 class MessageBuilder {
  public:
   MessageBuilder(const Name& question, uint16_t type);
+  MessageBuilder(const MessageBuilder&) = delete;
+  MessageBuilder& operator=(const MessageBuilder&) = delete;
 
   // Copies one record of `message`. Records of a section must come together, answers first.
   // False: its rdata is malformed, or the result would exceed 65535 bytes.
   bool add(Section section, Bytes message, const RecordView& record);
   void drop_authority();  // takes back what was added to the authority section
 
-  // REQUIRES: called once, last.
   void finish(Rcode rcode, std::vector<uint8_t>& message, std::vector<uint16_t>& ttl_offsets);
 
  private:
@@ -28,15 +29,14 @@ class MessageBuilder {
     uint32_t hash;
     uint16_t offset;
   };
-  void append(Bytes bytes);
-  void u16(uint16_t value);
   void note_question();
   void write_name(const Name& name, bool compress);
   bool write_rdata(Bytes message, const RecordView& record);
 
   Name question_;
-  std::vector<uint8_t> bytes_;
-  std::vector<uint16_t> ttl_offsets_;
+  std::array<uint8_t, kMaxMessageBytes> bytes_;
+  ByteWriter writer_{bytes_};
+  boost::container::small_vector<uint16_t, 16> ttl_offsets_;
   boost::container::small_vector<Suffix, 16>
       suffixes_;  // names written so far, by the hash of what follows their offset
   std::array<uint16_t, 2> counts_{};

@@ -6,29 +6,22 @@
 namespace cenote {
 namespace {
 
-struct Judged {
-  ReplyKind kind = ReplyKind::kBad;
-  Resolution resolution;
-};
-
 // REQUIRES: the message has a header (the transport checked it).
-Judged judge(Bytes message, const UpstreamQuestion& question, bool over_stream, bool trusts_ad) {
-  Judged judged;
+ReplyKind judge(Bytes message, const UpstreamQuestion& question, bool over_stream, bool trusts_ad,
+                Resolution& resolution) {
+  resolution.answered = false;
   const uint16_t flags = u16_at(message, 2);
   if ((flags & flag::kTc) != 0 && !over_stream) {
-    judged.kind = ReplyKind::kTruncated;
-    return judged;
+    return ReplyKind::kTruncated;
   }
-  Resolution& resolution = judged.resolution;
   if (scrub_response(message, question.dnssec_ok, resolution.response) != ScrubStatus::kOk) {
-    return judged;
+    return ReplyKind::kBad;
   }
   resolution.answered = true;
   if (trusts_ad && (flags & flag::kAd) != 0) {
     resolution.response.message[3] |= flag::kAd;
   }
-  judged.kind = resolution.response.is_failure() ? ReplyKind::kBad : ReplyKind::kGood;
-  return judged;
+  return resolution.response.is_failure() ? ReplyKind::kBad : ReplyKind::kGood;
 }
 
 // Null for a server in clear. An encrypted one is authenticated or not spoken to: by its name, its address or
@@ -147,9 +140,11 @@ void Forwarder::act(Handle handle, Exchange::Action action) {
       arm();
       break;
     }
-    case Kind::kFail:
-      finish(handle, std::move(active->bad));
+    case Kind::kFail: {
+      Resolution bad = std::move(active->bad);
+      finish(handle, bad);
       break;
+    }
     case Kind::kWait:
     case Kind::kSucceed:
       break;
@@ -162,20 +157,20 @@ void Forwarder::on_response(const Attempt& attempt, Bytes message) {
     return;
   }
   const MonoTime now = loop_.now();
-  Judged judged = judge(message, active->question, attempt.over_stream, active->trusts_ad);
-  if (judged.kind == ReplyKind::kBad) {
-    const bool refuses = judged.resolution.answered && judged.resolution.response.rcode == Rcode::kRefused;
+  const ReplyKind kind = judge(message, active->question, attempt.over_stream, active->trusts_ad, judged_);
+  if (kind == ReplyKind::kBad) {
+    const bool refuses = judged_.answered && judged_.response.rcode == Rcode::kRefused;
     pool_.on_bad(attempt.server, refuses, now);
   } else {
     pool_.on_answered(attempt.server, std::chrono::duration_cast<milliseconds>(now - attempt.sent), now);
   }
-  const Exchange::Action action = active->exchange.on_reply(attempt.server, judged.kind, now);
+  const Exchange::Action action = active->exchange.on_reply(attempt.server, kind, now);
   if (action.kind == Exchange::Action::Kind::kSucceed) {
-    finish(attempt.exchange, std::move(judged.resolution), 1);
+    finish(attempt.exchange, judged_, 1);
     return;
   }
-  if (judged.kind == ReplyKind::kBad && judged.resolution.answered) {
-    active->bad = std::move(judged.resolution);
+  if (kind == ReplyKind::kBad && judged_.answered) {
+    active->bad = std::move(judged_);
   }
   act(attempt.exchange, action);
 }
@@ -229,7 +224,7 @@ void Forwarder::arm() {
 }
 
 // `answered`: of so many of its attempts the transports have let go themselves.
-void Forwarder::finish(Handle handle, Resolution resolution, size_t answered) {
+void Forwarder::finish(Handle handle, Resolution& resolution, size_t answered) {
   Active* active = active_.find(handle);
   const uint64_t cookie = active->cookie;
   if (active->exchange.attempts() > answered) {

@@ -83,7 +83,7 @@ class Forwarder final : TransportEvents {
   void on_time();
   void act(Handle handle, Exchange::Action action);
   bool send(Handle handle, Active& active, const Exchange::Action& action);
-  void finish(Handle handle, Resolution resolution, size_t answered = 0);
+  void finish(Handle handle, Resolution& resolution, size_t answered = 0);
   void arm();
 
   Loop& loop_;
@@ -93,6 +93,7 @@ class Forwarder final : TransportEvents {
   std::vector<std::unique_ptr<TlsContext>> tls_;  // by server, null for plain ones
   std::vector<Server> servers_;
   Slab<Active> active_;
+  Resolution judged_;  // the last response; kept for its memory
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   Timer timer_;
   MonoTime timer_due_{};  // while the timer runs
