@@ -51,25 +51,32 @@ void store_ttl(uint8_t* at, uint32_t ttl) noexcept {
 }
 
 // Keyed per process, so that nobody outside can choose names that collide.
-uint64_t hash_key() {
-  static const uint64_t key = Random().u64();
-  return key;
+const uint64_t kHashKey = Random().u64();
+constexpr uint64_t kSpread = 0x9E3779B97F4A7C15;
+
+// Hashed once for whatever types are looked for.
+uint64_t hash_of_name(Bytes name, uint16_t partition, uint8_t flags) noexcept {
+  const uint64_t rest = (uint64_t{partition} << 8) | flags;
+  return XXH3_64bits_withSeed(name.data(), name.size(), kHashKey ^ (rest * kSpread));
 }
 
-uint64_t hash_of(Bytes name, uint16_t type, uint16_t partition, uint8_t flags) noexcept {
-  const uint64_t rest = (uint64_t{type} << 32) | (uint64_t{partition} << 8) | flags;
-  return XXH3_64bits_withSeed(name.data(), name.size(), hash_key() ^ (rest * 0x9E3779B97F4A7C15ULL));
+uint64_t hash_of_type(uint64_t name_hash, uint16_t type) noexcept {
+  return name_hash ^ (type * kSpread);
 }
 
 }  // namespace
 
+uint64_t CacheKey::name_hash() const noexcept {
+  return hash_of_name(name.wire(), partition, flags_of(*this));
+}
+
 uint64_t CacheKey::hash() const noexcept {
-  return hash_of(name.wire(), type, partition, flags_of(*this));
+  return hash_of_type(name_hash(), type);
 }
 
 // Not kept: only who goes, or moves, needs it again.
 uint64_t AnswerCache::Entry::hash() const noexcept {
-  return hash_of(name(), type_, partition_, key_flags_);
+  return hash_of_type(hash_of_name(name(), partition_, key_flags_), type_);
 }
 
 size_t AnswerCache::Entry::Content::bytes() const noexcept {
@@ -160,15 +167,15 @@ AnswerCache::~AnswerCache() {
   clear();
 }
 
-AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept {
-  const uint8_t flags = flags_of(key);
-  const uint64_t hash = hash_of(name, type, key.partition, flags);
+AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key, Bytes name, uint64_t name_hash,
+                                        uint16_t type) const noexcept {
+  const uint64_t hash = hash_of_type(name_hash, type);
   for (size_t i = home(hash); slots_[i].is_used(); i = next(i)) {
     if (!slots_[i].may_be_of(hash)) {
       continue;
     }
     Entry* entry = slots_[i].entry();
-    if (entry->type_ == type && entry->partition_ == key.partition && entry->key_flags_ == flags &&
+    if (entry->type_ == type && entry->partition_ == key.partition && entry->key_flags_ == flags_of(key) &&
         entry->name_size_ == name.size() &&
         std::memcmp(entry->name().data(), name.data(), name.size()) == 0) {
       return entry;
@@ -177,14 +184,11 @@ AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key, Bytes name, uint16_
   return nullptr;
 }
 
-AnswerCache::Entry* AnswerCache::lookup(const CacheKey& key) noexcept {
-  return lookup(key, key.name.wire(), key.type);
-}
-
 AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now, bool* has_stale) noexcept {
-  Entry* entry = lookup(key);
+  const uint64_t name_hash = key.name_hash();
+  Entry* entry = lookup(key, key.name.wire(), name_hash, key.type);
   if (entry == nullptr || !entry->is_fresh(now)) {
-    Entry* denied = lookup(key, key.name.wire(), kNoSuchName);
+    Entry* denied = lookup(key, key.name.wire(), name_hash, kNoSuchName);
     if (denied != nullptr && (entry == nullptr || denied->is_fresh(now))) {
       entry = denied;
     }
@@ -212,7 +216,8 @@ AnswerCache::Entry* AnswerCache::find_cut(const CacheKey& key, MonoTime now) noe
   }
   const NameLabels labels(key.name);
   for (size_t i = 1; i < labels.count(); ++i) {
-    Entry* entry = lookup(key, key.name.wire().subspan(labels.offset(i)), kNoSuchName);
+    const Bytes above = key.name.wire().subspan(labels.offset(i));
+    Entry* entry = lookup(key, above, hash_of_name(above, key.partition, flags_of(key)), kNoSuchName);
     if (entry != nullptr && entry->is_fresh(now) && !entry->has_error()) {
       entry->visited_ = true;
       return entry;
@@ -222,8 +227,9 @@ AnswerCache::Entry* AnswerCache::find_cut(const CacheKey& key, MonoTime now) noe
 }
 
 AnswerCache::Entry* AnswerCache::find_stale(const CacheKey& key, MonoTime now) noexcept {
+  const uint64_t name_hash = key.name_hash();
   for (const uint16_t type : {key.type, kNoSuchName}) {
-    Entry* entry = lookup(key, key.name.wire(), type);
+    Entry* entry = lookup(key, key.name.wire(), name_hash, type);
     if (entry != nullptr && !entry->failure_ && is_usable_stale(*entry, now)) {
       return entry;
     }
@@ -236,8 +242,9 @@ bool AnswerCache::is_usable_stale(const Entry& entry, MonoTime now) const noexce
   return Entry::ticks(now) < entry.expires_ + Entry::ticks(beyond);
 }
 
-AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, const Entry::Content& content, MonoTime now) {
-  if (Entry* old = lookup(key)) {
+AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, uint64_t name_hash, uint16_t type,
+                                         const Entry::Content& content, MonoTime now) {
+  if (Entry* old = lookup(key, key.name.wire(), name_hash, type)) {
     remove(old);
   }
   void* memory = std::malloc(sizeof(Entry) + content.bytes());
@@ -248,7 +255,7 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, const Entry::Conte
   entry->stored_ = Entry::ticks(now);
   entry->name_size_ = static_cast<uint8_t>(key.name.size());
   entry->key_flags_ = flags_of(key) & kKeyFlags;
-  entry->type_ = key.type;
+  entry->type_ = type;
   entry->partition_ = key.partition;
   entry->fill(content);
   while (size_ > 0 && counters_.bytes.value() + entry->bytes() > capacity_) {
@@ -257,7 +264,7 @@ AnswerCache::Entry* AnswerCache::emplace(const CacheKey& key, const Entry::Conte
   if ((size_ + 1) * 4 > slots_.size() * 3) {
     grow();
   }
-  place(entry, entry->hash());
+  place(entry, hash_of_type(name_hash, type));
   entry->older_ = newest_;
   (newest_ != nullptr ? newest_->newer_ : oldest_) = entry;
   newest_ = entry;
@@ -285,13 +292,13 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
   }
   // What was known before of the name's existence is no longer so.
   const bool denies_name = response.rcode == Rcode::kNxDomain && !response.has_chain;
-  CacheKey kept = key;
-  kept.type = denies_name ? kNoSuchName : key.type;
-  if (Entry* contrary = lookup(key, key.name.wire(), denies_name ? key.type : kNoSuchName)) {
+  const uint64_t name_hash = key.name_hash();
+  if (Entry* contrary = lookup(key, key.name.wire(), name_hash, denies_name ? key.type : kNoSuchName)) {
     remove(contrary);
   }
   const UpstreamError* error = response.error ? &*response.error : nullptr;
-  Entry* entry = emplace(kept, {response.message, response.ttl_offsets, error}, now);
+  Entry* entry = emplace(key, name_hash, denies_name ? kNoSuchName : key.type,
+                         {response.message, response.ttl_offsets, error}, now);
   if (entry != nullptr) {
     entry->rcode_ = static_cast<uint8_t>(response.rcode) & flag::kRcode;
     entry->expires_ = Entry::ticks(now) + Entry::ticks(ttl);
@@ -310,7 +317,8 @@ void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
   std::array<uint8_t, kHeaderBytes + kMaxNameBytes> question{};  // whose name it is
   const Bytes name = key.name.wire();
   std::copy(name.begin(), name.end(), question.begin() + kHeaderBytes);
-  if (Entry* entry = emplace(key, {Bytes(question).first(kHeaderBytes + name.size()), {}}, now)) {
+  const Entry::Content content{Bytes(question).first(kHeaderBytes + name.size()), {}};
+  if (Entry* entry = emplace(key, key.name_hash(), key.type, content, now)) {
     entry->rcode_ = static_cast<uint8_t>(Rcode::kServFail) & flag::kRcode;
     entry->failure_ = true;
     entry->expires_ = Entry::ticks(now) + Entry::ticks(kFailureTtl);

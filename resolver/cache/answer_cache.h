@@ -32,6 +32,7 @@ struct CacheKey {
   uint16_t partition = 0;
 
   [[nodiscard]] uint64_t hash() const noexcept;
+  [[nodiscard]] uint64_t name_hash() const noexcept;  // of all but the type
 };
 
 // A pointer in six bytes, for what there are millions of: no address of a program has more than 48 bits
@@ -95,10 +96,10 @@ class AnswerCache {
     using Ticks = uint32_t;
     static constexpr Ticks kTicksPerSecond = 16;
     static Ticks ticks(MonoTime time) noexcept {
+      constexpr uint64_t kTick = std::chrono::nanoseconds(seconds{1}).count() / kTicksPerSecond;
+      // Never negative, and an unsigned division by what is known is one multiplication.
       return static_cast<Ticks>(
-          std::chrono::floor<std::chrono::duration<int64_t, std::ratio<1, kTicksPerSecond>>>(
-              time.time_since_epoch())
-              .count());
+          static_cast<uint64_t>(std::chrono::nanoseconds(time.time_since_epoch()).count()) / kTick);
     }
     static Ticks ticks(seconds duration) noexcept {
       constexpr seconds kLongest = std::chrono::years{1};
@@ -179,9 +180,11 @@ class AnswerCache {
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
  private:
-  Entry* lookup(const CacheKey& key) noexcept;
-  Entry* lookup(const CacheKey& key, Bytes name, uint16_t type) noexcept;
-  Entry* emplace(const CacheKey& key, const Entry::Content& content, MonoTime now);
+  // `name_hash`: of `name`, the key's or one above it.
+  [[nodiscard]] Entry* lookup(const CacheKey& key, Bytes name, uint64_t name_hash,
+                              uint16_t type) const noexcept;
+  Entry* emplace(const CacheKey& key, uint64_t name_hash, uint16_t type, const Entry::Content& content,
+                 MonoTime now);
   [[nodiscard]] bool is_usable_stale(const Entry& entry, MonoTime now) const noexcept;
   void place(Entry* entry, uint64_t hash) noexcept;
   void remove(Entry* entry) noexcept;
