@@ -27,19 +27,23 @@ class UdpTransport::Socket final : public UdpClient::Handler {
   }
 
   struct Waiting {
+    Waiting(const Attempt& made, const UpstreamQuestion& asked, const LetterCase& written)
+        : attempt(made), question(asked), letter_case(written) {}
+
     Attempt attempt;
     UpstreamQuestion question;
-    LetterCase letter_case{};
+    LetterCase letter_case;
   };
-  // REQUIRES: used less than kUsesOfSocket times. The id is one that nobody here waits for.
-  uint16_t add(const Waiting& waiting, Random& random) {
+  // REQUIRES: used less than kUsesOfSocket times. The id is one that was never used here.
+  uint16_t add(const Attempt& attempt, const UpstreamQuestion& question, const LetterCase& letter_case,
+               Random& random) {
     uint16_t id = random.u16();
-    while (find(id) != kNone) {
+    while (was_used(id)) {
       id = random.u16();
     }
     waits_ |= uint64_t{1} << uses();
     ids_[uses()] = id;
-    waiting_.push_back(waiting);
+    waiting_.emplace_back(attempt, question, letter_case);
     return id;
   }
   void cancel(Handle exchange) noexcept {
@@ -68,6 +72,14 @@ class UdpTransport::Socket final : public UdpClient::Handler {
     }
     return kNone;
   }
+  // Looks at all of them without a branch, some at a time. 0 stands for none, and so is never an id.
+  [[nodiscard]] bool was_used(uint16_t id) const noexcept {
+    uint16_t same = 0;
+    for (const uint16_t each : ids_) {
+      same |= each == id ? UINT16_MAX : 0;
+    }
+    return same != 0;
+  }
   void forget(size_t i) noexcept { waits_ &= ~(uint64_t{1} << i); }
   void on_reply(Bytes datagram) override;
   void on_unreachable() override;
@@ -75,7 +87,7 @@ class UdpTransport::Socket final : public UdpClient::Handler {
   UdpTransport& transport_;
   uint64_t waits_ = 0;  // one bit for each use: no reply yet
   bool is_spoilt_ = false;
-  std::array<uint16_t, kUsesOfSocket> ids_;
+  std::array<uint16_t, kUsesOfSocket> ids_{};
   std::vector<Waiting> waiting_;
 };
 
@@ -168,7 +180,7 @@ bool UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question
     extras.letter_case = echo_->draw();
     extras.cookie = echo_->cookie();
   }
-  const uint16_t id = current_->add({attempt, question, extras.letter_case}, random_);
+  const uint16_t id = current_->add(attempt, question, extras.letter_case, random_);
   auto& message = outbox_->messages[outbox_->size];
   outbox_->datagrams[outbox_->size++] = Bytes(message).first(write_query(message, question, id, extras));
   return true;
