@@ -147,7 +147,7 @@ size_t AnswerWriter::finish(Rcode rcode, uint16_t flags) noexcept {
   flags = static_cast<uint16_t>(flags | flag::kQr | flag::kRa | (query_.flags & (flag::kRd | flag::kCd)) |
                                 (query_.flags & flag::kOpcode) | (truncated_ ? flag::kTc : 0) |
                                 (static_cast<uint16_t>(rcode) & flag::kRcode));
-  ByteWriter header(out_);
+  ByteWriter header(out_.first<kHeaderBytes>());  // of a size that is known, so no write asks for room
   header.u16(query_.id);
   header.u16(flags);
   header.u16(query_.question_end == 0 ? 0 : 1);

@@ -18,7 +18,7 @@ size_t UdpListener::on_datagram(const UdpPeer& peer, MutableBytes buffer, size_t
   if (peer.client.port() == 0) {
     return 0;
   }
-  ReplyPath path{this, Transport::kUdp, peer, {}};
+  ReplyPath path(*this, Transport::kUdp, peer);
   if (proxies_.exist()) {
     const auto left = take_header(path, buffer, size);
     if (!left) {

@@ -44,8 +44,12 @@ InFlight::InFlight() {
   PublicSuffixes::system();  // is read now, and not when the first question waits
 }
 
-WaitingQuery::WaitingQuery(const Query& query) noexcept
-    : path(query.path), message(query.message), asker(query.asker), unlisted_in(query.unlisted_in) {
+WaitingQuery::WaitingQuery(const Query& query, uint64_t counted_by) noexcept
+    : path(query.path),
+      message(query.message),
+      asker(query.asker),
+      unlisted_in(query.unlisted_in),
+      client(counted_by) {
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }
 
@@ -107,7 +111,7 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
   } else if (group->waiters.size() >= kMostPerQuestion) {
     return std::nullopt;
   }
-  group->waiters.emplace_back(query);
+  group->waiters.emplace_back(query, client);
   ++by_client_[client];
   ++waiting_;
   return Joined{to_cookie(handle), is_first};
@@ -132,7 +136,7 @@ void InFlight::count_down(Counts& counts, uint64_t key) noexcept {
 void InFlight::forget(const std::vector<WaitingQuery>& waiters) {
   waiting_ -= waiters.size();
   for (const WaitingQuery& waiter : waiters) {
-    count_down(by_client_, client_of(waiter.path));
+    count_down(by_client_, waiter.client);
   }
 }
 

@@ -19,10 +19,11 @@ struct WaitingQuery {
   QueryMessage message;
   Policy::Asker asker;
   uint64_t unlisted_in;  // as in the query
+  uint64_t client;       // by which its client's are counted
   // Header and question as received: the answer repeats the question's letter case.
   std::array<uint8_t, kHeaderBytes + kMaxNameBytes + 4> packet;
 
-  explicit WaitingQuery(const Query& query) noexcept;
+  WaitingQuery(const Query& query, uint64_t counted_by) noexcept;
 };
 
 // At most so many wait: of one client, and below one registered domain (random-subdomain floods).

@@ -202,29 +202,28 @@ Pipeline::Step Pipeline::answer_locally(Query& query) noexcept {
 }
 
 Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
-  const auto key = key_of(query.message);
-  if (!key) {
+  if (!find_key(query)) {
     return done(error(query, Rcode::kServFail, Ede::kNoReachableAuthority, "no upstream serves this zone"));
   }
   const MonoTime now = loop_.now();
-  AnswerCache::Entry* entry = parts_.cache.find(*key, now, &query.has_stale);
+  AnswerCache::Entry* entry = parts_.cache.find(query.key, now, &query.has_stale);
   if (entry == nullptr) {
-    return answer_from_cut(query, *key, now);
+    return answer_from_cut(query, now);
   }
   counters_.cached.add();
   if (entry->is_failure()) {
     return done(error(query, Rcode::kServFail, Ede::kCachedError, "resolution failed a moment ago"));
   }
   if (entry->take_refresh(now)) {
-    refresh(*key);
+    refresh(query.key);
   }
   return done(answer_from_entry(query, *entry, now));
 }
 
 // A name above this one does not exist: with its SOA, so that the client learns the same (RFC 8020 section
 // 4).
-Pipeline::Step Pipeline::answer_from_cut(Query& query, const CacheKey& key, MonoTime now) noexcept {
-  const AnswerCache::Entry* entry = parts_.cache.find_cut(key, now);
+Pipeline::Step Pipeline::answer_from_cut(Query& query, MonoTime now) noexcept {
+  const AnswerCache::Entry* entry = parts_.cache.find_cut(query.key, now);
   if (entry == nullptr) {
     return kNext;
   }
@@ -327,7 +326,7 @@ size_t Pipeline::copy_answer(Query& query, Bytes upstream, const ExtendedError* 
   } else {
     counters_.truncated.add();
   }
-  ByteWriter header(out);
+  ByteWriter header(out.first<kHeaderBytes>());
   header.u16(query.message.id);
   header.u16(static_cast<uint16_t>(flag::kQr | flag::kRa | (fits ? 0 : flag::kTc) | rcode | ad |
                                    (query.message.flags & (flag::kRd | flag::kCd))));
@@ -385,12 +384,14 @@ void Pipeline::count_answer(Bytes answer) noexcept {
   }
 }
 
-std::optional<CacheKey> Pipeline::key_of(const QueryMessage& message) const noexcept {
+// False: no upstream serves its zone.
+bool Pipeline::find_key(Query& query) const noexcept {
+  const QueryMessage& message = query.message;
   const auto zone = forwarder_->zone_of(message.name, message.type);
-  if (!zone) {
-    return std::nullopt;
+  if (zone) {
+    query.key = {message.name, message.type, message.dnssec_ok(), message.checking_disabled(), *zone};
   }
-  return CacheKey{message.name, message.type, message.dnssec_ok(), message.checking_disabled(), *zone};
+  return zone.has_value();
 }
 
 }  // namespace cenote

@@ -96,7 +96,7 @@ class Pipeline final : ResolutionEvents {
   Step decide(Query& query) noexcept;
   Step answer_locally(Query& query) noexcept;
   Step answer_from_cache(Query& query) noexcept;
-  Step answer_from_cut(Query& query, const CacheKey& key, MonoTime now) noexcept;
+  Step answer_from_cut(Query& query, MonoTime now) noexcept;
   Step ask_upstream(Query& query) noexcept;
   void refresh(const CacheKey& key) noexcept;
   void wait_for(uint64_t cookie, MonoTime now);
@@ -131,7 +131,7 @@ class Pipeline final : ResolutionEvents {
   size_t error(Query& query, Rcode rcode, Ede code, std::string_view text) noexcept;
   IncidentId record(const Query& query) noexcept;
   void count_answer(Bytes answer) noexcept;
-  [[nodiscard]] std::optional<CacheKey> key_of(const QueryMessage& message) const noexcept;
+  [[nodiscard]] bool find_key(Query& query) const noexcept;
 
   Loop& loop_;
   Parts parts_;

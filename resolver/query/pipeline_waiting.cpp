@@ -13,7 +13,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   if (!query.message.recursion_desired()) {
     return done(error(query, Rcode::kRefused, Ede::kNotAuthoritative, "recursion was not asked for"));
   }
-  const CacheKey key = *key_of(query.message);
+  const CacheKey& key = query.key;
   const MonoTime now = loop_.now();
   AnswerCache::Entry* stale = query.has_stale ? parts_.cache.find_stale(key, now) : nullptr;
   if (stale != nullptr) {

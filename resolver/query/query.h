@@ -2,6 +2,7 @@
 // it can be answered at once; only what must wait for an upstream is copied (see InFlight).
 #pragma once
 
+#include "resolver/cache/answer_cache.h"
 #include "resolver/dns/query_message.h"
 #include "resolver/policy/policy.h"
 #include "resolver/query/reply_path.h"
@@ -19,6 +20,7 @@ struct Query {
   QueryMessage message;
   Policy::Asker asker;
   Verdict verdict;
+  CacheKey key;              // from the look-up in the cache on
   uint64_t unlisted_in = 0;  // the snapshot that has no entry for the name; 0: none is known
   bool has_stale = false;    // the cache has something that is not fresh any more
 

@@ -23,6 +23,11 @@ class ReplySink {
 };
 
 struct ReplyPath {
+  ReplyPath() noexcept {}
+  // Not an aggregate: that would clear all its bytes first, for each datagram.
+  ReplyPath(ReplySink& listener, Transport used, const UdpPeer& sender) noexcept
+      : sink(&listener), transport(used), peer(sender) {}
+
   ReplySink* sink = nullptr;
   Transport transport = Transport::kUdp;
   UdpPeer peer;            // UDP: where to; on every transport who has sent it
