@@ -12,7 +12,7 @@ namespace {
 // A question that so many wait for is an attack or an outage; more waiters would only cost memory.
 constexpr size_t kMostPerQuestion = 1000;
 constexpr size_t kMostInAll = 20'000;  // about 30 MiB of waiting queries
-constexpr size_t kMostSpare = 64;      // of what is kept for the next questions
+constexpr size_t kMostSpare = 256;     // of what is kept for the next questions: 0.2 MiB, most have one
 constexpr size_t kMostInSpare = 4;
 
 bool same(const CacheKey& a, const CacheKey& b) noexcept {
