@@ -3,17 +3,32 @@
 namespace cenote {
 
 RecordReader::RecordReader(Bytes message) noexcept : reader_(message) {
+  read_header();
+  Name::read(reader_, question_name_);
+  read_behind_name();
+}
+
+RecordReader::RecordReader(Bytes message, const Name& question) noexcept
+    : reader_(message), question_name_(question) {
+  read_header();
+  reader_.skip(question.size());
+  read_behind_name();
+}
+
+void RecordReader::read_header() noexcept {
   const Bytes header = reader_.bytes(kHeaderBytes);
   if (header.empty()) {
     return;
   }
   id_ = u16_at(header, 0);
   flags_ = u16_at(header, 2);
-  if (u16_at(header, 4) != 1 || !Name::read(reader_, question_name_)) {
+  if (u16_at(header, 4) != 1) {
     reader_.fail();
-    return;
   }
   left_ = {u16_at(header, 6), u16_at(header, 8), u16_at(header, 10)};
+}
+
+void RecordReader::read_behind_name() noexcept {
   question_type_ = reader_.u16();
   question_class_ = reader_.u16();
   question_end_ = reader_.offset();

@@ -28,6 +28,8 @@ class RecordReader {
  public:
   // Starts behind the question. The message must have exactly one; ok() is false otherwise.
   explicit RecordReader(Bytes message) noexcept;
+  // The same where the question's name is known, and need not be read. REQUIRES: it stands there.
+  RecordReader(Bytes message, const Name& question) noexcept;
 
   bool next(RecordView& out) noexcept;  // false at the end, and on a violation: ask ok()
   [[nodiscard]] bool ok() const noexcept { return reader_.ok(); }
@@ -40,6 +42,8 @@ class RecordReader {
   [[nodiscard]] size_t question_end() const noexcept { return question_end_; }
 
  private:
+  void read_header() noexcept;
+  void read_behind_name() noexcept;
   bool read_owner(Name& out) noexcept;
 
   ByteReader reader_;

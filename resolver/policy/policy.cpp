@@ -226,14 +226,14 @@ Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const As
   return verdict;
 }
 
-Policy::Inspection Policy::inspect(Bytes message, const Asker& asker) const noexcept {
+Policy::Inspection Policy::inspect(Bytes message, const Name& question, const Asker& asker) const noexcept {
   Inspection inspection;
   if (snapshot_ == nullptr) {
     return inspection;
   }
   Verdict& best = inspection.verdict;
   bool touched = false;
-  RecordReader reader(message);
+  RecordReader reader(message, question);
   RecordView record;
   while (!best.blocks() && reader.next(record) && record.section == Section::kAnswer) {
     Verdict verdict;

@@ -83,8 +83,8 @@ class Policy {
     // again under this snapshot.
     bool untouched = true;
   };
-  // `message`: a whole, well-formed response (ScrubbedResponse::message).
-  [[nodiscard]] Inspection inspect(Bytes message, const Asker& asker) const noexcept;
+  // `message`: a whole, well-formed response (ScrubbedResponse::message) to a question for that name.
+  [[nodiscard]] Inspection inspect(Bytes message, const Name& question, const Asker& asker) const noexcept;
   // Every entry that covers `name`, most specific first. The texts live until the next adopt().
   [[nodiscard]] std::vector<Consideration> explain(const Name& name, const Asker& asker) const;
   [[nodiscard]] std::vector<Consideration> explain(const IpAddress& address, const Asker& asker) const;

@@ -271,7 +271,8 @@ size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
   const auto generation = static_cast<uint32_t>(parts_.policy.generation());
   const bool has_passed = passed_generation == generation && generation != 0;
   if (!has_passed && !query.verdict.excepted) {
-    const Policy::Inspection inspection = parts_.policy.inspect(said.message, query.asker);
+    const Policy::Inspection inspection =
+        parts_.policy.inspect(said.message, query.message.name, query.asker);
     if (inspection.untouched) {
       passed_generation = generation;
     } else if (inspection.verdict.is_recorded()) {

@@ -40,13 +40,13 @@ bool is_inner(const IpAddress& address) noexcept {
                      [&](const Prefix& block) { return block.contains(meant); });
 }
 
-bool leads_inside(Bytes message, const Policy& policy) noexcept {
+bool leads_inside(Bytes message, const Name& question, const Policy& policy) noexcept {
   bool found = false;
   const auto look_at = [&](Bytes bytes) {
     const auto address = IpAddress::from_bytes(bytes);
     found |= address && is_inner(*address) && !is_block_page(*address, policy);
   };
-  RecordReader reader(message);
+  RecordReader reader(message, question);
   RecordView record;
   while (!found && reader.next(record) && record.section == Section::kAnswer) {
     if (record.type == rrtype::kA || record.type == rrtype::kAaaa) {
@@ -83,7 +83,7 @@ void RebindingGuard::connect(const ServerPool& pool) {
 bool RebindingGuard::withholds(const Name& name, Bytes answer, const Policy& policy,
                                AnswerCache::Entry::Findings& findings) const noexcept {
   if (findings.guard_settings != settings_number_) {
-    findings.leads_inside = leads_inside(answer, policy);
+    findings.leads_inside = leads_inside(answer, name, policy);
     findings.guard_settings = settings_number_;
   }
   return findings.leads_inside &&

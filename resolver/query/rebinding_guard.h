@@ -34,7 +34,8 @@ class RebindingGuard {
 
 // Private, shared, link-local or this host itself, also as an IPv4 address inside of an IPv6 one.
 bool is_inner(const IpAddress& address) noexcept;
-// An A, AAAA or hint of an HTTPS or SVCB record is inner, and not the block page of `policy`.
-bool leads_inside(Bytes message, const Policy& policy) noexcept;
+// In the answer to that question an A, AAAA or hint of an HTTPS or SVCB record is inner, and not the block
+// page of `policy`.
+bool leads_inside(Bytes message, const Name& question, const Policy& policy) noexcept;
 
 }  // namespace cenote

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "resolver/dns/types.h"
-
 namespace cenote {
 namespace {
 
@@ -48,9 +46,10 @@ std::optional<uint16_t> ServerPool::zone_of(const Name& name) const noexcept {
   return std::nullopt;
 }
 
-std::optional<uint16_t> ServerPool::zone_of(const Name& name, uint16_t type) const noexcept {
+// Around the zone whose name it is.
+std::optional<uint16_t> ServerPool::zone_of_cut(const Name& name) const noexcept {
   const auto zone = zone_of(name);
-  if (type != rrtype::kDs || !zone || name.is_root() || !(zones_[*zone].name == name)) {
+  if (!zone || name.is_root() || !(zones_[*zone].name == name)) {
     return zone;
   }
   const auto around = zone_of(name.suffix(name.label_count() - 1));

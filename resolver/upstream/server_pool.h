@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "resolver/base/counters.h"
+#include "resolver/dns/types.h"
 #include "resolver/upstream/exchange.h"
 #include "resolver/upstream/settings.h"
 
@@ -28,7 +29,9 @@ class ServerPool {
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept;
   // The same for a question: a DS record stands at the parent's side of the cut (RFC 4035 section 3.1.4.1),
   // so a zone's own is asked of the servers of the zone around it.
-  [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name, uint16_t type) const noexcept;
+  [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name, uint16_t type) const noexcept {
+    return type == rrtype::kDs ? zone_of_cut(name) : zone_of(name);
+  }
   // The zone's servers in the order to try them: as configured, those that are down last. One whose pause is
   // over stands in its place once: that question finds out whether it is back, the others do not wait for it.
   [[nodiscard]] Exchange::PerServer<Exchange::Candidate> candidates(uint16_t zone, MonoTime now);
@@ -68,6 +71,7 @@ class ServerPool {
     std::vector<uint16_t> servers;
     bool trusts_ad = false;
   };
+  [[nodiscard]] std::optional<uint16_t> zone_of_cut(const Name& name) const noexcept;
   static void declare_down(Server& server, MonoTime now) noexcept;
   static void declare_up(Server& server) noexcept;
 

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "ioc/feed.h"
+#include "resolver/dns/records.h"
 #include "tests/support/dns_text.h"
 #include "tests/support/fake_snapshot.h"
 
@@ -61,9 +62,10 @@ struct Judge {
   [[nodiscard]] Action operator()(std::string_view asked) const {
     return policy.decide(name(asked), asker).action;
   }
-  [[nodiscard]] Policy::Inspection inspect(const Reply& reply) const {
-    return policy.inspect(reply.wire(), asker);
+  [[nodiscard]] Policy::Inspection inspect(const Wire& answer) const {
+    return policy.inspect(answer, RecordReader(answer).question_name(), asker);
   }
+  [[nodiscard]] Policy::Inspection inspect(const Reply& reply) const { return inspect(reply.wire()); }
 };
 
 Wire https_with_hint(std::array<uint8_t, 4> hint) {
@@ -303,9 +305,8 @@ TEST_CASE("an answer is judged by every name and address in it", "[policy][inspe
 TEST_CASE("a hint of a service binding is an address like any other",
           "[policy][inspect]") {  // RFC 9460 section 7.3
   const Judge judge({block("203.0.113.0/24")});
-  CHECK(judge.policy.inspect(https_with_hint({203, 0, 113, 7}), judge.asker).verdict.match ==
-        MatchKind::kServiceHint);
-  CHECK(judge.policy.inspect(https_with_hint({192, 0, 2, 7}), judge.asker).untouched);
+  CHECK(judge.inspect(https_with_hint({203, 0, 113, 7})).verdict.match == MatchKind::kServiceHint);
+  CHECK(judge.inspect(https_with_hint({192, 0, 2, 7})).untouched);
 }
 
 TEST_CASE("the sinkhole's own address is not judged again", "[policy][inspect]") {  // RPZ section 6.1

@@ -11,6 +11,8 @@ using test::Wire;
 using Guard = RebindingSettings::Guard;
 using Findings = AnswerCache::Entry::Findings;
 
+const Name kAsked = *Name::from_text("www.example.com");
+
 Wire answer(const std::string& record, uint16_t type = rrtype::kA) {
   return test::Reply(test::query("www.example.com", type)).answer("www.example.com. 60 IN " + record).wire();
 }
@@ -71,20 +73,21 @@ TEST_CASE("addresses that lead inside are private, shared, link-local or the hos
 
 TEST_CASE("an answer leads inside by an address or a hint in it", "[query][rebinding]") {
   const Policy policy{PolicySettings{}};
-  CHECK(leads_inside(answer("A 192.168.0.1"), policy));
-  CHECK(leads_inside(answer("AAAA fd00::1", rrtype::kAaaa), policy));
-  CHECK(leads_inside(answer("AAAA ::ffff:10.0.0.1", rrtype::kAaaa), policy));
-  CHECK(leads_inside(answer("HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1,10.0.0.1", rrtype::kHttps), policy));
-  CHECK(leads_inside(answer("SVCB 1 . ipv6hint=fe80::1", rrtype::kSvcb), policy));
-  CHECK_FALSE(leads_inside(answer("A 192.0.2.1"), policy));
-  CHECK_FALSE(leads_inside(answer("HTTPS 1 . ipv4hint=192.0.2.1", rrtype::kHttps), policy));
-  CHECK_FALSE(leads_inside(answer("TXT \"10.0.0.1\"", rrtype::kTxt), policy));
+  CHECK(leads_inside(answer("A 192.168.0.1"), kAsked, policy));
+  CHECK(leads_inside(answer("AAAA fd00::1", rrtype::kAaaa), kAsked, policy));
+  CHECK(leads_inside(answer("AAAA ::ffff:10.0.0.1", rrtype::kAaaa), kAsked, policy));
+  CHECK(
+      leads_inside(answer("HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1,10.0.0.1", rrtype::kHttps), kAsked, policy));
+  CHECK(leads_inside(answer("SVCB 1 . ipv6hint=fe80::1", rrtype::kSvcb), kAsked, policy));
+  CHECK_FALSE(leads_inside(answer("A 192.0.2.1"), kAsked, policy));
+  CHECK_FALSE(leads_inside(answer("HTTPS 1 . ipv4hint=192.0.2.1", rrtype::kHttps), kAsked, policy));
+  CHECK_FALSE(leads_inside(answer("TXT \"10.0.0.1\"", rrtype::kTxt), kAsked, policy));
   const Wire mixed = test::Reply(test::query("www.example.com", rrtype::kA))
                          .answer("www.example.com. 60 IN CNAME b.example.com.")
                          .answer("b.example.com. 60 IN A 192.0.2.1")
                          .answer("b.example.com. 60 IN A 172.20.0.1")
                          .wire();
-  CHECK(leads_inside(mixed, policy));
+  CHECK(leads_inside(mixed, kAsked, policy));
 }
 
 TEST_CASE("what an upstream Cenote answers with, the block page's address, is let through",
@@ -92,9 +95,9 @@ TEST_CASE("what an upstream Cenote answers with, the block page's address, is le
   PolicySettings settings;
   settings.sinkhole.ipv4.of["c2"] = IpAddress::from_text("10.0.0.67");
   const Policy policy(settings);
-  CHECK_FALSE(leads_inside(answer("A 10.0.0.67"), policy));
-  CHECK(leads_inside(answer("A 10.0.0.66"), policy));
-  CHECK(leads_inside(answer("A 127.0.0.1"), policy));  // the default, for a trial on one machine
+  CHECK_FALSE(leads_inside(answer("A 10.0.0.67"), kAsked, policy));
+  CHECK(leads_inside(answer("A 10.0.0.66"), kAsked, policy));
+  CHECK(leads_inside(answer("A 127.0.0.1"), kAsked, policy));  // the default, for a trial on one machine
 }
 
 TEST_CASE("the guard is on for the root zone where its servers are outside, or where it is told to be",
