@@ -177,7 +177,8 @@ bool Name::follow_pointers(Bytes message, size_t start, size_t at, size_t& size)
   return true;
 }
 
-bool Name::read(ByteReader& reader, Name& out) noexcept {
+// Not inlined: those who rarely read a name would save all their registers for it each time.
+[[gnu::noinline]] bool Name::read(ByteReader& reader, Name& out) noexcept {
   const Bytes message = reader.all();
   const size_t start = reader.offset();
   size_t at = start;
