@@ -385,7 +385,6 @@ void Pipeline::count_answer(Bytes answer) noexcept {
   }
 }
 
-// False: no upstream serves its zone.
 bool Pipeline::find_key(Query& query) const noexcept {
   const QueryMessage& message = query.message;
   const auto zone = forwarder_->zone_of(message.name, message.type);

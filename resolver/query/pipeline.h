@@ -131,7 +131,7 @@ class Pipeline final : ResolutionEvents {
   size_t error(Query& query, Rcode rcode, Ede code, std::string_view text) noexcept;
   IncidentId record(const Query& query) noexcept;
   void count_answer(Bytes answer) noexcept;
-  [[nodiscard]] bool find_key(Query& query) const noexcept;
+  [[nodiscard]] bool find_key(Query& query) const noexcept;  // false: no upstream serves its zone
 
   Loop& loop_;
   Parts parts_;
