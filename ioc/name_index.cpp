@@ -32,10 +32,6 @@ size_t last_not_above(size_t count, uint64_t front, Bytes tail, FrontAt front_at
   return last_where(below, last + 1 - below, [&](size_t i) { return !is_key_before(tail, tail_at(i)); });
 }
 
-Bytes behind_front(Bytes key) noexcept {
-  return key.subspan(std::min(key.size(), kFrontBytes));
-}
-
 void prefetch_lines(const void* begin, size_t bytes) noexcept {
   constexpr size_t kLine = 64;
   for (size_t at = 0; at < bytes; at += kLine) {

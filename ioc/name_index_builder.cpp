@@ -132,7 +132,7 @@ void NameIndexBuilder::end_node(size_t shared) {
   for (const Bytes separator : node_) {
     // All begin with these bytes where the keys rose; those of a damaged base need not.
     const Bytes rest = separator.subspan(std::min(separator.size(), shared));
-    const Bytes tail = rest.subspan(std::min(rest.size(), kFrontBytes));
+    const Bytes tail = behind_front(rest);
     places_.push_back({front_of(rest), static_cast<uint32_t>(tails_.size()), 0});
     tails_.insert(tails_.end(), tail.begin(), tail.end());
   }

@@ -30,6 +30,11 @@ constexpr unsigned kFilterProbes = 5;
 
 constexpr size_t kByteSymbols = 256;
 
+// What front_of() leaves of a key.
+inline Bytes behind_front(Bytes key) noexcept {
+  return key.subspan(std::min(key.size(), kFrontBytes));
+}
+
 // The hash that a look-up makes of the same name, label by label from the right; `depth` becomes how many
 // they are.
 uint64_t hash_key(Bytes key, uint64_t seed, size_t& depth) noexcept;
