@@ -198,13 +198,11 @@ AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now, bool* h
     return Entry::ticks(now) < entry->retry_after_ && is_usable_stale(*entry, now);
   };
   if (entry == nullptr || (!entry->is_fresh(now) && !is_paused())) {
-    counters_.misses.add();
     if (has_stale != nullptr) {
       *has_stale = entry != nullptr;
     }
     return nullptr;
   }
-  counters_.hits.add();
   entry->visited_ = true;
   entry->hits_ = static_cast<uint8_t>(entry->hits_ + (entry->hits_ < kHot ? 1 : 0)) & kMostHits;
   return entry;

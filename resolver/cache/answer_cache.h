@@ -81,9 +81,9 @@ class AnswerCache {
 
     // What the pipeline has found out about this answer; it is the pipeline's to write.
     struct Findings {
-      // The snapshot whose policy it last passed. The lower bits are enough: four thousand million pushes do
-      // not come within an entry's life.
-      uint32_t passed_generation = 0;
+      // The pipeline's rules under which nothing was listed, neither the question nor what the answer holds.
+      // 32 bits are enough: four thousand million pushes do not come within an entry's life.
+      uint32_t clear_under = 0;
       uint16_t guard_settings = 0;  // the rebinding guard's, by number, when it last looked; 0: never
       bool leads_inside = false;    // what it saw
     };
@@ -145,8 +145,6 @@ class AnswerCache {
   };
 
   struct Counters {
-    Counter hits;
-    Counter misses;
     Counter inserted;
     Counter evicted;
     Counter entries;

@@ -65,7 +65,9 @@ void write_opt_record(ByteWriter& writer, const QueryMessage& query, Rcode rcode
   if (reply.pads) {
     write_padding(writer);
   }
-  writer.patch_u16(begin - 2, static_cast<uint16_t>(writer.size() - begin));
+  if (writer.size() != begin) {
+    writer.patch_u16(begin - 2, static_cast<uint16_t>(writer.size() - begin));
+  }
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ Policy::Policy(const PolicySettings& settings) : settings_(settings), clients_(s
 
 std::shared_ptr<const Snapshot> Policy::adopt(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_.swap(snapshot);
+  generation_ = snapshot_ ? snapshot_->generation() : 0;
   exceptions_feed_ = -1;
   if (snapshot_ == nullptr) {
     return snapshot;
@@ -163,7 +164,7 @@ void Policy::fill(Verdict& verdict, const Consideration& winner) const noexcept 
   verdict.scope = winner.hit.scope;
   verdict.depth = winner.hit.depth;
   verdict.confidence = winner.record.confidence;
-  verdict.generation = snapshot_->generation();
+  verdict.generation = generation_;
   verdict.feed = std::string_view(snapshot_->feeds()[winner.record.feed].name);
   verdict.category = std::string_view(snapshot_->categories()[winner.record.category]);
   verdict.threat = winner.record.threat;

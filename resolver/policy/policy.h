@@ -45,7 +45,7 @@ class Policy {
 
   // The caller drops the returned old snapshot where it may be freed.
   std::shared_ptr<const Snapshot> adopt(std::shared_ptr<const Snapshot> snapshot);
-  [[nodiscard]] uint64_t generation() const noexcept { return snapshot_ ? snapshot_->generation() : 0; }
+  [[nodiscard]] uint64_t generation() const noexcept { return generation_; }  // 0: no snapshot yet
   [[nodiscard]] const Snapshot* snapshot() const noexcept { return snapshot_.get(); }
   [[nodiscard]] std::shared_ptr<const Snapshot> share() const noexcept { return snapshot_; }
   [[nodiscard]] const Clients& clients() const noexcept { return clients_; }
@@ -106,6 +106,7 @@ class Policy {
   Clients clients_;
   std::vector<IpAddress> own_addresses_;
   std::shared_ptr<const Snapshot> snapshot_;
+  uint64_t generation_ = 0;                     // the snapshot's: asked for with every question
   int exceptions_feed_ = -1;                    // FeedId of the exceptions in this snapshot, -1: none
   std::vector<std::vector<Action>> overrides_;  // [group][category of the snapshot], kPass: the feed's own
   std::vector<uint8_t> weights_;                // [category of the snapshot]

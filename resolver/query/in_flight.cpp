@@ -48,7 +48,7 @@ WaitingQuery::WaitingQuery(const Query& query, uint64_t counted_by) noexcept
     : path(query.path),
       message(query.message),
       asker(query.asker),
-      unlisted_in(query.unlisted_in),
+      clear_under(query.clear_under),
       client(counted_by) {
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }

@@ -18,7 +18,7 @@ struct WaitingQuery {
   ReplyPath path;
   QueryMessage message;
   Policy::Asker asker;
-  uint64_t unlisted_in;  // as in the query
+  uint32_t clear_under;  // as in the query
   uint64_t client;       // by which its client's are counted
   // Header and question as received: the answer repeats the question's letter case.
   std::array<uint8_t, kHeaderBytes + kMaxNameBytes + 4> packet;

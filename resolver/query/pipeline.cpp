@@ -30,6 +30,7 @@ void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admis
   rate_limiter_ = RateLimiter(admission);
   cookies_ = CookieMaker(cookie_secrets);
   rebinding_guard_.reload(rebinding, forwarder_->pool());
+  ++settings_number_;
 }
 
 void Pipeline::connect(Forwarder& forwarder) noexcept {
@@ -37,6 +38,7 @@ void Pipeline::connect(Forwarder& forwarder) noexcept {
     in_flight_.outdate();
   }
   forwarder_ = &forwarder;
+  ++settings_number_;
   rebinding_guard_.connect(forwarder.pool());
 }
 
@@ -51,15 +53,16 @@ size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t s
     step = limit(query);  // a forged address must not be flooded through us
   }
   if (!step.done) {
-    step = decide(
-        query);  // before the cache and before any upstream: the attacker hears nothing of a C2 question
+    step = recall(query);  // most have been asked before, and nothing of theirs is listed
+  }
+  if (!step.done) {
+    step = decide(query);  // before any other answer: the attacker hears nothing of a C2 question
   }
   if (!step.done) {
     step = answer_locally(query);
   }
   if (!step.done) {
-    step = answer_from_cache(
-        query);  // holds what upstream said; its content is judged again under today's policy
+    step = answer_from_cache(query);  // its content is judged, too
   }
   if (!step.done) {
     step = ask_upstream(query);  // the answer follows in on_resolved()
@@ -163,18 +166,24 @@ Pipeline::Step Pipeline::limit(Query& query) noexcept {
   return done(answer.finish(Rcode::kNoError, flag::kTc));
 }
 
-// Nothing to do where the snapshot has been asked before.
-void Pipeline::judge(Query& query) noexcept {
-  const uint64_t generation = parts_.policy.generation();
-  if (query.unlisted_in != 0 && query.unlisted_in == generation) {
-    return;
+uint32_t Pipeline::rules() const noexcept {
+  return static_cast<uint32_t>(parts_.policy.generation()) + settings_number_;
+}
+
+// An answer that was found clear under these very rules, its question included, needs no decision.
+Pipeline::Step Pipeline::recall(Query& query) noexcept {
+  query.has_upstream = find_key(query);
+  if (!query.has_upstream) {
+    return kNext;
   }
-  const bool is_listed = parts_.policy.decide(query.message.name, query.asker, query.verdict);
-  query.unlisted_in = is_listed ? 0 : generation;
+  query.known = parts_.cache.find(query.key, loop_.now(), &query.has_stale);
+  const bool is_clear = query.known != nullptr && query.known->findings.clear_under == rules();
+  return is_clear ? answer_from_cache(query) : kNext;
 }
 
 Pipeline::Step Pipeline::decide(Query& query) noexcept {
-  judge(query);
+  const bool is_listed = parts_.policy.decide(query.message.name, query.asker, query.verdict);
+  query.clear_under = is_listed ? 0 : rules();
   if (query.verdict.blocks()) {
     return done(block(query, {}));
   }
@@ -202,11 +211,11 @@ Pipeline::Step Pipeline::answer_locally(Query& query) noexcept {
 }
 
 Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
-  if (!find_key(query)) {
+  if (!query.has_upstream) {
     return done(error(query, Rcode::kServFail, Ede::kNoReachableAuthority, "no upstream serves this zone"));
   }
   const MonoTime now = loop_.now();
-  AnswerCache::Entry* entry = parts_.cache.find(query.key, now, &query.has_stale);
+  AnswerCache::Entry* const entry = query.known;
   if (entry == nullptr) {
     return answer_from_cut(query, now);
   }
@@ -263,18 +272,16 @@ size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, Mono
   return answer_with(query, answer);
 }
 
-// The last stages for what upstream said: inspect, then answer. Its findings remember for which snapshot
-// nothing in it was listed. Whoever allows a name means the site behind it, so an exception for the question
+// The last stages for what upstream said: inspect, then answer. Its findings remember under which rules
+// nothing of it was listed. Whoever allows a name means the site behind it, so an exception for the question
 // covers its answer.
 size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
-  uint32_t& passed_generation = said.findings.passed_generation;
-  const auto generation = static_cast<uint32_t>(parts_.policy.generation());
-  const bool has_passed = passed_generation == generation && generation != 0;
-  if (!has_passed && !query.verdict.excepted) {
+  const uint32_t rules = this->rules();
+  if (said.findings.clear_under != rules && !query.verdict.excepted) {
     const Policy::Inspection inspection =
         parts_.policy.inspect(said.message, query.message.name, query.asker);
-    if (inspection.untouched) {
-      passed_generation = generation;
+    if (inspection.untouched && query.clear_under == rules) {
+      said.findings.clear_under = rules;
     } else if (inspection.verdict.is_recorded()) {
       query.verdict = inspection.verdict;
       if (query.verdict.blocks()) {
@@ -389,7 +396,11 @@ bool Pipeline::find_key(Query& query) const noexcept {
   const QueryMessage& message = query.message;
   const auto zone = forwarder_->zone_of(message.name, message.type);
   if (zone) {
-    query.key = {message.name, message.type, message.dnssec_ok(), message.checking_disabled(), *zone};
+    query.key.name = message.name;  // each by itself: a key made first would copy the name twice
+    query.key.type = message.type;
+    query.key.dnssec_ok = message.dnssec_ok();
+    query.key.checking_disabled = message.checking_disabled();
+    query.key.partition = *zone;
   }
   return zone.has_value();
 }

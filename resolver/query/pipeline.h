@@ -1,5 +1,6 @@
-// The way of a question: listen -> parse -> admit -> decide -> cache -> upstream -> inspect -> answer ->
-// event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's loop.
+// The way of a question: listen -> parse -> admit -> recall -> decide -> cache -> upstream -> inspect ->
+// answer
+// -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's loop.
 #pragma once
 
 #include <deque>
@@ -93,6 +94,7 @@ class Pipeline final : ResolutionEvents {
   Step parse(Query& query) noexcept;
   Step admit(Query& query) noexcept;
   Step limit(Query& query) noexcept;
+  Step recall(Query& query) noexcept;
   Step decide(Query& query) noexcept;
   Step answer_locally(Query& query) noexcept;
   Step answer_from_cache(Query& query) noexcept;
@@ -101,7 +103,9 @@ class Pipeline final : ResolutionEvents {
   void refresh(const CacheKey& key) noexcept;
   void wait_for(uint64_t cookie, MonoTime now);
   void on_overdue();
-  void judge(Query& query) noexcept;
+  // By number, under what a name is judged today: the snapshot, our own names and who serves which zone. Of
+  // its two parts neither ever goes back, so none comes again.
+  [[nodiscard]] uint32_t rules() const noexcept;
   void choose_options(Query& query) noexcept;
   void choose_nsid(Query& query) const noexcept;
   [[nodiscard]] WallTime wall_time() noexcept;
@@ -140,6 +144,7 @@ class Pipeline final : ResolutionEvents {
   std::unique_ptr<LocalNames> local_names_;
   RateLimiter rate_limiter_;
   RebindingGuard rebinding_guard_;
+  uint32_t settings_number_ = 1;                          // of our names and the upstreams
   MonoTime withholding_told_ = MonoTime{} - seconds{60};  // in the log
   CookieMaker cookies_;
   // Questions that a stale answer could serve, and when it will; all wait equally long, so the first is due

@@ -79,13 +79,15 @@ void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) 
     Query query(waiter.path, reply_, Bytes(reply_).first(waiter.message.question_end));
     query.message = waiter.message;
     query.asker = waiter.asker;
-    query.unlisted_in = waiter.unlisted_in;
+    query.clear_under = waiter.clear_under;
     choose_nsid(query);
     if (parts_.recent != nullptr) {
       parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
     }
     // What was pushed while the query waited acts on it, too.
-    judge(query);
+    if (query.clear_under != rules()) {
+      parts_.policy.decide(query.message.name, query.asker, query.verdict);
+    }
     const size_t size = query.verdict.blocks() ? block(query, {}) : answer(query);
     count_answer(Bytes(reply_).first(size));
     if (size != 0) {

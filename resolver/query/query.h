@@ -20,9 +20,11 @@ struct Query {
   QueryMessage message;
   Policy::Asker asker;
   Verdict verdict;
-  CacheKey key;              // from the look-up in the cache on
-  uint64_t unlisted_in = 0;  // the snapshot that has no entry for the name; 0: none is known
-  bool has_stale = false;    // the cache has something that is not fresh any more
+  bool has_upstream = false;  // for the name's zone; from the look-up in the cache on, as what follows
+  CacheKey key;               // where there is one
+  AnswerCache::Entry* known = nullptr;  // what the cache has to say, until something changes the cache
+  bool has_stale = false;               // it has something that is not fresh any more
+  uint32_t clear_under = 0;             // the pipeline's rules under which the name is not listed; 0: none
 
   [[nodiscard]] bool is_datagram() const noexcept { return path.transport == Transport::kUdp; }
   [[nodiscard]] bool is_encrypted() const noexcept {

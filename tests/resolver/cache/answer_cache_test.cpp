@@ -65,8 +65,6 @@ TEST_CASE("an answer ages with the clock and is gone when its TTL is over", "[ca
   }
   CHECK(cache->find(key("a.test"), kStart + milliseconds{59'999}));
   CHECK_FALSE(cache->find(key("a.test"), kStart + seconds{60}));
-  CHECK(cache->counters().hits.value() == 4);
-  CHECK(cache->counters().misses.value() == 1);
 }
 
 TEST_CASE("an answer lasts no longer than its TTL, in whatever part of a second it came", "[cache]") {
@@ -187,9 +185,9 @@ TEST_CASE("with serve_stale 0 an old answer is never given", "[cache]") {
 
 TEST_CASE("an answer replaces the one before, and its policy mark", "[cache]") {
   Cache cache;
-  cache->insert(key("a.test"), address("a.test", 60), kStart)->findings.passed_generation = 7;
+  cache->insert(key("a.test"), address("a.test", 60), kStart)->findings.clear_under = 7;
   auto* entry = cache->insert(key("a.test"), address("a.test", 60, "192.0.2.9"), kStart + seconds{1});
-  CHECK(entry->findings.passed_generation == 0);
+  CHECK(entry->findings.clear_under == 0);
   CHECK(answers(*entry, kStart + seconds{1}) == Answers{"a.test. 60 IN A 192.0.2.9"});
   CHECK(cache->counters().entries.value() == 1);
 }

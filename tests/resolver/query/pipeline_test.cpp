@@ -373,6 +373,87 @@ TEST_CASE_METHOD(Fixture, "what is pushed while a query waits acts on it", "[que
   CHECK((*error)[1] == static_cast<uint8_t>(Ede::kBlocked));
 }
 
+namespace {
+
+const std::string kFromUpstream = "192.0.2.1";
+const std::string kFromUs = "10.1.2.3";
+
+// The data of the only record.
+std::string data_of(const Message& answer) {
+  return answer.answers.size() == 1 ? answer.answers[0].substr(answer.answers[0].rfind(' ') + 1) : "";
+}
+
+NamesSettings with_own_record() {
+  NamesSettings names;
+  names.records = {{*Name::from_text("www.example.com"), rrtype::kA, 300, {10, 1, 2, 3}}};
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "an answer that was found clear is judged again when a snapshot is adopted",
+                 "[query][policy]") {
+  uint64_t generation = 0;
+  const auto list = [&](const char* name, Action action = Action::kSinkhole) {
+    Listed listed;
+    listed.what = name;
+    listed.action = action;
+    const auto snapshot = std::make_shared<FakeSnapshot>(std::vector<Listed>{listed}, ++generation);
+    served.on_loop([&] { served.policy().adopt(snapshot); });
+  };
+  const auto hits = [&] {
+    uint64_t count = 0;
+    served.on_loop([&] {
+      for (const Counter& each : served.pipeline().counters().actions) {
+        count += each.value();
+      }
+    });
+    return count;
+  };
+  list("other.test");
+  for (int i = 0; i < 3; ++i) {
+    CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
+  }
+  CHECK(hits() == 0);
+  list("example.com", Action::kMonitor);
+  for (uint64_t i = 1; i <= 3; ++i) {
+    CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
+    CHECK(hits() == i);  // a monitored name is recorded however often it is asked
+  }
+  list("192.0.2.1/32", Action::kMonitor);
+  for (uint64_t i = 4; i <= 6; ++i) {
+    CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
+    CHECK(hits() == i);
+  }
+  list("example.com");
+  CHECK(data_of(client.answer("www.example.com")) != kFromUpstream);
+  CHECK(hits() == 7);
+  list("other.test");
+  CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
+  CHECK(hits() == 7);
+}
+
+TEST_CASE_METHOD(Fixture, "an answer that was found clear makes way for a record of our own",
+                 "[query][names]") {
+  for (int i = 0; i < 2; ++i) {
+    CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
+  }
+  served.on_loop([&] { served.pipeline().reload(with_own_record(), {}); });
+  CHECK(data_of(client.answer("www.example.com")) == kFromUs);
+  served.on_loop([&] { served.pipeline().reload({}, {}); });
+  CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
+}
+
+TEST_CASE_METHOD(Fixture, "a record of our own that came while the upstream was asked is given to the next",
+                 "[query][names]") {
+  served.upstream.set([&](const Wire& asked, bool) {
+    served.on_loop([&] { served.pipeline().reload(with_own_record(), {}); });
+    return ScriptedUpstream::default_script(asked, false);
+  });
+  CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
+  CHECK(data_of(client.answer("www.example.com")) == kFromUs);
+}
+
 TEST_CASE_METHOD(Fixture, "a query that waits while the configuration changes gets the new NSID",
                  "[query][names]") {
   NamesSettings names;
