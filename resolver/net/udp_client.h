@@ -16,7 +16,7 @@ namespace cenote {
 class UdpClient {
  public:
   // Where one call puts what has arrived: the clients of one thread share one, for each is read in turn.
-  struct Inbox {
+  struct alignas(64) Inbox {
     static constexpr size_t kDatagrams = 16;
     // Larger than any answer we ask for (1232), so that a liar's long one is seen whole and judged.
     static constexpr size_t kBytes = 4096 + 64;

@@ -81,7 +81,7 @@ void prepare_control(msghdr& header, UdpPeer& peer) {
 
 }  // namespace
 
-struct UdpServer::Batch {
+struct alignas(64) UdpServer::Batch {
   std::array<mmsghdr, kBatch> headers{};
   std::array<iovec, kBatch> vectors{};
   std::array<UdpPeer, kBatch> peers{};
@@ -102,7 +102,7 @@ struct UdpServer::Batch {
 };
 
 // Late replies that wait for the end of the turn.
-struct UdpServer::Outbox {
+struct alignas(64) UdpServer::Outbox {
   // Any answer over UDP that fits into a frame (kUdpBytes) has room.
   static constexpr size_t kReplyBytes = 1280 + 64;
 

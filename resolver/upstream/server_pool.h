@@ -55,7 +55,7 @@ class ServerPool {
   [[nodiscard]] const Health& health(uint16_t index) const noexcept { return servers_[index].health; }
 
  private:
-  struct Server {
+  struct alignas(64) Server {  // written for each question: on cache lines of its own
     UpstreamServer settings;
     Health health;
     int64_t smoothed_us = 0;  // 0: never measured

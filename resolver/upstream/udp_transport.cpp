@@ -92,7 +92,7 @@ class UdpTransport::Socket final : public UdpClient::Handler {
 };
 
 // The queries of this turn, all for the current socket.
-struct UdpTransport::Outbox {
+struct alignas(64) UdpTransport::Outbox {
   std::array<std::array<uint8_t, kMaxQueryBytes>, kUsesOfSocket> messages;
   std::array<Bytes, kUsesOfSocket> datagrams;
   size_t size = 0;
