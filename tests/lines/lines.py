@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Shows which cache lines threads share while Cenote answers: two workers are asked blocked, cached and forwarded names
-in turn, and every line that one thread writes and another reads or writes is listed, by who did it.
+"""Shows which cache lines threads share while Cenote answers: its workers are asked blocked, cached and forwarded names in
+turn, and every line that one thread writes and another reads or writes is listed, by who did it.
 
-Exits 1 if two workers share a line that is not among the exceptions. usage: lines.py BUILD_FOLDER [--brief]"""
+Exits 1 if two workers share a line that is not among the exceptions."""
 import argparse
 import itertools
 import os
@@ -22,7 +22,7 @@ import dns_servers  # noqa: E402
 import wire  # noqa: E402
 from recorded import Program, Recording  # noqa: E402
 
-# Lines that workers may share: a part of a function's name, and why.
+# Lines that workers may share: a part of the name of a function that touches them, and why it may.
 EXCEPTIONS = {}
 
 QUESTIONS = 3000
@@ -52,8 +52,6 @@ class Table:
         self.workers = [index for index, role in enumerate(roles) if role == "Worker"]
         self.groups = {}
         for address, writer, write, other, access in found:
-            if roles[writer] != "Worker" and roles[other] == "Worker" and access is not None:
-                pass  # the other way round: a worker is told something
             key = (roles[writer], program.function(write.frames), roles[other], program.function(access.frames))
             group = self.groups.setdefault(key, {"lines": {}, "writes": 0, "others": 0, "same": False})
             group["lines"][address] = program.memory(address)
@@ -156,18 +154,18 @@ def traffic():
     return listed, benign, {"blocked": listed, "cached": benign * 10, "forwarded": fresh[:QUESTIONS]}, fresh[QUESTIONS:]
 
 
-def watch_daemon(build, folder, brief):
+def watch_daemon(build, folder, workers, brief):
     """True: workers share nothing that one of them writes."""
     binary = build / "tests/lines_cenote"
     recording = Recording(folder / "cenote.lines")
-    dns_servers.Cenote.binary, dns_servers.Cenote.workers = binary, 2
+    dns_servers.Cenote.binary, dns_servers.Cenote.workers = binary, workers
     server = dns_servers.Cenote(folder / "cenote", Upstream().port, None)
     server.prefix = ["env", f"CENOTE_LINES={recording.path}"]
     listed, benign, windows, warm = traffic()
     clean = True
     server.start(listed)
     try:
-        for _ in range(8):  # each socket's worker has a cache of its own
+        for _ in range(8 * workers):  # each socket's worker has a cache of its own
             ask_all(server.port, benign)
         ask_all(server.port, warm + listed)
         for number, (kind, names) in enumerate(windows.items(), 1):
@@ -182,21 +180,24 @@ def watch_daemon(build, folder, brief):
     finally:
         server.stop()
     for number, kind in enumerate(windows, 1):
-        clean &= report(Table(recording, program, number), recording.lines(number), kind, brief)
+        table = Table(recording, program, number)
+        if len(table.workers) != workers:
+            sys.exit(f"{kind}: only {len(table.workers)} of {workers} workers had questions")
+        clean &= report(table, recording.lines(number), kind, brief)
     return clean
 
 
 def report(table, lines, kind, brief):
     touched = [sum(index in by for by in lines.values()) for index in table.workers]
     written = [sum(by[index][1] is not None for by in lines.values() if index in by) for index in table.workers]
-    if len(touched) != 2 or min(written) * 5 < max(written):
-        sys.exit(f"{kind}: the traffic did not reach both workers: they wrote {written} lines")
+    if min(written) * 5 < max(written):
+        sys.exit(f"{kind}: a worker had too little to do: they wrote {written} lines")
     between = table.between_workers()
     bad = {key: group for key, group in between.items() if not is_excepted(key)}
     others = table.with_others()
-    print(f"\n{kind}: {QUESTIONS} answers by two workers, which touched {touched} lines and wrote {written} of them")
+    print(f"\n{kind}: {QUESTIONS} answers by {len(touched)} workers, which touched {touched} lines and wrote {written} of them")
     count = len({address for group in between.values() for address in group["lines"]})
-    print(f"  lines that one worker writes and the other touches: {count}")
+    print(f"  lines that one worker writes and another touches: {count}")
     show(between if not brief else bad)
     count = len({address for group in others.values() for address in group["lines"]})
     print(f"  lines between a worker and another thread, one of which writes: {count}")
@@ -206,15 +207,16 @@ def report(table, lines, kind, brief):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build", type=Path)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--brief", action="store_true", help="only the numbers, and what must not be")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cenote-lines-") as name:
         self_check(options.build, Path(name))
-        clean = watch_daemon(options.build, Path(name), options.brief)
+        clean = watch_daemon(options.build, Path(name), options.workers, options.brief)
     if not clean:
-        sys.exit("two workers share cache lines that one of them writes")
+        sys.exit("workers share cache lines that one of them writes")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ THREAD_BYTES = HEAD + LINES * LINE_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# `by` holds an Access for reading and one for writing, or None.
+# How often, a bit for each byte of the line, and the return addresses of the first time, innermost first.
 Access = namedtuple("Access", "count bytes frames")
 
 
