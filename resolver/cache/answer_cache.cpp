@@ -204,7 +204,9 @@ AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now, bool* h
     return nullptr;
   }
   entry->visited_ = true;
-  entry->hits_ = static_cast<uint8_t>(entry->hits_ + (entry->hits_ < kHot ? 1 : 0)) & kMostHits;
+  if (entry->hits_ < kHot) {
+    entry->hits_ = (entry->hits_ + 1) & kMostHits;
+  }
   return entry;
 }
 

@@ -31,6 +31,13 @@ bool bind_random_port(int descriptor, bool v4, Random& random) {
 
 }  // namespace
 
+UdpClient::Inbox::Inbox() noexcept {
+  for (size_t i = 0; i < kDatagrams; ++i) {
+    vectors[i] = {buffers[i].data(), kBytes};
+    headers[i] = {{nullptr, 0, &vectors[i], 1, nullptr, 0, 0}, 0};
+  }
+}
+
 Result<std::unique_ptr<UdpClient>> UdpClient::open(Loop& loop, const SocketAddress& server, Random& random,
                                                    Inbox& inbox, Handler& handler) {
   const int descriptor =
@@ -106,12 +113,7 @@ void UdpClient::receive() {
 
 // One batch; true: there may be more, and we are still there.
 bool UdpClient::receive_some(const bool& gone) {
-  std::array<iovec, Inbox::kDatagrams> vectors;
-  std::array<mmsghdr, Inbox::kDatagrams> headers;
-  for (size_t i = 0; i < headers.size(); ++i) {
-    vectors[i] = {inbox_.buffers[i].data(), Inbox::kBytes};
-    headers[i] = {{nullptr, 0, &vectors[i], 1, nullptr, 0, 0}, 0};
-  }
+  std::array<mmsghdr, Inbox::kDatagrams>& headers = inbox_.headers;
   const int received =
       recvmmsg(descriptor_, headers.data(), static_cast<unsigned>(headers.size()), MSG_DONTWAIT, nullptr);
   if (received < 0) {

@@ -6,6 +6,8 @@
 #include <memory>
 #include <span>
 
+#include <sys/socket.h>
+
 #include "resolver/base/address.h"
 #include "resolver/base/random.h"
 #include "resolver/base/result.h"
@@ -20,6 +22,13 @@ class UdpClient {
     static constexpr size_t kDatagrams = 16;
     // Larger than any answer we ask for (1232), so that a liar's long one is seen whole and judged.
     static constexpr size_t kBytes = 4096 + 64;
+    Inbox() noexcept;
+    Inbox(const Inbox&) = delete;
+    Inbox& operator=(const Inbox&) = delete;
+
+    // Made once: of a connected socket's datagrams the kernel says only how long they are.
+    std::array<mmsghdr, kDatagrams> headers;
+    std::array<iovec, kDatagrams> vectors;
     std::array<std::array<uint8_t, kBytes>, kDatagrams> buffers;
   };
   class Handler {

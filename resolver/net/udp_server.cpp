@@ -1,5 +1,6 @@
 #include "resolver/net/udp_server.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -86,9 +87,10 @@ struct alignas(64) UdpServer::Batch {
   std::array<iovec, kBatch> vectors{};
   std::array<UdpPeer, kBatch> peers{};
   std::array<std::array<uint8_t, kBufferStride>, kBatch> buffers{};
+  size_t used = kBatch;  // from the front on, since they were aimed last
 
   void aim_to_receive() noexcept {
-    for (size_t i = 0; i < kBatch; ++i) {
+    for (size_t i = 0; i < used; ++i) {
       vectors[i] = {buffers[i].data(), kBufferBytes};
       headers[i].msg_hdr = {peers[i].client.data(),
                             SocketAddress::kCapacity,
@@ -184,8 +186,10 @@ bool UdpServer::serve_batch() noexcept {
   batch.aim_to_receive();
   const int received = recvmmsg(descriptor_, batch.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
   if (received <= 0) {
+    batch.used = 1;  // whatever the kernel did before it failed
     return false;
   }
+  batch.used = std::min(static_cast<size_t>(received) + 1, kBatch);
   counters_.received.add(static_cast<uint64_t>(received));
   size_t replies = 0;
   for (size_t i = 0; i < static_cast<size_t>(received); ++i) {

@@ -80,6 +80,22 @@ TEST_CASE_METHOD(Fixture, "a batch is answered each to its own sender, and silen
   CHECK(server->counters().sent.value() == 66);
 }
 
+TEST_CASE_METHOD(Fixture, "batches of all sizes, one after the other, are answered to whoever asked",
+                 "[net][udp]") {
+  std::vector<Client> clients(64);
+  for (const size_t size : {1U, 64U, 3U, 1U, 40U, 63U, 2U, 64U}) {
+    for (size_t i = 0; i < size; ++i) {
+      const std::string text = i % 3 == 1 ? "quiet" : std::string(1 + (i * 37 + size) % 600, 'x');
+      clients[i].send(server->local(), text);
+    }
+    server->drain();
+    for (size_t i = 0; i < size; ++i) {
+      CHECK(clients[i].receive() ==
+            (i % 3 == 1 ? "nothing" : ">" + std::string(1 + (i * 37 + size) % 600, 'x')));
+    }
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "on a wildcard bind the answer leaves from the address that was asked",
                  "[net][udp]") {
   const auto wildcard = bind("0.0.0.0:0");  // RFC 2181 section 4
