@@ -176,7 +176,8 @@ Pipeline::Step Pipeline::recall(Query& query) noexcept {
   if (!query.has_upstream) {
     return kNext;
   }
-  query.known = parts_.cache.find(query.key, loop_.now(), &query.has_stale);
+  query.looked_up = loop_.now();
+  query.known = parts_.cache.find(query.key, query.looked_up, &query.has_stale);
   const bool is_clear = query.known != nullptr && query.known->findings.clear_under == rules();
   return is_clear ? answer_from_cache(query) : kNext;
 }
@@ -214,7 +215,7 @@ Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
   if (!query.has_upstream) {
     return done(error(query, Rcode::kServFail, Ede::kNoReachableAuthority, "no upstream serves this zone"));
   }
-  const MonoTime now = loop_.now();
+  const MonoTime now = query.looked_up;
   AnswerCache::Entry* const entry = query.known;
   if (entry == nullptr) {
     return answer_from_cut(query, now);

@@ -22,6 +22,7 @@ struct Query {
   Verdict verdict;
   bool has_upstream = false;  // for the name's zone; from the look-up in the cache on, as what follows
   CacheKey key;               // where there is one
+  MonoTime looked_up;         // when
   AnswerCache::Entry* known = nullptr;  // what the cache has to say, until something changes the cache
   bool has_stale = false;               // it has something that is not fresh any more
   uint32_t clear_under = 0;             // the pipeline's rules under which the name is not listed; 0: none
