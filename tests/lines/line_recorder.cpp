@@ -196,25 +196,17 @@ void __tsan_func_exit() {
   --depth;
 }
 
-#define ACCESS(size)                            \
-  void __tsan_read##size(void* at) {            \
-    READS(at, size);                            \
-  }                                             \
-  void __tsan_write##size(void* at) {           \
-    WRITES(at, size);                           \
-  }                                             \
-  void __tsan_unaligned_read##size(void* at) {  \
-    READS(at, size);                            \
-  }                                             \
-  void __tsan_unaligned_write##size(void* at) { \
-    WRITES(at, size);                           \
-  }                                             \
-  void __tsan_volatile_read##size(void* at) {   \
-    READS(at, size);                            \
-  }                                             \
-  void __tsan_volatile_write##size(void* at) {  \
-    WRITES(at, size);                           \
+#define READ_AND_WRITE(kind, size)            \
+  void __tsan_##kind##read##size(void* at) {  \
+    READS(at, size);                          \
+  }                                           \
+  void __tsan_##kind##write##size(void* at) { \
+    WRITES(at, size);                         \
   }
+#define ACCESS(size)               \
+  READ_AND_WRITE(, size)           \
+  READ_AND_WRITE(unaligned_, size) \
+  READ_AND_WRITE(volatile_, size)
 ACCESS(1)
 ACCESS(2)
 ACCESS(4)
