@@ -1,6 +1,6 @@
 // The way of a question: listen -> parse -> admit -> recall -> decide -> cache -> upstream -> inspect ->
-// answer
-// -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's loop.
+// answer -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's
+// loop.
 #pragma once
 
 #include <deque>
