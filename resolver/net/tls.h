@@ -27,6 +27,10 @@ namespace cenote {
 class TlsSession {
  public:
   static constexpr size_t kMaxRecord = 16 * 1024;  // RFC 8446 section 5.1: a record's plain text
+  // Handshake messages that one side may send after the handshake: KeyUpdate and, from a server, tickets.
+  // Each costs us key derivations (some 60 us); a good peer sends one for many gigabytes, and tickets at the
+  // start.
+  static constexpr unsigned kMostLateMessages = 16;
 
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
@@ -63,6 +67,8 @@ class TlsSession {
 
   explicit TlsSession(ssl_ctx_st* context);
   bool advance_handshake();
+  // Called by OpenSSL for each message that came.
+  void on_message(int content_type) noexcept;
   void note(int result);
   void fail_with(std::string_view what);
 
@@ -73,6 +79,7 @@ class TlsSession {
   bio_st* in_ = nullptr;   // owned by ssl_
   bio_st* out_ = nullptr;  // owned by ssl_
   State state_ = State::kHandshake;
+  unsigned late_messages_ = 0;  // handshake messages that came after the handshake
   std::vector<uint8_t> early_;
   std::string failure_;
   SocketAddress local_;  // for the certificate source

@@ -98,6 +98,8 @@ struct TlsContext::State {
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     // Idle connections give their 34 KiB of record buffers back.
     SSL_CTX_set_mode(made.get(), SSL_MODE_RELEASE_BUFFERS);
+    // One record a call: a flood of key updates must not be worked through in one (TlsSession::read).
+    SSL_CTX_clear_mode(made.get(), SSL_MODE_AUTO_RETRY);
     return made;
   }
   ContextPtr make_server();

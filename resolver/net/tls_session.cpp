@@ -16,6 +16,13 @@ TlsSession::TlsSession(ssl_ctx_st* context)
     : ssl_(SSL_new(context)), in_(BIO_new(BIO_s_mem())), out_(BIO_new(BIO_s_mem())) {
   SSL_set_bio(ssl_.get(), in_, out_);
   SSL_set_ex_data(ssl_.get(), 0, this);
+  SSL_set_msg_callback(ssl_.get(),
+                       [](int is_sent, int, int content_type, const void*, size_t, SSL*, void* self) {
+                         if (is_sent == 0) {
+                           static_cast<TlsSession*>(self)->on_message(content_type);
+                         }
+                       });
+  SSL_set_msg_callback_arg(ssl_.get(), this);
 }
 
 TlsSession::~TlsSession() = default;
@@ -33,14 +40,25 @@ size_t TlsSession::read(MutableBytes plain) {
   if (state_ != State::kOpen) {
     return 0;
   }
-  ERR_clear_error();
-  size_t size = 0;
-  const int result = SSL_read_ex(ssl_.get(), plain.data(), plain.size(), &size);
-  if (result != 1) {
+  // OpenSSL comes back after each record without data (SSL_MODE_AUTO_RETRY is off), so that none of them is
+  // worked through unseen.
+  do {
+    ERR_clear_error();
+    size_t size = 0;
+    const int result = SSL_read_ex(ssl_.get(), plain.data(), plain.size(), &size);
+    if (result == 1) {
+      return size;
+    }
     note(result);
-    return 0;
-  }
-  return size;
+    if (late_messages_ > kMostLateMessages) {
+      fail_with("too many handshake messages after the handshake");
+    }
+  } while (state_ == State::kOpen && BIO_pending(in_) > 0);
+  return 0;
+}
+
+void TlsSession::on_message(int content_type) noexcept {
+  late_messages_ += state_ == State::kOpen && content_type == SSL3_RT_HANDSHAKE ? 1 : 0;
 }
 
 bool TlsSession::advance_handshake() {

@@ -1,6 +1,7 @@
 #include "resolver/net/tls.h"
 
 #include <catch2/catch.hpp>
+#include <openssl/ssl.h>
 
 #include "tests/support/test_certificate.h"
 
@@ -194,6 +195,92 @@ TEST_CASE_METHOD(Fixture, "no protocol in common ends the handshake", "[net][tls
   const Talk talk(client_context, server_context);
   CHECK(talk.client->is_failed());
   CHECK(talk.server->is_failed());
+}
+
+// A TLS 1.3 client that changes keys as it is told, which TlsSession never does.
+class KeyChanger {
+ public:
+  KeyChanger() : context_(SSL_CTX_new(TLS_client_method())), ssl_(SSL_new(context_)) {
+    in_ = BIO_new(BIO_s_mem());
+    out_ = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl_, in_, out_);
+    SSL_set_connect_state(ssl_);
+  }
+  ~KeyChanger() {
+    SSL_free(ssl_);
+    SSL_CTX_free(context_);
+  }
+  KeyChanger(const KeyChanger&) = delete;
+  KeyChanger& operator=(const KeyChanger&) = delete;
+
+  void shake_hands(TlsSession& server) {
+    for (int i = 0; i < 5; ++i) {
+      SSL_do_handshake(ssl_);
+      give(server);
+      static_cast<void>(read_all(server));
+      take(server);
+    }
+    REQUIRE(SSL_is_init_finished(ssl_));
+  }
+  void change_keys(int times) {
+    for (int i = 0; i < times; ++i) {
+      REQUIRE(SSL_key_update(ssl_, SSL_KEY_UPDATE_REQUESTED) == 1);
+      SSL_do_handshake(ssl_);
+    }
+  }
+  void write(std::string_view text) {
+    size_t size = 0;
+    REQUIRE(SSL_write_ex(ssl_, text.data(), text.size(), &size) == 1);
+  }
+  void give(TlsSession& server) {
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(out_, &bytes);
+    server.receive({reinterpret_cast<const uint8_t*>(bytes), static_cast<size_t>(size)});
+    BIO_reset(out_);
+  }
+  void take(TlsSession& server) {
+    const Bytes output = server.output();
+    BIO_write(in_, output.data(), static_cast<int>(output.size()));
+    server.clear_output();
+  }
+
+ private:
+  SSL_CTX* context_;
+  SSL* ssl_;
+  BIO* in_ = nullptr;
+  BIO* out_ = nullptr;
+};
+
+TEST_CASE_METHOD(Fixture, "a peer that only changes keys is cut", "[net][tls]") {
+  const TlsContext context = server();
+  const auto session = context.accept(kServerAddress, kClientAddress);
+  KeyChanger client;
+  client.shake_hands(*session);
+  client.change_keys(3);
+  client.write("ping");
+  client.give(*session);
+  CHECK(read_all(*session) == "ping");  // a few are normal
+  client.take(*session);
+  client.change_keys(2000);
+  client.give(*session);
+  CHECK(read_all(*session).empty());
+  CHECK(session->is_failed());
+  CHECK(session->failure() == "too many handshake messages after the handshake");
+  CHECK(session->output().size() < 2000);  // it has answered few of them
+}
+
+TEST_CASE_METHOD(Fixture, "data that follows a change of keys in one piece is read", "[net][tls]") {
+  const TlsContext context = server();
+  const auto session = context.accept(kServerAddress, kClientAddress);
+  KeyChanger client;
+  client.shake_hands(*session);
+  client.write("one");
+  client.change_keys(1);
+  client.write("two");
+  client.change_keys(1);
+  client.write("three");
+  client.give(*session);
+  CHECK(read_all(*session) == "onetwothree");
 }
 
 TEST_CASE_METHOD(Fixture, "garbage fails the session and leaves the next one well", "[net][tls]") {
