@@ -12,6 +12,10 @@ namespace {
 // Beacons post what they have stolen: it is read, so that the answer arrives, and thrown away.
 constexpr size_t kMaxBody = 64 * 1024;
 
+class Discarded final : public HttpBodySink {
+  bool take(Bytes /*piece*/) override { return true; }
+};
+
 // A host that can stand in a DNS question as it is written; escapes are for zone files, not for URLs.
 std::optional<Name> host_of(const HttpRequest& request) {
   return request.host.find('\\') == std::string::npos ? Name::from_text(request.host) : std::nullopt;
@@ -36,10 +40,15 @@ BlockSite::BlockSite(const BlockpageSettings& settings, Page page, IncidentSourc
       page_(std::move(page)),
       incidents_(incidents),
       shown_(std::move(shown)),
-      clock_(clock) {}
+      clock_(clock),
+      discarded_(std::make_shared<Discarded>()) {}
 
 size_t BlockSite::body_limit(const HttpRequest& /*head*/) const {
   return kMaxBody;
+}
+
+std::shared_ptr<HttpBodySink> BlockSite::body_sink(const HttpRequest& /*head*/) const {
+  return discarded_;
 }
 
 void BlockSite::serve(HttpRequest request, HttpResponder responder) {

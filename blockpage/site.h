@@ -21,6 +21,7 @@ class BlockSite final : public HttpSite {
             Now (*clock)() = &now);
 
   [[nodiscard]] size_t body_limit(const HttpRequest& head) const override;
+  [[nodiscard]] std::shared_ptr<HttpBodySink> body_sink(const HttpRequest& head) const override;
   void serve(HttpRequest request, HttpResponder responder) override;
 
   [[nodiscard]] uint64_t pages() const noexcept { return pages_.value(); }
@@ -36,6 +37,7 @@ class BlockSite final : public HttpSite {
   IncidentSource& incidents_;
   OnShown shown_;
   Now (*clock_)();
+  const std::shared_ptr<HttpBodySink> discarded_;  // shared by all requests: it keeps nothing
   Counter pages_;
   Counter small_answers_;
   Counter not_blocked_;

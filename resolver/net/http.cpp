@@ -152,12 +152,20 @@ HttpResponse error_response(int status) {
   return HttpResponse::text(status, text);
 }
 
-bool take_body(HttpRequest& request, std::string_view piece) {
+bool take_body(HttpRequest& request, HeldBodies::Share& held, std::string_view piece) {
   if (request.body_sink != nullptr) {
     return piece.empty() || request.body_sink->take(as_bytes(piece));
   }
+  if (!held.add(piece.size())) {
+    return false;
+  }
   request.body += piece;
   return true;
+}
+
+MonoTime body_due(const HttpLimits& limits, MonoTime started, uint64_t received) {
+  const milliseconds at_least_rate(received * 1000 / std::max<size_t>(limits.least_rate, 1));
+  return started + std::min(limits.whole_body, limits.grace + at_least_rate);
 }
 
 }  // namespace cenote

@@ -31,10 +31,10 @@ bool has_no_body(int status) noexcept {
 
 }  // namespace
 
-Http1::Http1(const HttpSite& site, const HttpLimits& limits, HttpRequest about)
-    : site_(site), limits_(limits), about_(std::move(about)) {}
+Http1::Http1(const HttpSite& site, const HttpLimits& limits, HttpRequest about, HeldBodies* held)
+    : site_(site), limits_(limits), about_(std::move(about)), held_bodies_(held) {}
 
-void Http1::receive(Bytes bytes) {
+void Http1::take(Bytes bytes) {
   if (!finished_) {
     input_.append(as_text(bytes));
   }
@@ -64,6 +64,7 @@ std::optional<HttpProtocol::Incoming> Http1::next_request() {
   }
   in_body_ = false;
   answering_ = true;
+  held_.clear();  // the site's from now on
   return Incoming{++id_, std::move(request_)};
 }
 
@@ -122,6 +123,10 @@ bool Http1::parse_head() {
     return false;
   }
   in_body_ = true;
+  body_started_ = now();
+  body_received_ = 0;
+  held_ = held_bodies_ == nullptr ? HeldBodies::Share()
+                                  : HeldBodies::Share(*held_bodies_, request_.client.address());
   expect_continue();
   return in_body_;
 }
@@ -212,8 +217,9 @@ bool Http1::parse_body() {
     body_left_ -= piece.size();
     state = body_left_ > 0 ? ChunkedBody::State::kMore : ChunkedBody::State::kDone;
   }
+  body_received_ += piece.size();
   counted_.body_bytes += piece.size();
-  const bool has_room = take_body(request_, piece);
+  const bool has_room = take_body(request_, held_, piece);
   consume(buffered().size() - input.size());
   if (state == ChunkedBody::State::kBad || state == ChunkedBody::State::kTooLarge || !has_room) {
     refuse(!has_room ? 503 : state == ChunkedBody::State::kBad ? 400 : 413);
@@ -229,6 +235,7 @@ void Http1::refuse(int status) {
   closes_ = true;
   chunked_ = false;
   request_ = {};
+  held_.clear();
   HttpResponse response = error_response(status);
   write_head(response, response.body.size());
   if (!head_only_) {
@@ -344,6 +351,7 @@ HttpProgress Http1::progress() const {
                    : in_body_                             ? Phase::kBody
                    : buffered().empty() && !skipped_line_ ? Phase::kIdle
                                                           : Phase::kHead;
+  progress.body_due = in_body_ ? body_due(limits_, body_started_, body_received_) : MonoTime::max();
   progress.is_unsent = unsent() > 0;
   progress.is_finished = finished_ && unsent() == 0;
   progress.wants_input = buffered().empty() || (!answering_ && (in_body_ || unsent() == 0));

@@ -12,9 +12,9 @@ class Http1 final : public HttpProtocol {
  public:
   // `about` holds what every request of this connection shares (addresses, TLS); both references outlive
   // this.
-  Http1(const HttpSite& site, const HttpLimits& limits, HttpRequest about);
+  // `held` counts unfinished bodies; null: nobody counts. It outlives this, too.
+  Http1(const HttpSite& site, const HttpLimits& limits, HttpRequest about, HeldBodies* held = nullptr);
 
-  void receive(Bytes bytes) override;
   std::optional<Incoming> next_request() override;
   void take_output(std::string& out, size_t most) override;
   void respond(uint32_t id, HttpResponse response) override;
@@ -27,6 +27,8 @@ class Http1 final : public HttpProtocol {
   [[nodiscard]] HttpProgress progress() const override;
 
  private:
+  void take(Bytes bytes) override;
+
   enum class Scan : uint8_t { kIncomplete, kComplete, kBad, kTooLarge };
 
   [[nodiscard]] std::string_view buffered() const { return std::string_view(input_).substr(input_start_); }
@@ -44,6 +46,7 @@ class Http1 final : public HttpProtocol {
   const HttpSite& site_;
   const HttpLimits& limits_;
   const HttpRequest about_;
+  HeldBodies* const held_bodies_;
 
   std::string input_;
   size_t input_start_ =
@@ -55,6 +58,9 @@ class Http1 final : public HttpProtocol {
   std::optional<ChunkedBody> chunks_;
   uint64_t body_left_ = 0;  // with Content-Length
   HttpRequest request_;
+  HeldBodies::Share held_;      // by request_
+  MonoTime body_started_{};     // when request_'s head was whole
+  uint64_t body_received_ = 0;  // of request_'s body
 
   uint32_t id_ = 0;
   bool answering_ = false;  // a request is with the site

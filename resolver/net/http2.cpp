@@ -22,6 +22,20 @@ constexpr int32_t kConnectionWindow = 1024 * 1024;
 // What a refused upload may still send. A peer stops by itself when it reads the refusal; RST_STREAM right
 // behind that (RFC 9113 section 8.1 allows it) makes curl 7.88 drop the response unread.
 constexpr size_t kMostDiscarded = 1024 * 1024;
+// Heads are packed to a tenth or, with a large cookie that is known already, to a hundredth. Who unpacks far
+// more than he sends lets us work for nothing ("HPACK bomb").
+constexpr uint64_t kMostUnpackedFree = 1024 * 1024;
+constexpr uint64_t kMostUnpackedPerByte = 64;
+// A head this many times larger than the limit that our SETTINGS name is no mistake.
+constexpr size_t kMostOverLimit = 4;
+// What a connection may send beside requests and bodies (PING, SETTINGS, WINDOW_UPDATE, PRIORITY, empty DATA,
+// unknown frames): so much at once, so much a second, and a little for each request and for what we sent.
+constexpr uint64_t kChatterBytes = 64 * 1024;
+constexpr uint64_t kChatterPerSecond = 1024;
+constexpr uint64_t kChatterPerRequest = 256;
+constexpr uint64_t kSentPerChatter = 64;
+// So many bytes of responses may wait; then no further request is taken up until the peer has read some.
+constexpr size_t kMostUnsent = 512 * 1024;
 
 std::string_view text_of(const uint8_t* bytes, size_t size) {
   return as_text({bytes, size});
@@ -34,8 +48,13 @@ struct Http2::Callbacks {
 
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      Exchange& exchange = self(user).exchanges_[static_cast<uint32_t>(frame->hd.stream_id)];
-      exchange.request = self(user).about_;
+      Http2& http = self(user);
+      Exchange& exchange = http.exchanges_[static_cast<uint32_t>(frame->hd.stream_id)];
+      exchange.request = http.about_;
+      exchange.body_started = http.now();
+      if (http.held_bodies_ != nullptr) {
+        exchange.held = HeldBodies::Share(*http.held_bodies_, http.about_.client.address());
+      }
     }
     return 0;
   }
@@ -44,10 +63,14 @@ struct Http2::Callbacks {
                     const uint8_t* value, size_t value_size, uint8_t, void* user) {
     const auto id = static_cast<uint32_t>(frame->hd.stream_id);
     Exchange* exchange = self(user).find(id);
-    if (exchange != nullptr && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      self(user).take_header(id, *exchange, text_of(name, name_size), text_of(value, value_size));
-    }
-    return 0;  // Trailers are read and dropped: nothing here needs them.
+    self(user).unpacked_ += name_size + value_size + 32;
+    // Trailers are counted, read and dropped: nothing here needs them.
+    const bool goes_on =
+        exchange == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST ||
+        self(user).take_header(id, *exchange, text_of(name, name_size), text_of(value, value_size));
+    const bool is_bomb =
+        self(user).unpacked_ > kMostUnpackedFree + kMostUnpackedPerByte * self(user).received_;
+    return goes_on && !is_bomb ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
   // nghttp2 would drop the header and let the request pass; RFC 9113 section 8.2.1 calls it malformed.
@@ -58,6 +81,9 @@ struct Http2::Callbacks {
 
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     const auto id = static_cast<uint32_t>(frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+      self(user).header_bytes_ += frame->hd.length;  // with its CONTINUATION frames
+    }
     Exchange* exchange = self(user).find(id);
     if (exchange == nullptr || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)) {
       return 0;
@@ -88,7 +114,10 @@ struct Http2::Callbacks {
   }
 
   static int stream_closed(nghttp2_session*, int32_t id, uint32_t, void* user) {
-    self(user).exchanges_.erase(static_cast<uint32_t>(id));
+    if (const Exchange* exchange = self(user).find(static_cast<uint32_t>(id))) {
+      self(user).unsent_ -= exchange->body.size() - exchange->body_start;
+      self(user).exchanges_.erase(static_cast<uint32_t>(id));
+    }
     return 0;
   }
 
@@ -137,29 +166,46 @@ void Http2::Free::operator()(nghttp2_session* session) const noexcept {
   nghttp2_session_del(session);
 }
 
-Http2::Http2(const HttpSite& site, const HttpLimits& limits, HttpRequest about)
-    : site_(site), limits_(limits), about_(std::move(about)), session_(Callbacks::make_session(*this)) {}
+Http2::Http2(const HttpSite& site, const HttpLimits& limits, HttpRequest about, HeldBodies* held)
+    : site_(site),
+      limits_(limits),
+      about_(std::move(about)),
+      held_bodies_(held),
+      session_(Callbacks::make_session(*this)) {}
 Http2::~Http2() = default;
 
-void Http2::receive(Bytes bytes) {
+void Http2::take(Bytes bytes) {
   if (failed_) {
     return;
   }
+  opened_ = received_ == 0 ? now() : opened_;
+  received_ += bytes.size();
   // Faults of the peer are answered by nghttp2 with GOAWAY; what is left are floods and an exhausted memory.
   if (nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size()) < 0) {
-    nghttp2_session_terminate_session(session_.get(), NGHTTP2_PROTOCOL_ERROR);
-    failed_ = true;
-  } else if (resets_ > kMostResetsByUs) {
-    nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
-    failed_ = true;
+    end_with(NGHTTP2_PROTOCOL_ERROR);
+  } else if (resets_ > kMostResetsByUs || is_idle_chatter()) {
+    end_with(NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }
 
+void Http2::end_with(uint32_t error) noexcept {
+  nghttp2_session_terminate_session(session_.get(), error);
+  failed_ = true;
+}
+
+bool Http2::is_idle_chatter() const noexcept {
+  const auto age = std::chrono::duration_cast<seconds>(now() - opened_);
+  return received_ > kChatterBytes + kChatterPerSecond * static_cast<uint64_t>(age.count()) + header_bytes_ +
+                         kChatterPerRequest * counted_.requests + 2 * counted_.body_bytes +
+                         sent_ / kSentPerChatter;
+}
+
 std::optional<HttpProtocol::Incoming> Http2::next_request() {
-  while (!whole_.empty()) {
+  while (!whole_.empty() && unsent_ <= kMostUnsent) {
     const uint32_t id = whole_.front();
     whole_.pop_front();
     if (Exchange* exchange = find(id)) {  // it may have been reset meanwhile
+      exchange->held.clear();             // the site's from now on
       return Incoming{id, std::move(exchange->request)};
     }
   }
@@ -175,6 +221,7 @@ void Http2::take_output(std::string& out, size_t most) {
       return;
     }
     out.append(text_of(bytes, static_cast<size_t>(size)));
+    sent_ += static_cast<uint64_t>(size);
   }
 }
 
@@ -183,17 +230,18 @@ Http2::Exchange* Http2::find(uint32_t id) {
   return found == exchanges_.end() ? nullptr : &found->second;
 }
 
-void Http2::take_header(uint32_t id, Exchange& exchange, std::string_view name, std::string_view value) {
+bool Http2::take_header(uint32_t id, Exchange& exchange, std::string_view name, std::string_view value) {
   // Counted as RFC 9113 section 6.5.2 says; kept is only what is within the limit.
   exchange.header_size += name.size() + value.size() + 32;
   if (exchange.is_refused) {
-    return;
+    return exchange.header_size <= kMostOverLimit * limits_.header_bytes;
   }
   if (exchange.header_size > limits_.header_bytes) {
     refuse(id, exchange, 431);
-    return;
+    return true;
   }
   exchange.request.headers.emplace_back(name, value);
+  return true;
 }
 
 void Http2::end_head(uint32_t id, Exchange& exchange, bool ends_stream) {
@@ -256,7 +304,7 @@ void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
   exchange.body_size += bytes.size();
   if (exchange.body_size > exchange.body_limit) {
     refuse(id, exchange, 413);
-  } else if (!cenote::take_body(exchange.request, as_text(bytes))) {
+  } else if (!cenote::take_body(exchange.request, exchange.held, as_text(bytes))) {
     refuse(id, exchange, 503);
   }
 }
@@ -273,8 +321,10 @@ void Http2::refuse(uint32_t id, Exchange& exchange, int status) {
   exchange.is_refused = true;
   exchange.request.body = {};
   exchange.request.body_sink.reset();
+  exchange.held.clear();
   HttpResponse response = error_response(status);
   exchange.body = std::move(response.body);
+  unsent_ += exchange.body.size();
   exchange.has_ended = true;
   submit(id, exchange, response, false);
 }
@@ -317,6 +367,7 @@ long Http2::read_body(uint32_t id, MutableBytes out, bool& ends) {
   const size_t size = std::min(left, out.size());
   std::copy_n(exchange->body.begin() + static_cast<ptrdiff_t>(exchange->body_start), size, out.begin());
   exchange->body_start += size;
+  unsent_ -= size;
   if (size == left) {
     exchange->body.clear();
     exchange->body_start = 0;
@@ -330,6 +381,7 @@ void Http2::respond(uint32_t id, HttpResponse response) {
   Exchange* exchange = find(id);
   if (exchange != nullptr && !exchange->has_started) {
     exchange->body = std::move(response.body);
+    unsent_ += exchange->body.size();
     exchange->has_ended = true;
     submit(id, *exchange, response, true);
   }
@@ -351,6 +403,7 @@ bool Http2::write(uint32_t id, std::string_view chunk) {
     return false;
   }
   exchange->body += chunk;
+  unsent_ += chunk.size();
   resume(id, *exchange);
   return true;
 }
@@ -387,6 +440,8 @@ HttpProgress Http2::progress() const {
   for (const auto& [id, exchange] : exchanges_) {
     if (!exchange.is_whole) {
       progress.phase = Phase::kBody;
+      const uint64_t received = exchange.body_size + exchange.discarded;
+      progress.body_due = std::min(progress.body_due, body_due(limits_, exchange.body_started, received));
     }
     progress.is_unsent =
         progress.is_unsent || exchange.body.size() > exchange.body_start || exchange.has_ended;

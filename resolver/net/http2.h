@@ -1,5 +1,6 @@
 // HTTP/2 (RFC 9113), the server's side of one connection as a state machine over nghttp2. What one connection
-// may cost is bounded: streams, header bytes, resets (CVE-2023-44487), acknowledgements, CONTINUATION frames.
+// may cost is bounded: streams, header bytes as sent and as unpacked, resets (CVE-2023-44487),
+// acknowledgements, CONTINUATION frames, frames that carry no request, and responses that wait.
 #pragma once
 
 #include <deque>
@@ -16,10 +17,10 @@ class Http2 final : public HttpProtocol {
  public:
   // `about` holds what every request of this connection shares (addresses, TLS); both references outlive
   // this.
-  Http2(const HttpSite& site, const HttpLimits& limits, HttpRequest about);
+  // `held` counts unfinished bodies; null: nobody counts. It outlives this, too.
+  Http2(const HttpSite& site, const HttpLimits& limits, HttpRequest about, HeldBodies* held = nullptr);
   ~Http2() override;
 
-  void receive(Bytes bytes) override;
   std::optional<Incoming> next_request() override;
   void take_output(std::string& out, size_t most) override;
   void respond(uint32_t id, HttpResponse response) override;
@@ -32,10 +33,14 @@ class Http2 final : public HttpProtocol {
   [[nodiscard]] HttpProgress progress() const override;
 
  private:
+  void take(Bytes bytes) override;
+
   struct Callbacks;  // nghttp2's side
 
   struct Exchange {
     HttpRequest request;
+    HeldBodies::Share held;   // by the request's body
+    MonoTime body_started{};  // when its head had come
     size_t header_size = 0;
     size_t body_limit = 0;
     size_t body_size = 0;  // so far
@@ -55,7 +60,11 @@ class Http2 final : public HttpProtocol {
   };
 
   Exchange* find(uint32_t id);
-  void take_header(uint32_t id, Exchange& exchange, std::string_view name, std::string_view value);
+  // False: the peer unpacks more than anybody needs, and the connection must end.
+  [[nodiscard]] bool take_header(uint32_t id, Exchange& exchange, std::string_view name,
+                                 std::string_view value);
+  [[nodiscard]] bool is_idle_chatter() const noexcept;
+  void end_with(uint32_t error) noexcept;
   void end_head(uint32_t id, Exchange& exchange, bool ends_stream);
   int head_status(Exchange& exchange);
   void take_body(uint32_t id, Exchange& exchange, Bytes bytes);
@@ -68,10 +77,18 @@ class Http2 final : public HttpProtocol {
   const HttpSite& site_;
   const HttpLimits& limits_;
   const HttpRequest about_;
+  HeldBodies* const held_bodies_;
   std::unique_ptr<nghttp2_session, Free> session_;
   std::map<uint32_t, Exchange> exchanges_;  // by stream id
   std::deque<uint32_t> whole_;              // requests that wait for next_request()
   size_t resets_ = 0;                       // streams that we had to reset
+  size_t unsent_ = 0;                       // bytes of responses that wait
+  // Bytes of the whole connection, for what it may cost.
+  MonoTime opened_{};
+  uint64_t received_ = 0;
+  uint64_t sent_ = 0;
+  uint64_t header_bytes_ = 0;  // as they came, packed
+  uint64_t unpacked_ = 0;      // what they were unpacked to
   bool failed_ = false;
   HttpProgress counted_;
 };

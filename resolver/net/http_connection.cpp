@@ -136,9 +136,11 @@ void HttpConnection::speak(bool http2) {
     about.server_name = stream_->tls()->server_name();
   }
   if (http2) {
-    protocol_ = std::make_unique<Http2>(server_.site_, server_.limits_, std::move(about));
+    protocol_ =
+        std::make_unique<Http2>(server_.site_, server_.limits_, std::move(about), &server_.held_bodies_);
   } else {
-    protocol_ = std::make_unique<Http1>(server_.site_, server_.limits_, std::move(about));
+    protocol_ =
+        std::make_unique<Http1>(server_.site_, server_.limits_, std::move(about), &server_.held_bodies_);
   }
 }
 
@@ -175,7 +177,7 @@ void HttpConnection::take_proxy_header(Bytes bytes) {
     return;
   }
   speak(false);
-  protocol_->receive(beginning->rest());
+  protocol_->receive(beginning->rest(), server_.loop_.now());
   advance();
 }
 
@@ -184,7 +186,7 @@ void HttpConnection::on_bytes(Bytes bytes) {
     take_proxy_header(bytes);
     return;
   }
-  protocol_->receive(bytes);
+  protocol_->receive(bytes, server_.loop_.now());
   advance();
 }
 
@@ -244,11 +246,8 @@ void HttpConnection::cut_slow_reader() {
 void HttpConnection::note_progress() {
   const HttpProgress now_at = protocol_->progress();
   const MonoTime now = server_.loop_.now();
-  const bool new_phase = now_at.phase != seen_.phase;
-  // While a body comes, further requests do not renew its time: on HTTP/2 they could do so for ever.
-  if (new_phase || (now_at.requests != seen_.requests && now_at.phase != HttpProgress::Phase::kBody)) {
-    phase_start_ = now;
-    phase_body_bytes_ = now_at.body_bytes;
+  if (now_at.phase != seen_.phase || now_at.requests != seen_.requests) {
+    phase_start_ = now;  // a body has its own time, which further requests do not renew
   }
   server_.counters_.refused_requests.add(now_at.refused - seen_.refused);
   seen_ = now_at;
@@ -286,7 +285,7 @@ MonoTime HttpConnection::deadline() const {
     case HttpProgress::Phase::kHead:
       return std::min(unsent, phase_start_ + limits.header);
     case HttpProgress::Phase::kBody:
-      return std::min(unsent, phase_start_ + at_least_rate(seen_.body_bytes - phase_body_bytes_));
+      return std::min(unsent, seen_.body_due);
     case HttpProgress::Phase::kAnswering:
       break;  // the site takes what time it needs
   }

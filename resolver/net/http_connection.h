@@ -57,10 +57,9 @@ class HttpConnection final : public StreamEvents {
   HttpProgress seen_;
   const MonoTime opened_;
   MonoTime phase_start_;
-  uint64_t phase_body_bytes_ = 0;  // body_bytes when the phase began
-  MonoTime unsent_since_{};        // when output began to wait without a break
-  uint64_t unsent_sent_ = 0;       // bytes that went to the kernel since then
-  uint64_t given_bytes_ = 0;       // to the stream, in all
+  MonoTime unsent_since_{};   // when output began to wait without a break
+  uint64_t unsent_sent_ = 0;  // bytes that went to the kernel since then
+  uint64_t given_bytes_ = 0;  // to the stream, in all
   bool is_advancing_ = false;
   bool is_unsent_ = false;
   bool is_finishing_ = false;

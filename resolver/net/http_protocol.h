@@ -10,6 +10,7 @@
 
 #include "resolver/base/bytes.h"
 #include "resolver/base/clock.h"
+#include "resolver/net/held_bodies.h"
 #include "resolver/net/http.h"
 
 namespace cenote {
@@ -33,15 +34,21 @@ struct HttpLimits {
   // A body, and a response, may take `grace` plus its size at the least rate.
   milliseconds grace = seconds{10};
   size_t least_rate = 1024;  // bytes a second: a tenth of the slowest mobile link
+  // No body takes longer, whatever its rate: 200 MB of a list come at 1 Mbit/s.
+  milliseconds whole_body = std::chrono::minutes{30};
+  // Unfinished bodies in memory, of all clients and of one. A body that has a sink does not count.
+  size_t held_bytes = 16 << 20;
+  size_t held_bytes_per_client = 2 << 20;
 };
 
 // How far a connection has come: what deadlines are measured by.
 struct HttpProgress {
   enum class Phase : uint8_t { kIdle, kHead, kBody, kAnswering };
   Phase phase = Phase::kIdle;
-  uint64_t requests = 0;     // whose head has come
-  uint64_t refused = 0;      // which were answered without asking the site
-  uint64_t body_bytes = 0;   // received in all
+  uint64_t requests = 0;                // whose head has come
+  uint64_t refused = 0;                 // which were answered without asking the site
+  uint64_t body_bytes = 0;              // received in all
+  MonoTime body_due = MonoTime::max();  // when the unfinished body that is due first must be whole
   bool is_unsent = false;    // response bytes wait that the peer's windows or take_output() hold back
   bool is_finished = false;  // all is said: close when the output is sent
   bool wants_input = true;   // false: enough is buffered until the current response is out
@@ -56,7 +63,11 @@ class HttpProtocol {
 
   virtual ~HttpProtocol() = default;
 
-  virtual void receive(Bytes bytes) = 0;
+  // `now`: the loop's time; bodies are timed by it.
+  void receive(Bytes bytes, MonoTime now = MonoTime{}) {
+    now_ = now;
+    take(bytes);
+  }
   // The next whole request. Call after receive() and after take_output() until it gives none.
   virtual std::optional<Incoming> next_request() = 0;
   // Appends about `most` bytes at the most; call until nothing is added.
@@ -72,6 +83,13 @@ class HttpProtocol {
 
   virtual void go_away() = 0;  // answer what has come, then close
   [[nodiscard]] virtual HttpProgress progress() const = 0;
+
+ protected:
+  virtual void take(Bytes bytes) = 0;
+  [[nodiscard]] MonoTime now() const noexcept { return now_; }  // of the last receive()
+
+ private:
+  MonoTime now_{};
 };
 
 // The parts of HTTP that both share.
@@ -88,7 +106,9 @@ std::string header_safe(std::string_view value);
 // Headers that say how a message is delimited belong to the protocol, not to the site.
 bool is_framing_header(std::string_view name) noexcept;
 HttpResponse error_response(int status);
-// A piece of the request's body, to its sink or into it; false: the sink has no room.
-[[nodiscard]] bool take_body(HttpRequest& request, std::string_view piece);
+// A piece of the request's body, to its sink or into it; false: the sink has no room, or `held` has none.
+[[nodiscard]] bool take_body(HttpRequest& request, HeldBodies::Share& held, std::string_view piece);
+// When a body of which `received` bytes have come since `started` must be whole.
+MonoTime body_due(const HttpLimits& limits, MonoTime started, uint64_t received);
 
 }  // namespace cenote

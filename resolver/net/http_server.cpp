@@ -17,11 +17,14 @@ milliseconds tick_for(const HttpLimits& limits) {
 
 }  // namespace
 
-HttpServer::HttpServer(Loop& loop, HttpSite& site, HttpLimits limits)
+HttpServer::HttpServer(Loop& loop, HttpSite& site, HttpLimits limits, std::shared_ptr<ClientPlaces> places)
     : loop_(loop),
       site_(site),
       limits_(limits),
-      places_({limits.connections_per_client, limits.handshakes_per_second}),
+      places_(places ? std::move(places)
+                     : std::make_shared<ClientPlaces>(ClientPlaces::Limits{limits.connections_per_client,
+                                                                           limits.handshakes_per_second})),
+      held_bodies_(limits.held_bytes, limits.held_bytes_per_client),
       sweeper_(loop, [this] { sweep(); }),
       tick_(tick_for(limits)) {}
 
@@ -95,7 +98,7 @@ bool HttpServer::evict_idle() {
 
 void HttpServer::forget(HttpConnection& connection) {
   if (connection.is_counted()) {
-    places_.leave(connection.client().address());
+    places_->leave(connection.client().address());
   }
   connections_.erase(connection.self_);
   counters_.open_connections.set(connections_.size());
@@ -110,11 +113,11 @@ void HttpServer::sweep() {
       forget(connection);
     }
   }
-  places_.tidy(now);
+  places_->tidy(now);
   if (!connections_.empty()) {
     return;
   }
-  if (places_.is_empty()) {
+  if (places_->is_empty()) {
     sweeper_.stop();
   }
   if (on_stopped_ != nullptr) {

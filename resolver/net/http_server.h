@@ -38,7 +38,10 @@ class HttpServer final : private StreamAcceptor {
  public:
   // `site` outlives the server. Answers that come after the server has gone are dropped, so the site may keep
   // its responders.
-  HttpServer(Loop& loop, HttpSite& site, HttpLimits limits = {});
+  // `places`: shared with other servers, which then limit each client together; null: this server has its
+  // own, by `limits`.
+  HttpServer(Loop& loop, HttpSite& site, HttpLimits limits = {},
+             std::shared_ptr<ClientPlaces> places = nullptr);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -66,9 +69,10 @@ class HttpServer final : private StreamAcceptor {
   };
 
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
+  void on_no_descriptor() override { counters_.refused_connections.add(); }
   bool has_room();
   bool admit(const SocketAddress& client, bool with_tls) {
-    return places_.take(client.address(), with_tls, loop_.now());
+    return places_->take(client.address(), with_tls, loop_.now());
   }
   bool evict_idle();
   void forget(HttpConnection& connection);  // destroys it
@@ -79,7 +83,8 @@ class HttpServer final : private StreamAcceptor {
   const HttpLimits limits_;
   HttpCounters counters_;
   std::vector<Listening> listeners_;
-  ClientPlaces places_;
+  std::shared_ptr<ClientPlaces> places_;
+  HeldBodies held_bodies_;  // before connections_, which have shares of it
   std::list<HttpConnection> connections_;
   Timer sweeper_;
   milliseconds tick_;

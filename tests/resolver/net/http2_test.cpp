@@ -450,6 +450,172 @@ TEST_CASE("pings whose answers are not read end the connection", "[net][http2]")
   CHECK(talk.http.progress().is_finished);
 }
 
+// A HEADERS frame of one stream, whole, written by hand: nghttp2 as a client would send no such head. A field
+// of 3,000 bytes is put into the dynamic table when `first`; then `times` single bytes name it (RFC 7541
+// section 6.1).
+std::string packed_head(uint32_t stream, bool first, size_t times) {
+  std::string block =
+      "\x82\x87\x84\x01\x08"
+      "host.exa";  // GET, https, "/", :authority, which is not kept
+  if (first) {
+    block += std::string("\x40\x07x-large\x7f\xb9\x16", 12) + std::string(3000, 'y');
+  }
+  block += std::string(times, '\xbe');
+  std::string frame;
+  for (const size_t byte : {block.size() >> 16, block.size() >> 8, block.size()}) {
+    frame += static_cast<char>(byte & 0xff);
+  }
+  frame += "\x01\x05";  // HEADERS; END_STREAM and END_HEADERS
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+    frame += static_cast<char>((stream >> shift) & 0xff);
+  }
+  return frame + block;
+}
+
+TEST_CASE("a head that unpacks to far more than it was ends the connection", "[net][http2]") {
+  Talk talk;
+  talk.run();
+  const std::string up = packed_head(1, true, 4000);
+  REQUIRE(up.size() < 8000);
+  talk.http.receive(as_bytes(up));
+  talk.serve();
+  CHECK(talk.requests.empty());
+  std::string last;
+  talk.http.take_output(last, SIZE_MAX);
+  CHECK(talk.http.progress().is_finished);
+}
+
+TEST_CASE("many small heads that unpack to much end the connection", "[net][http2]") {
+  Talk talk;
+  talk.run();
+  uint32_t sent = 0;
+  for (; !talk.http.progress().is_finished && sent < 5000; ++sent) {
+    talk.http.receive(
+        as_bytes(packed_head(2 * sent + 1, sent == 0, 4)));  // 12 KiB, within the limit of one head
+    talk.serve();
+    std::string down;
+    talk.http.take_output(down, SIZE_MAX);
+  }
+  CHECK(talk.requests.size() > 50);
+  CHECK(sent < 1000);
+}
+
+TEST_CASE("frames that carry no request end the connection", "[net][http2]") {
+  struct Row {
+    const char* what;
+    std::string frame;
+  };
+  using namespace std::string_literals;
+  const Row row = GENERATE(values<Row>({
+      {"settings", "\0\0\0\4\0\0\0\0\0"s},
+      {"settings acknowledged", "\0\0\0\4\1\0\0\0\0"s},
+      {"window updates", "\0\0\4\x08\0\0\0\0\0\0\0\0\1"s},
+      {"priorities", "\0\0\5\2\0\0\0\0\1\0\0\0\0\x10"s},
+      {"empty data", "\0\0\0\0\0\0\0\0\1"s},
+      {"unknown frames", "\0\0\0\xbb\0\0\0\0\0"s},
+  }));
+  CAPTURE(row.what);
+  Talk talk;
+  talk.client.request(Client::post("/upload"), "", true);
+  talk.run();
+  size_t sent = 0;
+  while (!talk.http.progress().is_finished && sent < (1 << 20)) {
+    talk.http.receive(as_bytes(row.frame));
+    sent += row.frame.size();
+    std::string down;
+    talk.http.take_output(down, SIZE_MAX);  // all is read: no limit of unread answers helps
+  }
+  CHECK(sent < 128 * 1024);
+}
+
+TEST_CASE("requests, bodies and what was sent pay for the frames around them", "[net][http2]") {
+  Talk talk;
+  for (int i = 0; i < 3000; ++i) {
+    const uint32_t id = talk.client.request(Client::post("/query"), std::string(40, 'q'));
+    talk.run();
+    REQUIRE(talk.status(id) == "200");
+    talk.client.ping();
+    talk.client.answers.clear();
+  }
+  CHECK_FALSE(talk.client.gone_away);
+}
+
+TEST_CASE("bodies that never end are bounded for a client and in all, in HTTP/2", "[net][http2]") {
+  HeldBodies bodies(100000, 60000);
+  test::FakeSite site;
+  const HttpLimits limits;
+  Http2 http(site, limits, Talk::about(), &bodies);
+  Client client;
+  std::string settings;
+  http.take_output(settings, SIZE_MAX);
+  client.receive(settings);
+  std::vector<uint32_t> ids;
+  for (int i = 0; i < 20; ++i) {
+    ids.push_back(client.request(Client::post("/large"), std::string(10000, 'x'), true));
+  }
+  http.receive(as_bytes(client.output()));
+  CHECK(bodies.held() == 60000);
+  std::string down;
+  http.take_output(down, SIZE_MAX);
+  client.receive(down);
+  const auto refused = std::count_if(ids.begin(), ids.end(), [&](uint32_t id) {
+    const auto& headers = client.answers[id].headers;
+    return !headers.empty() && headers.front().second == "503";
+  });
+  CHECK(refused == 14);
+  for (const uint32_t id : ids) {
+    client.reset(id);
+  }
+  http.receive(as_bytes(client.output()));
+  CHECK(bodies.held() == 0);
+}
+
+TEST_CASE("a body has its own time, whatever else comes", "[net][http2]") {
+  HttpLimits limits;
+  limits.grace = seconds{10};
+  limits.least_rate = 1000;
+  limits.whole_body = seconds{60};
+  Talk talk(limits);
+  const MonoTime start{std::chrono::hours{1}};
+  const auto carry = [&](MonoTime now) { talk.http.receive(as_bytes(talk.client.output()), now); };
+  CHECK(talk.http.progress().body_due == MonoTime::max());
+  talk.client.request(Client::post("/large"), std::string(5000, 'x'), true);
+  carry(start);
+  CHECK(talk.http.progress().body_due == start + seconds{15});
+  talk.client.request(Client::post("/large"), std::string(100, 'x'), true);
+  carry(start + seconds{3});
+  CHECK(talk.http.progress().body_due ==
+        start + seconds{13} + milliseconds{100});  // the later one, for it is slow
+  talk.client.request(Client::post("/large"), std::string(150000, 'x'), true);
+  carry(start + seconds{4});
+  CHECK(talk.http.progress().body_due == start + seconds{13} + milliseconds{100});
+}
+
+TEST_CASE("while responses wait unread no further request is taken up", "[net][http2]") {
+  Talk talk;
+  talk.run();
+  for (int i = 0; i < 90; ++i) {
+    talk.client.request(Client::get("/"));
+  }
+  talk.http.receive(as_bytes(talk.client.output()));
+  while (auto incoming = talk.http.next_request()) {
+    talk.requests.push_back(incoming->request);
+    talk.http.respond(incoming->id, HttpResponse::text(200, std::string(100000, 'p')));
+  }
+  CHECK(talk.requests.size() < 10);
+  for (int turn = 0; turn < 1000 && talk.requests.size() < 90; ++turn) {
+    std::string down;
+    talk.http.take_output(down, SIZE_MAX);
+    talk.client.receive(down);
+    talk.http.receive(as_bytes(talk.client.output()));
+    while (auto incoming = talk.http.next_request()) {
+      talk.requests.push_back(incoming->request);
+      talk.http.respond(incoming->id, HttpResponse::text(200, std::string(100000, 'p')));
+    }
+  }
+  CHECK(talk.requests.size() == 90);
+}
+
 TEST_CASE("what does not begin as HTTP/2 is ended", "[net][http2]") {
   Talk talk;
   talk.http.receive(as_bytes("GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"));
