@@ -123,6 +123,7 @@ void read_limits(MapReader& root, ReadContext& context) {
   number("slip", limits.slip, 0);
   number("client_waiting", limits.client_waiting, 1);
   number("domain_waiting", limits.domain_waiting, 1);
+  number("connections_per_client", context.settings.listen.connections_per_client, 1);
   map.list("exempt", limits.exempt, prefix());
   const ValueKind<std::string> secret{
       "32 hexadecimal digits", [](std::string_view text) {

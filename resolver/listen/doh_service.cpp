@@ -37,8 +37,9 @@ HttpResponse response_of(Bytes message) {
 
 }  // namespace
 
-DohService::DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits)
-    : pipeline_(pipeline), server_(loop, *this, limits) {}
+DohService::DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits,
+                       std::shared_ptr<ClientPlaces> places)
+    : pipeline_(pipeline), server_(loop, *this, limits, std::move(places)) {}
 
 Result<void> DohService::listen(const SocketAddress& address, const TlsContext* tls, Proxies proxies) {
   return server_.listen(address, tls, {.reuse_port = true}, std::move(proxies));

@@ -14,7 +14,8 @@ namespace cenote {
 
 class DohService final : HttpSite, ReplySink {
  public:
-  DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits = {});
+  DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits = {},
+             std::shared_ptr<ClientPlaces> places = nullptr);
 
   // `tls` outlives the service.
   Result<void> listen(const SocketAddress& address, const TlsContext* tls, Proxies proxies = {});

@@ -27,6 +27,9 @@ struct ListenSettings {
   std::vector<SocketAddress> doh;  // DNS over HTTPS, RFC 8484
   unsigned workers = 0;            // event loops; 0: one per core
   TlsFiles tls;                    // for dot and doh
+  // Of one client over TCP, TLS and HTTPS together, on all workers. A branch office behind one address may
+  // need more.
+  unsigned connections_per_client = 256;
 
   bool operator==(const ListenSettings&) const = default;
 };

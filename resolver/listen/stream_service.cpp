@@ -185,8 +185,10 @@ class StreamService::Connection final : public StreamEvents {
 
 Result<std::unique_ptr<StreamService>> StreamService::open(Loop& loop, const SocketAddress& address,
                                                            TlsContext* tls, Pipeline& pipeline,
-                                                           StreamLimits limits, Proxies proxies) {
-  std::unique_ptr<StreamService> service(new StreamService(loop, tls, pipeline, limits, std::move(proxies)));
+                                                           StreamLimits limits, Proxies proxies,
+                                                           std::shared_ptr<ClientPlaces> places) {
+  std::unique_ptr<StreamService> service(
+      new StreamService(loop, tls, pipeline, limits, std::move(proxies), std::move(places)));
   auto listener = StreamListener::listen(loop, address, *service, {.reuse_port = true});
   if (!listener) {
     return listener.error();
@@ -197,20 +199,22 @@ Result<std::unique_ptr<StreamService>> StreamService::open(Loop& loop, const Soc
 }
 
 StreamService::StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits,
-                             Proxies proxies)
+                             Proxies proxies, std::shared_ptr<ClientPlaces> places)
     : loop_(loop),
       tls_(tls),
       pipeline_(pipeline),
       limits_(limits),
       proxies_(std::move(proxies)),
-      places_({limits.connections_per_client, limits.handshakes_per_second}),
+      places_(places ? std::move(places)
+                     : std::make_shared<ClientPlaces>(ClientPlaces::Limits{limits.connections_per_client,
+                                                                           limits.handshakes_per_second})),
       sweep_(loop, [this] { close_idle(); }) {}
 
 StreamService::~StreamService() = default;
 
 // One more connection of that client; false: it has as many as it may have, or comes too fast.
 bool StreamService::admit(const IpAddress& client) {
-  const bool may = places_.take(client, tls_ != nullptr, loop_.now());
+  const bool may = places_->take(client, tls_ != nullptr, loop_.now());
   refused_.add(may ? 0 : 1);
   return may;
 }
@@ -239,7 +243,7 @@ void StreamService::drop(Handle handle) {
     return;
   }
   if ((*connection)->is_counted()) {
-    places_.leave((*connection)->client().address());
+    places_->leave((*connection)->client().address());
   }
   connections_.erase(handle);
 }
@@ -289,7 +293,7 @@ void StreamService::close_idle() {
   for (const Handle handle : over) {
     drop(handle);
   }
-  places_.tidy(loop_.now());
+  places_->tidy(loop_.now());
 }
 
 void StreamService::stop() {

@@ -29,10 +29,12 @@ struct StreamLimits {
 
 class StreamService final : StreamAcceptor, ReplySink {
  public:
-  // `tls`: null for plain TCP; outlives the service.
+  // `tls`: null for plain TCP; outlives the service. `places`: shared with other services, which then limit
+  // each client together; null: this service has its own, by `limits`.
   static Result<std::unique_ptr<StreamService>> open(Loop& loop, const SocketAddress& address,
                                                      TlsContext* tls, Pipeline& pipeline,
-                                                     StreamLimits limits = {}, Proxies proxies = {});
+                                                     StreamLimits limits = {}, Proxies proxies = {},
+                                                     std::shared_ptr<ClientPlaces> places = nullptr);
   ~StreamService();
 
   void stop();  // accepts no more and closes what is idle
@@ -42,8 +44,10 @@ class StreamService final : StreamAcceptor, ReplySink {
 
  private:
   class Connection;
-  StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits, Proxies proxies);
+  StreamService(Loop& loop, TlsContext* tls, Pipeline& pipeline, StreamLimits limits, Proxies proxies,
+                std::shared_ptr<ClientPlaces> places);
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
+  void on_no_descriptor() override { refused_.add(); }
   void reply(const ReplyPath& path, Bytes message) noexcept override;
   bool admit(const IpAddress& client);
   bool evict_idle();
@@ -58,7 +62,7 @@ class StreamService final : StreamAcceptor, ReplySink {
   Proxies proxies_;
   std::unique_ptr<StreamListener> listener_;
   Slab<std::unique_ptr<Connection>> connections_;
-  ClientPlaces places_;
+  std::shared_ptr<ClientPlaces> places_;
   // The question in hand and the answer to it, with two bytes in front for the frame's length.
   std::array<uint8_t, kFrameHeaderSize + kMaxMessageBytes> buffer_;
   std::vector<uint8_t> answers_;  // of the connection that is being served

@@ -44,7 +44,8 @@ Result<void> Worker::open() {
       return udp.error();
     }
     udp_.push_back(std::move(*udp));
-    auto tcp = StreamService::open(loop_, address, nullptr, pipeline_, {}, Proxies(settings_.listen.proxies));
+    auto tcp = StreamService::open(loop_, address, nullptr, pipeline_, {}, Proxies(settings_.listen.proxies),
+                                   settings_.places);
     if (!tcp) {
       return tcp.error();
     }
@@ -69,7 +70,8 @@ Result<void> Worker::open_encrypted() {
     dot_tls_ = std::move(*tls);
   }
   for (const SocketAddress& address : listen.dot) {
-    auto dot = StreamService::open(loop_, address, dot_tls_.get(), pipeline_, {}, Proxies(listen.proxies));
+    auto dot = StreamService::open(loop_, address, dot_tls_.get(), pipeline_, {}, Proxies(listen.proxies),
+                                   settings_.places);
     if (!dot) {
       return dot.error();
     }
@@ -83,7 +85,7 @@ Result<void> Worker::open_encrypted() {
     return tls.error();
   }
   doh_tls_ = std::move(*tls);
-  doh_ = std::make_unique<DohService>(loop_, pipeline_);
+  doh_ = std::make_unique<DohService>(loop_, pipeline_, HttpLimits{}, settings_.places);
   doh_->name_by_path(settings_.policy.clients.names_by_path);
   for (const SocketAddress& address : listen.doh) {
     if (auto bound = doh_->listen(address, doh_tls_.get(), Proxies(listen.proxies)); !bound) {

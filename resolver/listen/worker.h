@@ -27,7 +27,8 @@ struct WorkerSettings {
   uint64_t cache_bytes = 0;  // this worker's share
   uint64_t incident_key = 0;
   CookieSecrets cookie_secrets{};
-  std::shared_ptr<TicketKeys> tickets;  // of dot and doh, shared by all workers
+  std::shared_ptr<TicketKeys> tickets;   // of dot and doh, shared by all workers
+  std::shared_ptr<ClientPlaces> places;  // of tcp, dot and doh, shared by all workers; null: each has its own
 };
 
 // On cache lines of its own, as all that it writes for each query.
@@ -59,6 +60,7 @@ class alignas(64) Worker {
     const std::lock_guard lock(servers_mutex_);
     return read(forwarder_->pool());
   }
+  [[nodiscard]] Loop& loop() noexcept { return loop_; }
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
 
  private:

@@ -5,6 +5,7 @@
 namespace cenote {
 
 bool ClientPlaces::take(const IpAddress& address, bool with_tls, MonoTime now) {
+  const std::lock_guard lock(mutex_);
   Client& client = clients_[key_of(address)];
   const std::chrono::duration<double> passed = now - client.drained;
   client.handshakes = std::max(0.0, client.handshakes - passed.count() * limits_.handshakes_per_second);
@@ -19,10 +20,12 @@ bool ClientPlaces::take(const IpAddress& address, bool with_tls, MonoTime now) {
 }
 
 void ClientPlaces::leave(const IpAddress& client) {
+  const std::lock_guard lock(mutex_);
   --clients_[key_of(client)].open;
 }
 
 void ClientPlaces::tidy(MonoTime now) {
+  const std::lock_guard lock(mutex_);
   std::erase_if(clients_, [now](const auto& entry) {
     return entry.second.open == 0 && now - entry.second.drained > seconds{2};  // its bucket has run empty
   });

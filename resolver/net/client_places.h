@@ -1,8 +1,11 @@
-// How many connections of a server each client holds, and how fast it comes with TLS, whose handshakes cost a
-// processor's time. Clients are known by IpAddress::host_bytes(). One thread's.
+// How many connections each client holds, and how fast it comes with TLS, whose handshakes cost a processor's
+// time. Servers that share one ClientPlaces, on several threads too, count together: else a client had as
+// many places as there are workers. Clients are known by IpAddress::host_bytes(). Thread-safe; it is asked
+// once a connection, never for a query.
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include "resolver/base/address.h"
@@ -25,7 +28,10 @@ class ClientPlaces {
   void leave(const IpAddress& client);
   // Forgets who holds none and has not come lately; to be called every second or so.
   void tidy(MonoTime now);
-  [[nodiscard]] bool is_empty() const noexcept { return clients_.empty(); }
+  [[nodiscard]] bool is_empty() const {
+    const std::lock_guard lock(mutex_);
+    return clients_.empty();
+  }
 
  private:
   using Key = std::vector<uint8_t>;
@@ -39,6 +45,7 @@ class ClientPlaces {
   }
 
   const Limits limits_;
+  mutable std::mutex mutex_;
   std::map<Key, Client> clients_;
 };
 

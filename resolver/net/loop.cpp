@@ -1,7 +1,9 @@
 #include "resolver/net/loop.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <stdexcept>
 
+#include <fmt/format.h>
 #include <uv.h>
 
 #include "resolver/base/log.h"
@@ -17,10 +19,10 @@ void close_and_free(Handle* handle) {
            [](uv_handle_t* closed) { delete reinterpret_cast<Handle*>(closed); });
 }
 
+// Only memory or descriptors run out here. Whoever made the loop decides what goes on without it.
 void must(int status, const char* what) {
   if (status != 0) {
-    log::critical("{}: {}", what, uv_strerror(status));
-    std::abort();  // Only memory or descriptors run out here: nothing can be served without them.
+    throw std::runtime_error(fmt::format("{}: {}", what, uv_strerror(status)));
   }
 }
 
@@ -45,21 +47,60 @@ void Loop::Closer::operator()(uv_loop_s* loop) const noexcept {
   delete loop;
 }
 
-Loop::Loop() : loop_(new uv_loop_t) {
-  must(uv_loop_init(loop_.get()), "event loop");
-  wake_ = new uv_async_t;
-  wake_->data = this;
-  must(uv_async_init(loop_.get(), wake_,
-                     [](uv_async_t* wake) {
-                       if (wake->data != nullptr) {
-                         static_cast<Loop*>(wake->data)->run_posted();
+Loop::Loop() {
+  auto made = std::make_unique<uv_loop_t>();
+  must(uv_loop_init(made.get()), "event loop");
+  loop_.reset(made.release());
+  auto wake = std::make_unique<uv_async_t>();
+  wake->data = this;
+  must(uv_async_init(loop_.get(), wake.get(),
+                     [](uv_async_t* woken) {
+                       if (woken->data != nullptr) {
+                         static_cast<Loop*>(woken->data)->run_posted();
                        }
                      }),
        "event loop");
+  wake_ = wake.release();
+  before_wait_ = new uv_prepare_t;
+  uv_prepare_init(loop_.get(), before_wait_);  // this one and its start cannot fail
+  before_wait_->data = this;
+  uv_prepare_start(before_wait_, [](uv_prepare_t* handle) {
+    if (handle->data != nullptr) {
+      static_cast<Loop*>(handle->data)->begin_turn();
+    }
+  });
+  after_wait_ = new uv_check_t;
+  uv_check_init(loop_.get(), after_wait_);
+  after_wait_->data = this;
+  uv_check_start(after_wait_, [](uv_check_t* handle) {
+    if (handle->data != nullptr) {
+      static_cast<Loop*>(handle->data)->note_length();
+    }
+  });
 }
 
 Loop::~Loop() {
   close_and_free(wake_);
+  close_and_free(before_wait_);
+  close_and_free(after_wait_);
+}
+
+// The shares of this turn follow from how many wanted to be read in the last one.
+void Loop::begin_turn() noexcept {
+  note_length();  // of the timers
+  turns_.turns.add();
+  read_share_ = std::clamp(kTurnBytes / std::max<size_t>(readers_, 1), kLeastShare, kMostShare);
+  readers_ = 0;
+}
+
+// libuv reads its clock when the wait ends and when the timers begin: what has passed since then is what the
+// callbacks took.
+void Loop::note_length() noexcept {
+  const uint64_t passed = uv_hrtime() / 1'000'000 - uv_now(loop_.get());
+  if (passed >= static_cast<uint64_t>(LoopTurns::kSlow.count()) && passed < UINT32_MAX) {
+    turns_.slow.add();
+    turns_.longest_ms.set(std::max(turns_.longest_ms.value(), passed));
+  }
 }
 
 void Loop::run() {
@@ -86,6 +127,7 @@ void Loop::run_posted() {
     const std::lock_guard lock(mutex_);
     jobs.swap(posted_);
   }
+  doing("jobs of other threads");
   for (auto& job : jobs) {
     job();
   }
@@ -139,16 +181,23 @@ TurnEnd::~TurnEnd() {
 
 Poll::Poll(Loop& loop, int descriptor, Callback callback, void* context)
     : poll_(new uv_poll_t), callback_(callback), context_(context) {
-  must(uv_poll_init(loop.raw(), poll_, descriptor), "watch a socket");
+  is_watched_ = uv_poll_init(loop.raw(), poll_, descriptor) == 0;
   poll_->data = this;
 }
 
 Poll::~Poll() {
+  if (!is_watched_) {
+    delete poll_;
+    return;
+  }
   uv_poll_stop(poll_);
   close_and_free(poll_);
 }
 
 void Poll::watch(bool readable, bool writable) {
+  if (!is_watched_) {
+    return;
+  }
   const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
   if (events == 0) {
     uv_poll_stop(poll_);

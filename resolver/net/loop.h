@@ -1,24 +1,40 @@
 // An event loop of one thread, and timers on it. libuv behind it; nothing outside net/ sees a uv_ name.
+//
+// One turn serves all that was ready when the loop woke. Whatever a peer can make long is bounded for a turn,
+// so that nobody waits for somebody else: see Loop::read_share().
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include "resolver/base/clock.h"
+#include "resolver/base/counters.h"
 
 struct uv_loop_s;
 struct uv_async_s;
 struct uv_timer_s;
 struct uv_poll_s;
 struct uv_prepare_s;
+struct uv_check_s;
 
 namespace cenote {
 
+// How a loop's turns go. Written by the loop's thread, read by any.
+struct alignas(64) LoopTurns {
+  static constexpr milliseconds kSlow{250};  // a client feels a wait of this length
+
+  Counter turns;
+  Counter slow;                                   // lasted kSlow or longer
+  Counter longest_ms;                             // the longest of those
+  std::atomic<const char*> doing{"nothing yet"};  // what the turn in progress began last; a literal
+};
+
 class Loop {
  public:
-  Loop();
+  Loop();   // throws std::runtime_error when the system has no descriptor or memory left
   ~Loop();  // REQUIRES: run() is not active. Closes what is left open.
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -33,10 +49,28 @@ class Loop {
   // Loop time: read once a turn, cheap. Only on the loop's thread.
   [[nodiscard]] MonoTime now() const noexcept;
 
+  [[nodiscard]] const LoopTurns& turns() const noexcept { return turns_; }
+  // Says what the loop's thread does from now on, for reports of a turn that lasts. `what`: a literal.
+  void doing(const char* what) noexcept { turns_.doing.store(what, std::memory_order_relaxed); }
+
+  // The number of this turn, and how many bytes of each connection it may read: all connections together get
+  // kTurnBytes or little more, however many there are. What is left waits for the next turn. On the loop's
+  // thread.
+  [[nodiscard]] uint64_t turn() const noexcept { return turns_.turns.value(); }
+  [[nodiscard]] size_t read_share() const noexcept { return read_share_; }
+  void count_reader() noexcept { ++readers_; }  // once a turn for each connection that is read
+
   [[nodiscard]] uv_loop_s* raw() noexcept { return loop_.get(); }  // for net/ alone
 
  private:
+  // 128 KiB of pipelined questions cost some 3 ms, over TLS some 8 ms.
+  static constexpr size_t kTurnBytes = 128 * 1024;
+  static constexpr size_t kLeastShare = 1024;
+  static constexpr size_t kMostShare = 64 * 1024;
+
   void run_posted();
+  void begin_turn() noexcept;
+  void note_length() noexcept;
 
   struct Closer {
     void operator()(uv_loop_s* loop) const noexcept;
@@ -45,7 +79,11 @@ class Loop {
   uv_async_s* wake_ = nullptr;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;
-  bool stopping_ = false;
+  uv_prepare_s* before_wait_ = nullptr;
+  uv_check_s* after_wait_ = nullptr;
+  size_t readers_ = 0;  // connections read in this turn
+  size_t read_share_ = kMostShare;
+  LoopTurns turns_;
 };
 
 // Calls back on the loop's thread after a delay, once or repeatedly. Destroying it cancels it.
@@ -91,10 +129,13 @@ class Poll {
   Poll(const Poll&) = delete;
   Poll& operator=(const Poll&) = delete;
 
+  // The kernel had no room for one more watched descriptor: nothing will be heard of it.
+  [[nodiscard]] bool is_watched() const noexcept { return is_watched_; }
   void watch(bool readable, bool writable);
 
  private:
   uv_poll_s* poll_;
+  bool is_watched_ = false;
   Callback callback_;
   void* context_;
 };

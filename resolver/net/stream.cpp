@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "resolver/base/descriptors.h"
 #include "resolver/net/loop.h"
 #include "resolver/net/tls.h"
 
@@ -31,7 +32,10 @@ struct Stream::Wire {
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   };
-  Stream* owner = nullptr;  // null once the Stream has gone
+  Loop& loop;                       // outlives the handle
+  uint64_t read_turn = UINT64_MAX;  // the loop's turn in which it was read last
+  size_t read_bytes = 0;            // in that turn
+  Stream* owner = nullptr;          // null once the Stream has gone
   StreamEvents* events = nullptr;
   std::unique_ptr<TlsSession> tls;
   uv_connect_t connecting{};
@@ -47,7 +51,7 @@ struct Stream::Wire {
   bool finishing = false;
   bool closing = false;
 
-  Wire(Loop& loop, bool is_unix, Stream* stream_owner) : handle{}, owner(stream_owner) {
+  Wire(Loop& on, bool is_unix, Stream* stream_owner) : handle{}, loop(on), owner(stream_owner) {
     ignore_sigpipe();
     if (is_unix) {
       uv_pipe_init(loop.raw(), &pipe, 0);
@@ -64,6 +68,7 @@ struct Stream::Wire {
   void close() noexcept;
   void begin() noexcept;
   void update_reading() noexcept;
+  size_t take_share() noexcept;
   void on_connected(int status) noexcept;
   void on_read(ssize_t size, const uint8_t* bytes) noexcept;
   void on_written(int status) noexcept;
@@ -119,13 +124,26 @@ void Stream::Wire::update_reading() noexcept {
   }
   uv_read_start(
       &stream,
-      [](uv_handle_t*, size_t, uv_buf_t* buffer) {
+      [](uv_handle_t* from, size_t, uv_buf_t* buffer) {
         static thread_local const auto bytes = std::make_unique<char[]>(kReadSize);
-        *buffer = uv_buf_init(bytes.get(), kReadSize);
+        *buffer = uv_buf_init(bytes.get(), static_cast<unsigned>(of(from->data).take_share()));
       },
       [](uv_stream_t* from, ssize_t size, const uv_buf_t* buffer) {
         of(from->data).on_read(size, reinterpret_cast<const uint8_t*>(buffer->base));
       });
+}
+
+// How much may be read now. 0: its share of this turn is used up; libuv then reads nothing, reports
+// UV_ENOBUFS, and asks again in the next turn.
+size_t Stream::Wire::take_share() noexcept {
+  if (read_turn != loop.turn()) {
+    read_turn = loop.turn();
+    read_bytes = 0;
+    loop.count_reader();
+    loop.doing("reading a connection");
+  }
+  const size_t share = std::min(loop.read_share(), kReadSize);
+  return read_bytes < share ? share - read_bytes : 0;
 }
 
 void Stream::Wire::on_connected(int status) noexcept {
@@ -149,9 +167,10 @@ void Stream::Wire::on_connected(int status) noexcept {
 }
 
 void Stream::Wire::on_read(ssize_t size, const uint8_t* bytes) noexcept {
-  if (size == 0 || !is_live()) {
-    return;  // Zero is libuv's "nothing now".
+  if (size == 0 || size == UV_ENOBUFS || !is_live()) {
+    return;  // Zero is libuv's "nothing now"; no buffer: the turn's share is used up.
   }
+  read_bytes += size > 0 ? static_cast<size_t>(size) : 0;
   if (size == UV_EOF) {
     end_with(StreamEnd::kPeerClosed, "closed by the peer");
   } else if (size < 0) {
@@ -288,6 +307,11 @@ std::unique_ptr<Stream> Stream::accept(Loop& loop, uv_stream_s* listener, bool i
   stream->wire_ = new Wire(loop, is_unix, stream.get());
   Wire& wire = *stream->wire_;
   if (uv_accept(listener, &wire.stream) != 0) {
+    return nullptr;
+  }
+  uv_os_fd_t descriptor = -1;
+  // The Unix socket is the operators' way in: it stays open when clients have taken all they may.
+  if (!is_unix && uv_fileno(&wire.handle, &descriptor) == 0 && descriptor >= first_kept_descriptor()) {
     return nullptr;
   }
   wire.begin();

@@ -10,13 +10,14 @@
 
 #include "resolver/base/address.h"
 #include "resolver/base/bytes.h"
+#include "resolver/base/clock.h"
 #include "resolver/base/result.h"
+#include "resolver/net/loop.h"
 
 struct uv_stream_s;
 
 namespace cenote {
 
-class Loop;
 class TlsSession;
 
 enum class StreamEnd : uint8_t {
@@ -83,6 +84,7 @@ class Stream {
   struct Wire;  // the libuv side: outlives the Stream until libuv lets go of the handle
 
   explicit Stream(bool is_unix) noexcept : is_unix_(is_unix) {}
+  // Null: the kernel gave none, or it has a descriptor that is kept back.
   static std::unique_ptr<Stream> accept(Loop& loop, uv_stream_s* listener, bool is_unix);
 
   static constexpr size_t kDefaultSendLimit = 1 << 20;  // sixteen largest DNS messages
@@ -100,6 +102,8 @@ class StreamAcceptor {
  public:
   // The stream waits unread until start(). Dropping it refuses the connection.
   virtual void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) = 0;
+  // A connection was refused because all descriptors that clients may take are taken.
+  virtual void on_no_descriptor() {}
 
  protected:
   ~StreamAcceptor() = default;
@@ -129,14 +133,21 @@ class StreamListener {
   }  // the real port, when asked for 0
 
  private:
-  StreamListener(Loop& loop, StreamAcceptor& acceptor) noexcept : loop_(loop), acceptor_(acceptor) {}
+  StreamListener(Loop& loop, StreamAcceptor& acceptor)
+      : loop_(loop), acceptor_(acceptor), next_turn_(loop, [this] { accept(); }) {}
   Result<void> open(int descriptor, int backlog);
+  void accept();
+  void on_connection();
 
   Loop& loop_;
   StreamAcceptor& acceptor_;
+  Timer next_turn_;  // accepts the connection that was one too many in its turn
+  uint64_t accept_turn_ = UINT64_MAX;
+  unsigned accepted_ = 0;  // in that turn
   uv_stream_s* handle_ = nullptr;
   SocketAddress local_;
   std::string unix_path_;
+  MonoTime refusal_told_{};  // in the log
 };
 
 }  // namespace cenote

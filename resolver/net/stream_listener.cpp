@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "resolver/base/descriptors.h"
+#include "resolver/base/log.h"
 #include "resolver/net/loop.h"
 #include "resolver/net/stream.h"
 
@@ -137,11 +139,8 @@ Result<void> StreamListener::open(int descriptor, int backlog) {
   if (status == 0) {
     status = uv_listen(handle_, backlog, [](uv_stream_t* handle, int result) {
       auto* self = static_cast<StreamListener*>(handle->data);
-      if (self == nullptr || result != 0) {
-        return;  // Out of descriptors: libuv refuses the connection, the listener lives on.
-      }
-      if (auto stream = Stream::accept(self->loop_, handle, !self->unix_path_.empty())) {
-        self->acceptor_.on_stream(*self, std::move(stream));
+      if (self != nullptr && result == 0) {  // else out of descriptors: libuv refuses the connection
+        self->on_connection();
       }
     });
   }
@@ -154,6 +153,37 @@ Result<void> StreamListener::open(int descriptor, int backlog) {
     local_ = SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&address));
   }
   return {};
+}
+
+// libuv brings one connection after the other without an end, until one is not accepted at once.
+void StreamListener::on_connection() {
+  constexpr unsigned kMostInTurn = 32;  // with TLS some 2 ms
+  if (accept_turn_ != loop_.turn()) {
+    accept_turn_ = loop_.turn();
+    accepted_ = 0;
+  }
+  if (++accepted_ > kMostInTurn) {
+    next_turn_.start(milliseconds{0});
+    return;
+  }
+  accept();
+}
+
+void StreamListener::accept() {
+  constexpr seconds kBetweenLines{60};
+  loop_.doing("accepting a connection");
+  if (auto stream = Stream::accept(loop_, handle_, !unix_path_.empty())) {
+    acceptor_.on_stream(*this, std::move(stream));
+    return;
+  }
+  acceptor_.on_no_descriptor();
+  if (loop_.now() - refusal_told_ >= kBetweenLines) {
+    refusal_told_ = loop_.now();
+    log::error(
+        "connections to {} are refused: {} descriptors are in use, the rest is kept for upstreams and "
+        "files (raise the limit of open files)",
+        local_.to_text(), first_kept_descriptor());
+  }
 }
 
 StreamListener::~StreamListener() {

@@ -51,11 +51,16 @@ Result<std::unique_ptr<UdpClient>> UdpClient::open(Loop& loop, const SocketAddre
     ::close(descriptor);
     return fail("reach {} (UDP): {}", server.to_text(), std::strerror(why));
   }
-  return std::unique_ptr<UdpClient>(new UdpClient(loop, descriptor, inbox, handler));
+  std::unique_ptr<UdpClient> client(new UdpClient(loop, descriptor, inbox, handler));
+  if (!client->poll_.is_watched()) {
+    return fail("watch the socket to {}: the system watches as many as it can", server.to_text());
+  }
+  return client;
 }
 
 UdpClient::UdpClient(Loop& loop, int descriptor, Inbox& inbox, Handler& handler)
-    : inbox_(inbox),
+    : loop_(loop),
+      inbox_(inbox),
       handler_(handler),
       descriptor_(descriptor),
       poll_(
@@ -101,6 +106,7 @@ size_t UdpClient::send(std::span<const Bytes> datagrams) noexcept {
 }
 
 void UdpClient::receive() {
+  loop_.doing("reading replies of an upstream over UDP");
   bool gone = false;
   gone_ = &gone;
   // Bounded, so that a flood on one socket cannot hold the loop.

@@ -54,6 +54,7 @@ class UdpClient {
   void receive();
   bool receive_some(const bool& gone);
 
+  Loop& loop_;
   Inbox& inbox_;
   Handler& handler_;
   int descriptor_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -165,10 +166,14 @@ void UdpServer::start() {
       loop_, descriptor_,
       [](void* context, bool, bool) {
         auto* self = static_cast<UdpServer*>(context);
+        self->loop_.doing("answering over UDP");
         for (int i = 0; i < kBatchesPerTurn && self->serve_batch(); ++i) {
         }
       },
       this);
+  if (!poll_->is_watched()) {
+    throw std::runtime_error("the system cannot watch one more socket: " + local_.to_text());
+  }
   poll_->watch(true, false);
 }
 

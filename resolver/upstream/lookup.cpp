@@ -1,5 +1,8 @@
 #include "resolver/upstream/lookup.h"
 
+#include <stdexcept>
+
+#include "resolver/base/log.h"
 #include "resolver/dns/records.h"
 #include "resolver/upstream/forwarder.h"
 
@@ -58,7 +61,15 @@ class Lookup final : ResolutionEvents {
 
 std::vector<IpAddress> look_up(const UpstreamSettings& settings, const std::string& host) {
   const auto name = Name::from_text(host);
-  return name ? Lookup().run(settings, *name) : std::vector<IpAddress>{};
+  if (!name) {
+    return {};
+  }
+  try {
+    return Lookup().run(settings, *name);
+  } catch (const std::runtime_error& error) {  // no descriptor is left for a loop
+    log::error("{} cannot be looked up: {}", host, error.what());
+    return {};
+  }
 }
 
 }  // namespace cenote

@@ -22,7 +22,7 @@ constexpr seconds kLifeOfSocket{10};
 // A port, and the questions that it was used for. Each has a place of its own, for a port has no more.
 class UdpTransport::Socket final : public UdpClient::Handler {
  public:
-  Socket(UdpTransport& transport, MonoTime opened) : opened(opened), transport_(transport) {
+  Socket(UdpTransport& transport, MonoTime now) : opened(now), transport_(transport) {
     waiting_.reserve(kUsesOfSocket);
   }
 

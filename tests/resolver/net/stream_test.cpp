@@ -1,6 +1,7 @@
 #include "resolver/net/stream.h"
 
 #include <functional>
+#include <map>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -136,6 +137,76 @@ TEST_CASE("an owner may destroy the stream inside each of its callbacks", "[net]
   pair.run_until([&] { return destroyed && pair.server && (moment == "closed" || pair.server->end); });
   const auto events = pair.client->events;
   CHECK(events.back() == moment);
+}
+
+TEST_CASE("one turn reads a bounded part of what a peer pours in", "[net][stream]") {
+  Pair pair;
+  std::map<uint64_t, size_t> by_turn;  // bytes
+  size_t seen = 0;
+  pair.prepare = [&](Side& server) {
+    server.react = [&](std::string_view what) {
+      if (what == "bytes") {
+        by_turn[pair.loop.turn()] += server.received.size() - seen;
+        seen = server.received.size();
+      }
+    };
+  };
+  pair.client->stream->set_send_limit(SIZE_MAX);
+  REQUIRE(send_text(*pair.client->stream, std::string(8 << 20, 'x')));
+  pair.run_until([&] { return seen == 8 << 20; });
+  CHECK(by_turn.size() >= 8 * 16);
+  for (const auto& [turn, bytes] : by_turn) {
+    CHECK(bytes <= 64 * 1024);
+  }
+}
+
+TEST_CASE("many peers that pour share a turn, and none is forgotten", "[net][stream]") {
+  constexpr size_t kPeers = 40;
+  constexpr size_t kEach = 300'000;
+  Loop loop;
+  struct Acceptor final : StreamAcceptor {
+    std::vector<std::unique_ptr<Side>> sides;
+    std::map<uint64_t, size_t>* by_turn = nullptr;
+    Loop* loop = nullptr;
+    void on_stream(StreamListener&, std::unique_ptr<Stream> stream) override {
+      sides.push_back(std::make_unique<Side>(std::move(stream)));
+      Side& side = *sides.back();
+      side.react = [this, &side, seen = size_t{0}](std::string_view what) mutable {
+        if (what == "bytes") {
+          (*by_turn)[loop->turn()] += side.received.size() - std::exchange(seen, side.received.size());
+        }
+      };
+      side.stream->start(side);
+    }
+  } acceptor;
+  std::map<uint64_t, size_t> by_turn;
+  acceptor.by_turn = &by_turn;
+  acceptor.loop = &loop;
+  auto listener = StreamListener::listen(loop, kAnyPort, acceptor);
+  REQUIRE(listener);
+  std::vector<std::unique_ptr<Side>> clients;
+  for (size_t i = 0; i < kPeers; ++i) {
+    clients.push_back(std::make_unique<Side>(Stream::connect(loop, (*listener)->local())));
+    clients.back()->stream->set_send_limit(SIZE_MAX);
+    clients.back()->stream->start(*clients.back());
+    REQUIRE(send_text(*clients.back()->stream, std::string(kEach, 'x')));
+  }
+  int left = 10000;
+  Timer look(loop, [&] {
+    const bool done = acceptor.sides.size() == kPeers &&
+                      std::all_of(acceptor.sides.begin(), acceptor.sides.end(),
+                                  [](const auto& side) { return side->received.size() == kEach; });
+    if (done || --left == 0) {
+      loop.stop();
+    }
+  });
+  look.start(milliseconds{1}, milliseconds{1});
+  loop.run();
+  CHECK(left > 0);
+  // Only where the number of peers has just grown may a turn take more than all peers' share and the least.
+  const auto large = std::count_if(by_turn.begin(), by_turn.end(),
+                                   [](const auto& turn) { return turn.second > 160 * 1024; });
+  CHECK(large <= 3);
 }
 
 TEST_CASE("a large transfer arrives whole and drains once", "[net][stream]") {
