@@ -1,6 +1,7 @@
 #include "ioc/background_thread.h"
 
 #include <cstdint>
+#include <system_error>
 #include <utility>
 
 #include <sys/resource.h>
@@ -44,29 +45,54 @@ bool set_policy(pid_t thread, int policy) {
 }  // namespace
 
 BackgroundThread::BackgroundThread(std::function<void()> work, std::function<void()> done)
-    : work_(std::move(work)), done_(std::move(done)), thread_([this] {
-        set_nice();
-        {
-          const std::lock_guard lock(mutex_);
-          id_ = ::gettid();
-          static_cast<void>(::pthread_getcpuclockid(::pthread_self(), &clock_));
-          is_idle_ = may_be_idle() && set_policy(id_, SCHED_IDLE);
-        }
-        work_();
-        {
-          const std::lock_guard lock(mutex_);
-          id_ = 0;
-          is_done_ = true;
-          changed_.notify_all();
-        }
-        if (done_) {
-          done_();
-        }
-      }) {}
+    : work_(std::move(work)), done_(std::move(done)) {
+  try {
+    thread_ = std::thread([this] {
+      step_back();
+      run();
+    });
+  } catch (const std::system_error&) {  // The system has no thread left: the work is done here.
+    run();
+  }
+}
 
 BackgroundThread::~BackgroundThread() {
   wait();
-  thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+void BackgroundThread::step_back() {
+  set_nice();
+  const std::lock_guard lock(mutex_);
+  id_ = ::gettid();
+  static_cast<void>(::pthread_getcpuclockid(::pthread_self(), &clock_));
+  is_idle_ = may_be_idle() && set_policy(id_, SCHED_IDLE);
+}
+
+void BackgroundThread::run() {
+  try {
+    work_();
+  } catch (...) {  // mostly std::bad_alloc; whoever waits for the work decides
+    failure_ = std::current_exception();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    id_ = 0;
+    is_done_ = true;
+    changed_.notify_all();
+  }
+  if (done_) {
+    done_();
+  }
+}
+
+void BackgroundThread::finish() {
+  wait();
+  if (failure_) {
+    std::rethrow_exception(failure_);
+  }
 }
 
 void BackgroundThread::hurry_if_starved() {
@@ -97,10 +123,13 @@ void BackgroundThread::wait() {
 bool BackgroundThread::may_be_idle() {
   static const bool may = [] {
     bool came_back = false;
-    std::thread([&] {
-      set_nice();
-      came_back = set_policy(0, SCHED_IDLE) && set_policy(0, SCHED_OTHER);
-    }).join();
+    try {
+      std::thread([&] {
+        set_nice();
+        came_back = set_policy(0, SCHED_IDLE) && set_policy(0, SCHED_OTHER);
+      }).join();
+    } catch (const std::system_error&) {  // no thread to try it with
+    }
     return came_back;
   }();
   return may;

@@ -116,19 +116,19 @@ void Updater::Work::behind_serving(const std::function<void()>& work) {
   }
   std::atomic<bool> is_done{false};
   is_lent_ = true;
-  {
-    BackgroundThread lent(work, [&] {
-      is_done = true;
-      jobs_->wake();
-    });
-    while (!is_done && !jobs_->is_closed()) {
-      if (auto job = jobs_->take_short(is_done, mono_now() + seconds(1))) {
-        (*job)();
-      }
-      lent.hurry_if_starved();
+  const auto take_back = [this](void*) { is_lent_ = false; };
+  const std::unique_ptr<void, decltype(take_back)> lending(this, take_back);
+  BackgroundThread lent(work, [&] {
+    is_done = true;
+    jobs_->wake();
+  });
+  while (!is_done && !jobs_->is_closed()) {
+    if (auto job = jobs_->take_short(is_done, mono_now() + seconds(1))) {
+      survive(*job);
     }
+    lent.hurry_if_starved();
   }
-  is_lent_ = false;
+  lent.finish();
 }
 
 // The updater's thread: jobs in the order in which they came, and between them a look at the sources.
@@ -137,14 +137,16 @@ void Updater::Work::run() {
   is_serving_ = true;
   while (!stopping_) {
     if (auto job = jobs_->take(next_look_)) {
-      (*job)();
+      survive(*job);
     }
     if (std::exchange(has_built_, false)) {
       ::malloc_trim(0);  // a list takes a few times its size while it is built: that goes back at once
     }
     if (mono_now() >= next_look_ && !stopping_) {
-      look_at_files();
-      start_due_fetches();
+      survive([this] {
+        look_at_files();
+        start_due_fetches();
+      });
       next_look_ = mono_now() + kLookEvery;
     }
     fold_when_due();

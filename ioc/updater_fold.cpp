@@ -4,6 +4,7 @@
 
 #include "ioc/background_thread.h"
 #include "ioc/updater_work.h"
+#include "resolver/base/guarded.h"
 #include "resolver/base/log.h"
 
 namespace cenote {
@@ -41,7 +42,7 @@ void Updater::Work::fold_when_due() {
   fold.file = folding_path();
   overlay_since_ = mono_now();
   is_folding_ = folds_.post([this, fold = std::move(fold)] {
-    auto base = make_base(fold);
+    auto base = guarded([&] { return make_base(fold); });
     jobs_->post([this, fold, base = std::move(base)] { finish_fold(fold, base); });
   });
 }

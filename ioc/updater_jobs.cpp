@@ -61,9 +61,31 @@ void Updater::Work::stop() {
   }
 }
 
+// A change that needs more memory than there is fails alone: what was in force stays in force.
+ChangeResult Updater::Work::attempt(const std::function<ChangeResult()>& job) const {
+  if (stopping_) {
+    return refused("stopping");
+  }
+  try {
+    return job();
+  } catch (const std::exception& error) {
+    log::error("a change of the feeds failed: {}", error.what());
+    return refused(fmt::format("the change could not be made: {}", error.what()));
+  }
+}
+
+// The thread goes on with its next job.
+void Updater::Work::survive(const JobQueue::Job& job) noexcept {
+  try {
+    job();
+  } catch (const std::exception& error) {
+    log::error("feeds: a job failed: {}", error.what());
+  }
+}
+
 void Updater::Work::post(std::function<ChangeResult()> job, Done done) {
   JobQueue::Job run = [this, job = std::move(job), done = std::move(done)] {
-    ChangeResult result = stopping_ ? refused("stopping") : job();
+    ChangeResult result = attempt(job);
     if (done) {
       done(std::move(result));
     }
@@ -80,7 +102,7 @@ void Updater::Work::post_small(const std::string& feed, size_t entries, std::fun
       post(std::move(job), std::move(done));  // it takes its turn with the lists
       return;
     }
-    ChangeResult result = stopping_ ? refused("stopping") : job();
+    ChangeResult result = attempt(job);
     if (done) {
       done(std::move(result));
     }

@@ -7,6 +7,7 @@
 
 #include "ioc/durable_file.h"
 #include "ioc/updater_work.h"
+#include "resolver/base/guarded.h"
 #include "resolver/base/log.h"
 #include "resolver/base/text.h"
 
@@ -190,7 +191,8 @@ void Updater::Work::start_fetch(const FeedSettings& feed) {
     request.version = stored->second.version;
   }
   attempts.is_fetching = fetches_.post([this, request, name = feed.name, is_taxii = feed.format == "taxii"] {
-    auto download = std::make_shared<Result<Download>>(fetch_list(request, is_taxii));
+    auto download =
+        std::make_shared<Result<Download>>(guarded([&] { return fetch_list(request, is_taxii); }));
     jobs_->post([this, name, url = request.url, download] { finish_fetch(name, url, std::move(*download)); });
   });
 }

@@ -236,6 +236,8 @@ class Updater::Work {
   [[nodiscard]] const FeedSettings* feed_named(std::string_view name) const;
   [[nodiscard]] std::vector<ExceptionSettings> all_exceptions(const StoredGeneration& of) const;
   [[nodiscard]] ChangeResult refused(std::string error) const;
+  ChangeResult attempt(const std::function<ChangeResult()>& job) const;
+  static void survive(const JobQueue::Job& job) noexcept;
   [[nodiscard]] std::string settings_id(const FeedSettings& feed) const;
   [[nodiscard]] uint64_t entries_of(const std::string& feed) const;
   [[nodiscard]] bool lists(const std::string& feed, const std::string& canonical) const;
