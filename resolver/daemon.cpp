@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "resolver/backend.h"
+#include "resolver/base/descriptors.h"
 #include "resolver/base/files.h"
 #include "resolver/base/log.h"
+#include "resolver/base/service_manager.h"
 #include "resolver/base/text.h"
 #include "resolver/listen/designation.h"
 #include "resolver/net/self_signed.h"
@@ -95,13 +97,22 @@ IocSettings ioc_settings(const Settings& settings) {
   return ioc;
 }
 
+// A quarter of what all clients may have open, for each of them at most: the rest is left for the others.
+ClientPlaces::Limits places_for(const ListenSettings& listen) {
+  const auto a_quarter = static_cast<size_t>(first_kept_descriptor()) / 4;
+  return {.connections = std::min<size_t>(listen.connections_per_client, a_quarter),
+          .handshakes_per_second = StreamLimits().handshakes_per_second};
+}
+
 }  // namespace
 
 Daemon::Daemon(const Settings& settings, Load load)
     : settings_(settings),
       load_(std::move(load)),
       tickets_(std::make_shared<TicketKeys>()),
-      recorder_(settings.events) {}
+      places_(std::make_shared<ClientPlaces>(places_for(settings.listen))),
+      recorder_(settings.events),
+      watchdog_([] { tell_service_manager("WATCHDOG=1"); }) {}
 
 Daemon::~Daemon() {
   stop();
@@ -119,7 +130,8 @@ WorkerSettings Daemon::worker_settings(const Settings& settings) const {
           settings.cache.bytes / count_workers(settings_),
           incident_key_,
           cookie_secrets_,
-          tickets_};
+          tickets_,
+          places_};
 }
 
 // What a configuration leaves to be made: the certificate of encrypted DNS, and who tells of it.
@@ -222,7 +234,17 @@ Result<void> Daemon::start() {
     worker->start();
   }
   updater_->start();
+  watch();
+  tell_service_manager("READY=1");
   return {};
+}
+
+void Daemon::watch() {
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    watchdog_.watch(workers_[i]->loop(), fmt::format("worker {}", i));
+  }
+  watchdog_.watch(web_->loop(), "the web thread");
+  watchdog_.start();
 }
 
 void Daemon::publish(const std::shared_ptr<const Snapshot>& snapshot) {
@@ -285,6 +307,8 @@ void Daemon::reload() {
 // In the order of the way of a question, so that whoever is stopped has nobody in front who still sends it
 // work. Does nothing for parts that never started.
 void Daemon::stop() {
+  tell_service_manager("STOPPING=1");
+  watchdog_.stop();
   for (const auto& worker : workers_) {
     worker->stop();
   }

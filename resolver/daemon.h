@@ -13,6 +13,7 @@
 #include "ioc/updater.h"
 #include "resolver/events/recorder.h"
 #include "resolver/listen/worker.h"
+#include "resolver/net/watchdog.h"
 #include "resolver/web.h"
 
 namespace cenote {
@@ -41,6 +42,7 @@ class Daemon {
   void publish(const std::shared_ptr<const Snapshot>& snapshot);
   void reload();
   void stop();
+  void watch();
   Result<void> complete(Settings& settings) const;
   Result<void> open_secrets();
   static Result<CookieSecrets> cookie_secrets(const Settings& settings);
@@ -51,11 +53,13 @@ class Daemon {
   uint64_t incident_key_ = 0;
   CookieSecrets cookie_secrets_{};
   const std::shared_ptr<TicketKeys> tickets_;
+  const std::shared_ptr<ClientPlaces> places_;  // of all workers' connections
   Recorder recorder_;
   std::unique_ptr<Web> web_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Updater> updater_;
   std::unique_ptr<Backend> backend_;
+  Watchdog watchdog_;  // over the loops of workers and web
 };
 
 }  // namespace cenote

@@ -6,6 +6,7 @@
 
 #include "conf/embedded.h"
 #include "conf/load_yaml.h"
+#include "resolver/base/descriptors.h"
 #include "resolver/base/log.h"
 #include "resolver/cli/command_line.h"
 #include "resolver/daemon.h"
@@ -85,7 +86,8 @@ void greet(const Daemon& daemon, const std::string& config) {
   std::fflush(stdout);
 }
 
-int serve(const std::string& config) {
+int run(const std::string& config) {
+  raise_descriptor_limit();
   const LoadedSettings loaded = load(config);
   print(stderr, loaded.problems);
   if (!loaded.is_usable()) {
@@ -102,6 +104,15 @@ int serve(const std::string& config) {
   }
   greet(daemon, config);
   return daemon.run();
+}
+
+int serve(const std::string& config) {
+  try {
+    return run(config);
+  } catch (const std::exception& error) {  // at the start: no memory, descriptor or thread is left
+    std::fprintf(stderr, "cenote: %s\n", error.what());
+    return 1;
+  }
 }
 
 int check(const std::string& config, bool is_json) {
