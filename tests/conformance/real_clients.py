@@ -229,6 +229,7 @@ def main():
                 rows.append((program, how, f"**no**: {why}" if why else "yes"))
             except NotHere as why:
                 rows.append((program, how, f"not here: {why}"))
+                print(f"SKIPPED: the real client {program}, {how}: {why}")
             except subprocess.TimeoutExpired:
                 failed += 1
                 rows.append((program, how, "**no**: no end in sight"))

@@ -106,7 +106,7 @@ TEST_CASE("every name of every real list is found with its lists, and its neighb
           "[ioc][real_lists]") {
   const auto folder = test::feeds_folder();
   if (!folder) {
-    WARN("no real feeds beside the project: skipped");
+    WARN("SKIPPED: real lists: no folder of real feeds");
     return;
   }
   Oracle oracle;
@@ -117,7 +117,7 @@ TEST_CASE("every name of every real list is found with its lists, and its neighb
     const bool is_large = std::string_view(format) == "large";
 #ifdef _GLIBCXX_ASSERTIONS
     if (is_large) {
-      WARN("the large list is for a release build: skipped");
+      WARN("SKIPPED: the large real list: it is for a release build");
       continue;
     }
 #endif

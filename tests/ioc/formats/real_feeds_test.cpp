@@ -145,7 +145,7 @@ FeedReport report_of(const std::string& body, const ParseOptions& options) {
 TEST_CASE("Real feeds give what another reader of the same rules finds in them") {
   const auto folder = test::feeds_folder();
   if (!folder) {
-    WARN("no real feeds beside the project: skipped");
+    WARN("SKIPPED: real feeds: no folder of real feeds");
     return;
   }
   const auto suffixes = PublicSuffixes::from_file(*folder / "benign/public_suffix_list.dat");
@@ -164,7 +164,7 @@ TEST_CASE("Real feeds give what another reader of the same rules finds in them")
 TEST_CASE("A TAXII collection read page by page gives what its bundle gives") {
   const auto folder = test::feeds_folder();
   if (!folder) {
-    WARN("no real feeds beside the project: skipped");
+    WARN("SKIPPED: real feeds: no folder of real feeds");
     return;
   }
   std::vector<std::string> paged;
@@ -183,7 +183,7 @@ TEST_CASE("A TAXII collection read page by page gives what its bundle gives") {
 TEST_CASE("The layouts of abuse.ch are read in CSV and in JSON") {
   const auto folder = test::feeds_folder();
   if (!folder) {
-    WARN("no real feeds beside the project: skipped");
+    WARN("SKIPPED: real feeds: no folder of real feeds");
     return;
   }
   const FeedReport csv =
@@ -210,7 +210,7 @@ TEST_CASE("The layouts of abuse.ch are read in CSV and in JSON") {
 TEST_CASE("auto knows every real feed by its first kilobytes") {
   const auto folder = test::feeds_folder();
   if (!folder) {
-    WARN("no real feeds beside the project: skipped");
+    WARN("SKIPPED: real feeds: no folder of real feeds");
     return;
   }
   for (const RealFeed& feed : kFeeds) {
