@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <stdexcept>
 
 #include <netinet/in.h>
@@ -152,6 +153,7 @@ UdpServer::UdpServer(Loop& loop, int descriptor, Handler& handler)
       descriptor_(descriptor),
       batch_(std::make_unique<Batch>()),
       outbox_(new Outbox),
+      fair_share_((uint64_t{std::random_device()()} << 32) | std::random_device()()),
       turn_end_(
           loop, [](void* context) { static_cast<UdpServer*>(context)->flush(); }, this) {}
 
@@ -163,18 +165,21 @@ UdpServer::~UdpServer() {
 
 void UdpServer::start() {
   poll_ = std::make_unique<Poll>(
-      loop_, descriptor_,
-      [](void* context, bool, bool) {
-        auto* self = static_cast<UdpServer*>(context);
-        self->loop_.doing("answering over UDP");
-        for (int i = 0; i < kBatchesPerTurn && self->serve_batch(); ++i) {
-        }
-      },
+      loop_, descriptor_, [](void* context, bool, bool) { static_cast<UdpServer*>(context)->serve_turn(); },
       this);
   if (!poll_->is_watched()) {
     throw std::runtime_error("the system cannot watch one more socket: " + local_.to_text());
   }
   poll_->watch(true, false);
+}
+
+void UdpServer::serve_turn() noexcept {
+  loop_.doing("answering over UDP");
+  int served = 0;
+  while (served < kBatchesPerTurn && serve_batch()) {
+    ++served;
+  }
+  fair_share_.end_turn(served == kBatchesPerTurn);
 }
 
 void UdpServer::stop() {
@@ -198,6 +203,10 @@ bool UdpServer::serve_batch() noexcept {
   counters_.received.add(static_cast<uint64_t>(received));
   size_t replies = 0;
   for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
+    if (fair_share_.is_on() && !fair_share_.admits(batch.peers[i].client.address())) {
+      counters_.passed_over.add();
+      continue;
+    }
     msghdr& header = batch.headers[i].msg_hdr;
     prepare_control(header, batch.peers[i]);
     const MutableBytes buffer = MutableBytes(batch.buffers[i]).first(kBufferBytes);

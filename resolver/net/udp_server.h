@@ -10,6 +10,7 @@
 #include "resolver/base/address.h"
 #include "resolver/base/counters.h"
 #include "resolver/base/result.h"
+#include "resolver/net/fair_share.h"
 #include "resolver/net/loop.h"
 
 struct mmsghdr;
@@ -39,6 +40,7 @@ class alignas(64) UdpServer {
     Counter received;
     Counter sent;
     Counter send_failed;  // the kernel would not take it: the client will ask again
+    Counter passed_over;  // not served, because its client floods a worker that is behind
   };
 
   // Binds with SO_REUSEPORT, so that each worker has its own socket on the same address.
@@ -60,6 +62,7 @@ class alignas(64) UdpServer {
   struct Batch;
   struct Outbox;
   UdpServer(Loop& loop, int descriptor, Handler& handler);
+  void serve_turn() noexcept;
   bool serve_batch() noexcept;  // true: there may be more
   void send_batch(mmsghdr* headers, size_t count) noexcept;
   void flush() noexcept;
@@ -70,6 +73,7 @@ class alignas(64) UdpServer {
   SocketAddress local_;
   std::unique_ptr<Batch> batch_;
   std::unique_ptr<Outbox> outbox_;
+  FairShare fair_share_;
   TurnEnd turn_end_;
   std::unique_ptr<Poll> poll_;
   Counters counters_;
