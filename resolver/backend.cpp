@@ -4,6 +4,7 @@
 
 #include "resolver/control/traffic.h"
 #include "resolver/dns/types.h"
+#include "resolver/net/watchdog.h"
 #include "resolver/web.h"
 
 namespace cenote {
@@ -123,14 +124,34 @@ constexpr std::array<NamedCounter, 15> kPipelineCounters{{
      &PipelineCounters::upstream_failures},
 }};
 
+void collect_loops(MetricsPage& page, const Watchdog& watchdog, const Backend::Workers& workers) {
+  for (const Watchdog::Watched& one : watchdog.watched()) {
+    const MetricsPage::Labels labels{{"loop", one.name}};
+    const LoopTurns& turns = one.loop->turns();
+    page.counter("cenote_loop_turns_total", "Turns of an event loop.",
+                 static_cast<double>(turns.turns.value()), labels);
+    page.counter("cenote_loop_slow_turns_total", "Turns of an event loop that took 250 ms or longer.",
+                 static_cast<double>(turns.slow.value()), labels);
+    page.gauge("cenote_loop_stands_still", "1 while an event loop does not turn.", one.stands ? 1 : 0,
+               labels);
+  }
+  page.counter("cenote_refused_connections_total",
+               "Connections for DNS that were refused by a limit: places, handshakes or descriptors.",
+               static_cast<double>(sum(workers, [](const Worker& w) { return w.refused_connections(); })));
+  page.counter("cenote_passed_over_total",
+               "Datagrams not served because their client floods a worker that is behind.",
+               static_cast<double>(sum(workers, [](const Worker& w) { return w.passed_over(); })));
+}
+
 }  // namespace
 
 Backend::Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-                 std::vector<std::string> listeners)
+                 std::vector<std::string> listeners, const Watchdog& watchdog)
     : updater_(updater),
       recorder_(recorder),
       web_(web),
       workers_(workers),
+      watchdog_(watchdog),
       listeners_(std::move(listeners)),
       started_(wall_now()) {}
 
@@ -170,6 +191,7 @@ ServerStatus Backend::status() const {
 
 void Backend::collect(MetricsPage& page) const {
   collect_queries(page, workers_);
+  collect_loops(page, watchdog_, workers_);
   for (const NamedCounter& named : kPipelineCounters) {
     page.counter(named.name, named.help, static_cast<double>(sum(workers_, [&](const Worker& w) {
                    return (w.counters().*named.counter).value();

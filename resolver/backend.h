@@ -12,6 +12,7 @@
 
 namespace cenote {
 
+class Watchdog;
 class Web;
 
 class Backend final : public ControlBackend {
@@ -20,7 +21,7 @@ class Backend final : public ControlBackend {
 
   // All outlive the backend. `workers` are all there, and stay.
   Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-          std::vector<std::string> listeners);
+          std::vector<std::string> listeners, const Watchdog& watchdog);
 
   [[nodiscard]] bool is_ready() const override;
   [[nodiscard]] ServerStatus status() const override;
@@ -64,6 +65,7 @@ class Backend final : public ControlBackend {
   const Recorder& recorder_;
   Web& web_;
   const Workers& workers_;
+  const Watchdog& watchdog_;
   const std::vector<std::string> listeners_;
   const WallTime started_;
 };

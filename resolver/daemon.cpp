@@ -222,7 +222,7 @@ Result<void> Daemon::start() {
   if (auto loaded = updater_->load(); !loaded) {
     return loaded;
   }
-  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, listener_texts(settings_));
+  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, listener_texts(settings_), watchdog_);
   if (auto opened = web_->open(*backend_); !opened) {
     return opened;
   }

@@ -26,6 +26,7 @@ class DohService final : HttpSite, ReplySink {
   void name_by_path(bool names) noexcept { names_by_path_ = names; }
 
   [[nodiscard]] std::vector<SocketAddress> local() const { return server_.local(); }
+  [[nodiscard]] uint64_t refused() const noexcept { return server_.counters().refused_connections.value(); }
   [[nodiscard]] size_t connections() const noexcept { return server_.counters().open_connections.value(); }
 
  private:

@@ -191,6 +191,22 @@ void Worker::finish_when_idle() {
   }
 }
 
+uint64_t Worker::refused_connections() const noexcept {
+  uint64_t refused = doh_ ? doh_->refused() : 0;
+  for (const auto& service : streams_) {
+    refused += service->refused();
+  }
+  return refused;
+}
+
+uint64_t Worker::passed_over() const noexcept {
+  uint64_t passed_over = 0;
+  for (const auto& listener : udp_) {
+    passed_over += listener->counters().passed_over.value();
+  }
+  return passed_over;
+}
+
 void Worker::join() {
   if (thread_.joinable()) {
     thread_.join();

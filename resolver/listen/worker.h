@@ -53,6 +53,9 @@ class alignas(64) Worker {
 
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return pipeline_.counters(); }
   [[nodiscard]] const AnswerCache::Counters& cache_counters() const noexcept { return cache_.counters(); }
+  // Since the start, over all addresses; from any thread.
+  [[nodiscard]] uint64_t refused_connections() const noexcept;
+  [[nodiscard]] uint64_t passed_over() const noexcept;
   [[nodiscard]] const RecentNames& recent_names() const noexcept { return recent_; }  // from any thread
   // Shows the upstream servers to `read(const ServerPool&)`; a reload may replace them afterwards.
   template <typename Read>

@@ -105,6 +105,7 @@ HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> strea
       tls_(tls),
       client_(stream_->peer()),
       is_counted_(!is_proxy && !stream_->is_unix()),
+      next_turn_(server.loop_, [this] { advance(); }),
       opened_(server.loop_.now()),
       phase_start_(opened_) {
   // A single response may be large; how much of it waits is decided by kHighWater.
@@ -212,7 +213,12 @@ void HttpConnection::advance() {
   }
   is_advancing_ = true;
   flush();
-  while (auto incoming = protocol_->next_request()) {
+  while (may_serve()) {
+    auto incoming = protocol_->next_request();
+    if (!incoming) {
+      break;
+    }
+    ++served_;
     server_.counters_.requests.add();
     server_.site_.serve(std::move(incoming->request),
                         HttpResponder(std::make_shared<HttpExchange>(*this, incoming->id)));
@@ -221,6 +227,20 @@ void HttpConnection::advance() {
   flush();
   is_advancing_ = false;
   note_progress();
+}
+
+// As many requests of one connection in a turn as bytes of it are read: each may cost as much as a page.
+bool HttpConnection::may_serve() noexcept {
+  constexpr size_t kBytesPerRequest = 512;
+  if (serve_turn_ != server_.loop_.turn()) {
+    serve_turn_ = server_.loop_.turn();
+    served_ = 0;
+  }
+  const bool may = served_ < std::max<size_t>(server_.loop_.read_share() / kBytesPerRequest, 2);
+  if (!may && !next_turn_.is_active()) {
+    next_turn_.start(milliseconds{0});
+  }
+  return may;
 }
 
 void HttpConnection::flush() {

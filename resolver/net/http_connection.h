@@ -39,6 +39,7 @@ class HttpConnection final : public StreamEvents {
   void take_proxy_header(Bytes bytes);
   void speak(bool http2);
   void advance();
+  [[nodiscard]] bool may_serve() noexcept;
   void flush();
   void cut_slow_reader();
   void note_progress();
@@ -53,6 +54,9 @@ class HttpConnection final : public StreamEvents {
   std::unique_ptr<HttpProtocol> protocol_;    // null while TLS shakes hands
   std::vector<HttpExchange*> exchanges_;      // with the site; told when the connection goes
   std::list<HttpConnection>::iterator self_;  // where the server keeps it
+  Timer next_turn_;                           // goes on with the requests that were too many for one turn
+  uint64_t serve_turn_ = UINT64_MAX;
+  size_t served_ = 0;  // requests in that turn
 
   HttpProgress seen_;
   const MonoTime opened_;
