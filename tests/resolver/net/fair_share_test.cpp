@@ -27,9 +27,9 @@ Served turn(FairShare& share, unsigned each, bool is_behind) {
   for (unsigned i = 0; i < 512; ++i) {
     if (each != 0 && i % each == each - 1) {
       ++served.offered_by_others;
-      served.others += admits(share, other(1 + i % 250)) ? 1 : 0;
+      served.others += admits(share, other(1 + i % 250)) ? 1U : 0U;
     } else {
-      served.flood += admits(share, kFlood) ? 1 : 0;
+      served.flood += admits(share, kFlood) ? 1U : 0U;
     }
   }
   share.end_turn(is_behind);
