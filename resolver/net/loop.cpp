@@ -1,9 +1,13 @@
 #include "resolver/net/loop.h"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
+#include <sys/eventfd.h>
+
 #include <fmt/format.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "resolver/base/log.h"
@@ -24,6 +28,19 @@ void must(int status, const char* what) {
   if (status != 0) {
     throw std::runtime_error(fmt::format("{}: {}", what, uv_strerror(status)));
   }
+}
+
+// A loop takes five. libuv 1.44 loses one of them each time when they do not suffice, so that is seen before.
+bool has_descriptors() noexcept {
+  std::array<int, 8> tried{};
+  std::generate(tried.begin(), tried.end(), [] { return ::eventfd(0, EFD_CLOEXEC); });
+  const bool all = std::count(tried.begin(), tried.end(), -1) == 0;
+  for (const int descriptor : tried) {
+    if (descriptor >= 0) {
+      ::close(descriptor);
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -48,6 +65,7 @@ void Loop::Closer::operator()(uv_loop_s* loop) const noexcept {
 }
 
 Loop::Loop() {
+  must(has_descriptors() ? 0 : UV_EMFILE, "event loop");
   auto made = std::make_unique<uv_loop_t>();
   must(uv_loop_init(made.get()), "event loop");
   loop_.reset(made.release());
