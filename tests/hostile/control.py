@@ -115,6 +115,20 @@ def followers(s):
         s.expect(status == 200, f"a follower with {token or 'the socket'} got {status}")
 
 
+@scenario()
+def hidden_entries(s):
+    """A token for a feed that only monitors lists forty names, one below the other, under a blocked one: the block stays."""
+    names = []
+    for number in range(40):
+        names.append(f"l{number}." + (names[-1] if names else "hidden.blocked.example"))
+    status, answer = s.api("PATCH", "/v1/feeds/mon", {"add": names}, token="mon-pusher")
+    s.expect(status == 200, f"the names could not be listed: {status} {answer}")
+    for name in (names[-1], names[31], names[20], "www." + names[-1]):
+        found = s.target.ask(name, timeout=2 * SLOWER)
+        s.expect(found is not None and found.ede == 15, f"{name} is not blocked")
+    s.api("PATCH", "/v1/feeds/mon", {"remove": names}, token="mon-pusher")
+
+
 @scenario(memory=64)
 def pipelined_pushes(s):
     """Pushes with one Idempotency-Key on many connections, each with one more of the same behind it, while a list keeps the

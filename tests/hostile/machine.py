@@ -1,5 +1,6 @@
 """A machine that has run out of something."""
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -118,51 +119,74 @@ def fill(ports, held):
             refused += 1
 
 
-def again(s):
-    """Another connection to the control API; the server may not take it before a descriptor is free."""
-    while s.target.is_alive():
-        try:
-            return tcp(s.ports["api"], "127.0.0.1")
-        except OSError:
-            time.sleep(0.1)
-    return None
-
-
-@scenario(descriptors=150, workers=4, seconds=(6, 20), channels=("udp", "tcp", "dot", "doh"), site={"feeds": FETCHED}, memory=32)
+@scenario(descriptors=150, workers=4, seconds=(6, 20), channels=("udp", "tcp", "dot", "doh"))
 def no_descriptors(s):
-    """Clients take every descriptor there is, then leave one, two, three free, and a feed is fetched each time: the fetch may
-    fail, nothing else does; and once they have gone, all is as before."""
+    """Clients take every descriptor there is: whoever has a connection is answered, over UDP everybody is, and once they have
+    gone, all is as before."""
     held = []
-    control = tcp(s.ports["api"], "127.0.0.1")  # has its descriptor already
     fill(s.ports, held)
-    s.look()
     s.figures["connections"] = len(held)
-    statuses = []
-    for free in range(0, 7):
-        for _ in range(free if free < 2 else 1):
-            held.pop().close()
-        time.sleep(0.2)
-        try:
-            control.sendall(request("POST", "/v1/feeds/web/refresh", "operator"))
-            statuses.append(answer_of(control, 3 * SLOWER)[0])
-        except OSError:
-            statuses.append(0)
+    until = time.monotonic() + s.seconds / 2
+    while time.monotonic() < until:
         s.look()
         if not s.target.is_alive():
-            s.expect(False, s.obituary())
             return
-        if statuses[-1] == 0:  # not answered, or cut as idle
-            control.close()
-            control = again(s)
-    if not s.target.is_alive():
-        s.expect(False, s.obituary())
-        return
-    s.figures["statuses"] = statuses
+        time.sleep(0.1)
     for connection in held:
         connection.close()
-    control.close()
     time.sleep(0.5)
     s.expect(s.api("GET", "/healthz", token="reader")[0] == 200, "the control API does not come back")
-    with tcp(s.ports["dns"], CLIENT) as client:
-        client.sendall(framed(cached(1)))
-        s.expect(client.recv(1) != b"", "TCP does not come back")
+    try:
+        with tcp(s.ports["dns"], CLIENT) as client:
+            client.sendall(framed(cached(1)))
+            s.expect(client.recv(1) != b"", "TCP does not come back")
+    except OSError as why:
+        s.expect(False, f"TCP does not come back: {why}")
+
+
+@scenario()
+def second_start(s):
+    """The server is started a second time on its own state folder, again and again: that one ends, and takes no question of the first."""
+    for _ in range(s.rounds(4, 10)):
+        done = subprocess.run([s.options.binary, "serve", "--config", str(s.target.folder / "cenote.yaml")], capture_output=True,
+                              timeout=20 * SLOWER, check=False)
+        s.expect(done.returncode == 1, f"the second one ended with {done.returncode}")
+        time.sleep(0.1)
+
+
+def leave_free(target, count):
+    """Lowers the limit so that the process may open so many descriptors more."""
+    taken = {int(number) for number in os.listdir(f"/proc/{target.process.pid}/fd")}
+    limit = 0
+    while count or limit in taken:
+        count -= limit not in taken
+        limit += 1
+    resource.prlimit(target.process.pid, resource.RLIMIT_NOFILE, (limit, resource.prlimit(target.process.pid, resource.RLIMIT_NOFILE)[1]))
+
+
+@scenario(site={"feeds": FETCHED}, seconds=(1, 1), channels=("udp", "tcp"))
+def fetch_without_descriptors(s):
+    """A feed is fetched while no descriptor is free, then one, and so on: the fetch may fail, nothing else does."""
+    control = tcp(s.ports["api"], "127.0.0.1")  # has its descriptor already
+    control.sendall(request("GET", "/v1/status", "operator"))
+    answer_of(control, 5)
+    usual = resource.prlimit(s.target.process.pid, resource.RLIMIT_NOFILE)
+    statuses = []
+    for free in range(9):
+        leave_free(s.target, free)
+        try:
+            control.sendall(request("POST", "/v1/feeds/web/refresh", "operator"))
+            statuses.append(answer_of(control, 6 * SLOWER)[0])
+        except OSError:
+            statuses.append(0)
+        time.sleep(0.1)
+        if s.target.is_alive():
+            resource.prlimit(s.target.process.pid, resource.RLIMIT_NOFILE, usual)
+        if not s.target.is_alive():
+            s.expect(False, f"it died with {free} descriptors free")
+            return
+        s.expect(statuses[-1] != 0, f"with {free} descriptors free, the refresh was not answered")
+        if statuses[-1] == 0:
+            control = tcp(s.ports["api"], "127.0.0.1")
+    s.figures["statuses"] = statuses
+    control.close()

@@ -8,9 +8,10 @@ import threading
 import time
 
 import wire
+from control import answer_of, request
 from scenario import SLOWER, scenario
 from target import TOKENS, UnixConnection, sections_of
-from tools import CLIENT, datagrams, paced, try_send
+from tools import CLIENT, datagrams, paced, tcp, try_send
 
 GROUPS = ["{name: three, from: [127.0.3.0/24], actions: {suspicious: monitor}}", "{name: four, from: [127.0.4.0/24], actions: {malware: refuse}}",
           "{name: five, from: [127.0.5.0/24], actions: {phishing: nxdomain}}"]
@@ -34,7 +35,6 @@ def variant(s, draw):
         upstream=base["upstream"] + "".join(zones),
         tls="{certificate: now.crt, key: now.key}",
         log=f"{{level: {draw.choice(('info', 'debug', 'warning', 'trace'))}, format: {draw.choice(('text', 'json'))}}}",
-        cache=f"{{max_ttl: {draw.choice(('1d', '2d'))}}}",
         names=f"{{version: \"{draw.choice(('', 'a', 'b'))}\"}}",
         protect=f"[{draw.choice(('', 'own.example', 'own.example, other.example'))}]",
         exceptions=draw.choice(("[]", "[{name: fine.example, reason: x}]")))
@@ -129,7 +129,7 @@ def storm(s, crowd):
         variant(s, s.random)
         s.target.reload()
         reloads += 1
-        return s.random.uniform(0.02, 0.05) * SLOWER
+        return s.random.uniform(0.02, 0.05)
     s.storm(reload)
     s.figures["reloads"] = reloads
     s.target.configure()
@@ -154,6 +154,33 @@ def under_load(s):
 def while_the_web_thread_logs(s):
     """The same while more lists come at once than there is room for, which each time is logged."""
     storm(s, crowd=True)
+
+
+@scenario(site={"guards": "{max_growth: off, max_shrink: off}"})
+def revoked_follower(s):
+    """A token is taken back while it follows the hits: it hears nothing more."""
+    with tcp(s.ports["api"], CLIENT) as follower:
+        follower.sendall(request("GET", "/v1/hits?follow=1", "reader"))
+        s.expect(answer_of(follower, 5)[0] == 200, "it could not follow")
+        s.target.write_tokens({name: scopes for name, scopes in TOKENS.items() if name != "reader"})
+        s.target.reload()
+        time.sleep(1 * SLOWER)
+        s.target.ask("revoked.blocked.example", source="127.0.0.8")
+        follower.settimeout(0.2)
+        heard, until = b"", time.monotonic() + 1
+        while time.monotonic() < until:
+            try:
+                heard = heard[-4096:] + (piece := follower.recv(65536))
+                if not piece:
+                    break
+            except socket.timeout:
+                continue
+            except OSError:
+                break
+        s.expect(b"revoked.blocked" not in heard, "it still hears of hits")
+    s.target.write_tokens(TOKENS)
+    s.target.reload()
+    time.sleep(0.3)
 
 
 @scenario(alone=True)

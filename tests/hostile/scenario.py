@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import ports
-from target import Target
+from target import REPORTS, Target
 
 HERE = Path(__file__).resolve().parent
 SLOWER = float(os.environ.get("CENOTE_SLOWER", "1"))  # how many times slower a binary with sanitizers may be
@@ -294,7 +294,10 @@ class Stage:
     def obituary(self):
         code = self.target.process.poll()
         what = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-        return f"THE SERVER DIED: {what}; its last words: {self.target.log()[-1500:]}"
+        lines = self.target.log().splitlines()
+        report = next((at for at, line in enumerate(lines) if any(mark in line for mark in REPORTS)), None)
+        words = lines[report:report + 25] if report is not None else [line[:300] for line in lines[-6:]]
+        return f"THE SERVER DIED: {what}; its last words:\n" + "\n".join(words)
 
     def perform(self):
         definition = self.definition
@@ -315,7 +318,8 @@ class Stage:
         self.machinery.innocents.begin("attack")
         try:
             definition.function(self)
-            self.storm()
+            if self.target.is_alive():
+                self.storm()
         finally:
             self.dismiss()
         time.sleep(0.3)

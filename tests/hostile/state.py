@@ -19,7 +19,7 @@ FEEDS = """
 # What was acknowledged: these are blocked, those are not.
 BLOCKED = ["a.c2.example", "b.c2.example", "pc2.example.org", "o.example.org", "pother.example.org", "sother.example.org", "late.example.org"]
 ALLOWED = ["removed.example.org", "b.other.example.org", "excepted.example.org"]
-SITE = {"feeds": FEEDS, "guards": "{max_growth: off, max_shrink: off}", "blockpage": "{http: [], https: []}"}
+SITE = {"feeds": FEEDS, "guards": "{max_growth: off, max_shrink: off}"}
 
 
 def built(s):
@@ -90,7 +90,7 @@ def damage(draw, folder):
     return f"{kind} at {at} of {name}"
 
 
-def started_on(s, target, template, what):
+def started_on(s, target, what):
     """Starts on what was damaged: the log of this start, or None after noting what is wrong with it."""
     (target.folder / "log").write_text("")
     target.launch()
@@ -120,7 +120,7 @@ def corruption(s):
         shutil.rmtree(target.folder / "state")
         shutil.copytree(template, target.folder / "state")
         what = damage(s.random, target.folder / "state")
-        log = started_on(s, target, template, what)
+        log = started_on(s, target, what)
         if log is None:
             continue
         wrong = wrong_names(target)
@@ -132,6 +132,29 @@ def corruption(s):
             s.count["said what is lost"] += 1
         target.kill()
     s.expect(not target.reports(), "\n".join(target.reports()[:3]))
+
+
+@scenario(alone=True)
+def strange_keys(s):
+    """A key or certificate of the state folder is empty, nonsense, too long or a folder: another one is made, or the server says
+    clearly why it does not start."""
+    target = built(s)
+    state, template = target.folder / "state", target.folder / "template"
+    shutil.copytree(state, template)
+    for file in sorted(path.name for path in template.iterdir() if path.suffix in (".key", ".crt")):
+        for kind, content in (("empty", b""), ("nonsense", b"nonsense"), ("too long", bytes(100_000)), ("a folder", None)):
+            shutil.rmtree(state)
+            shutil.copytree(template, state)
+            if content is None:
+                (state / file).unlink()
+                (state / file).mkdir()
+            else:
+                (state / file).write_bytes(content)
+            if started_on(s, target, f"{file} is {kind}") is not None:
+                s.count["started"] += 1
+                wrong = wrong_names(target)
+                s.expect(not wrong, f"{file} is {kind}: {wrong} changed")
+                target.kill()
 
 
 @scenario(alone=True)
@@ -156,7 +179,7 @@ def missing_files(s):
         shutil.copytree(template, state)
         before = {path.name for path in (state / "contents").iterdir()}
         change(*names)
-        log = started_on(s, target, template, what)
+        log = started_on(s, target, what)
         if log is None:
             continue
         wrong = wrong_names(target)
@@ -182,7 +205,7 @@ def damaged_decision(s):
         data = bytearray(path.read_bytes())
         data[data.index(b"released")] ^= 1
         path.write_bytes(data)
-    log = started_on(s, target, None, "a damaged decision")
+    log = started_on(s, target, "a damaged decision")
     if log is None:
         s.expect(False, "one feed's decisions keep the server from starting")
         return
