@@ -126,22 +126,24 @@ class StreamService::Connection final : public StreamEvents {
   bool serve_frames() {
     std::vector<uint8_t>& answers = service_.answers_;
     answers.clear();
-    bool is_read = true;  // by the client
-    while (is_read && !paused_) {
+    bool goes_on = true;
+    while (goes_on && !paused_) {
       const auto message = frames_.next();
       if (!message) {
         break;
       }
+      // What has no header is no DNS, and costs its sender two bytes: it ends the connection.
+      goes_on = message->size() >= kHeaderBytes;
       serve(*message, answers);
       if (answers.size() >= kMostTogether) {
-        is_read = stream_->send(answers);
+        goes_on = stream_->send(answers) && goes_on;  // false: the client does not read
         answers.clear();
       }
     }
     if (paused_) {
       keep(frames_.take_rest());
     }
-    if (!is_read || (!answers.empty() && !stream_->send(answers))) {
+    if ((!answers.empty() && !stream_->send(answers)) || !goes_on) {
       service_.drop(path_.connection);
       return false;
     }

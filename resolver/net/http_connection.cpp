@@ -15,6 +15,8 @@ namespace {
 
 // As much output is moved to the stream as keeps it busy; the rest waits where it is counted.
 constexpr size_t kHighWater = 256 * 1024;
+// A request counts as so many bytes where a turn of the loop is shared: each may cost as much as a page.
+constexpr size_t kBytesPerRequest = 512;
 
 // RFC 9110 section 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT". Not strftime: that follows the locale.
 std::string http_date(WallTime time) {
@@ -219,6 +221,7 @@ void HttpConnection::advance() {
       break;
     }
     ++served_;
+    server_.loop_.spend(kBytesPerRequest);
     server_.counters_.requests.add();
     server_.site_.serve(std::move(incoming->request),
                         HttpResponder(std::make_shared<HttpExchange>(*this, incoming->id)));
@@ -229,12 +232,12 @@ void HttpConnection::advance() {
   note_progress();
 }
 
-// As many requests of one connection in a turn as bytes of it are read: each may cost as much as a page.
+// As many requests of one connection in a turn as its share of bytes allows.
 bool HttpConnection::may_serve() noexcept {
-  constexpr size_t kBytesPerRequest = 512;
   if (serve_turn_ != server_.loop_.turn()) {
     serve_turn_ = server_.loop_.turn();
     served_ = 0;
+    server_.loop_.count_reader();
   }
   const bool may = served_ < std::max<size_t>(server_.loop_.read_share() / kBytesPerRequest, 2);
   if (!may && !next_turn_.is_active()) {

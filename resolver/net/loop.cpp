@@ -103,12 +103,14 @@ Loop::~Loop() {
   close_and_free(after_wait_);
 }
 
-// The shares of this turn follow from how many wanted to be read in the last one.
+// The shares of this turn follow from how many wanted to be read in the last one. When more come than that,
+// what the turn has spent cuts the shares of those that are left.
 void Loop::begin_turn() noexcept {
   note_length();  // of the timers
   turns_.turns.add();
   read_share_ = std::clamp(kTurnBytes / std::max<size_t>(readers_, 1), kLeastShare, kMostShare);
   readers_ = 0;
+  spent_ = 0;
 }
 
 // libuv reads its clock when the wait ends and when the timers begin: what has passed since then is what the

@@ -57,8 +57,10 @@ class Loop {
   // kTurnBytes or little more, however many there are. What is left waits for the next turn. On the loop's
   // thread.
   [[nodiscard]] uint64_t turn() const noexcept { return turns_.turns.value(); }
-  [[nodiscard]] size_t read_share() const noexcept { return read_share_; }
-  void count_reader() noexcept { ++readers_; }  // once a turn for each connection that is read
+  [[nodiscard]] size_t read_share() const noexcept { return spent_ < kTurnBytes ? read_share_ : kLeastShare; }
+  void count_reader() noexcept { ++readers_; }  // once a turn for each connection that is read or served
+  // `bytes` were read, or work that costs as much was done, for one of them.
+  void spend(size_t bytes) noexcept { spent_ += bytes; }
 
   [[nodiscard]] uv_loop_s* raw() noexcept { return loop_.get(); }  // for net/ alone
 
@@ -81,7 +83,8 @@ class Loop {
   std::vector<std::function<void()>> posted_;
   uv_prepare_s* before_wait_ = nullptr;
   uv_check_s* after_wait_ = nullptr;
-  size_t readers_ = 0;  // connections read in this turn
+  size_t readers_ = 0;  // connections read or served in this turn
+  size_t spent_ = 0;    // bytes of all of them in this turn
   size_t read_share_ = kMostShare;
   LoopTurns turns_;
 };

@@ -170,7 +170,10 @@ void Stream::Wire::on_read(ssize_t size, const uint8_t* bytes) noexcept {
   if (size == 0 || size == UV_ENOBUFS || !is_live()) {
     return;  // Zero is libuv's "nothing now"; no buffer: the turn's share is used up.
   }
-  read_bytes += size > 0 ? static_cast<size_t>(size) : 0;
+  if (size > 0) {
+    read_bytes += static_cast<size_t>(size);
+    loop.spend(static_cast<size_t>(size));
+  }
   if (size == UV_EOF) {
     end_with(StreamEnd::kPeerClosed, "closed by the peer");
   } else if (size < 0) {

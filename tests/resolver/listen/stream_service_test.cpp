@@ -161,6 +161,22 @@ TEST_CASE("a frame may come byte by byte", "[listen][stream]") {  // RFC 7766 se
   CHECK(read(*answer).answers.size() == 1);
 }
 
+TEST_CASE("a frame that cannot be a message ends the connection, after the answers before it",
+          "[listen][stream]") {
+  Served served;
+  const size_t size = GENERATE(as<size_t>(), 0, 1, 11);
+  CAPTURE(size);
+  const Descriptor client = served.connect();
+  Wire bytes = kQuestion;
+  const Wire runt = framed(Wire(size, 0));
+  for (int i = 0; i < 1000; ++i) {
+    bytes.insert(bytes.end(), runt.begin(), runt.end());
+  }
+  REQUIRE(send_all(client.get(), bytes));
+  CHECK(is_closed(client, milliseconds{3000}));
+  CHECK(served.connections() == 0);
+}
+
 TEST_CASE("a connection that stays idle is closed", "[listen][stream]") {  // RFC 7766 section 6.2.3
   Served served({.idle = seconds{1}, .handshake = seconds{1}});
   const Descriptor silent = served.connect();
