@@ -17,7 +17,8 @@ Web::Web(const Settings& settings, EventRing& events, const History& history, ui
       events_(events),
       history_(history),
       incident_key_(incident_key),
-      policy_(std::make_unique<Policy>(settings.policy)) {}
+      policy_(std::make_unique<Policy>(settings.policy)),
+      newest_settings_(settings.policy) {}
 
 Web::~Web() {
   join();
@@ -63,6 +64,7 @@ Result<void> Web::open_control(ControlBackend& backend) {
     return fail("{}", to_text(tokens.problems.front()));
   }
   api_->set_tokens(Tokens(std::move(tokens.tokens)));
+  api_->configure(settings_.control);
   control_server_ = std::make_unique<HttpServer>(loop_, *api_);
   if (!settings_.control.socket.empty()) {
     if (auto bound = control_server_->listen(settings_.control.socket); !bound) {
@@ -112,6 +114,10 @@ void Web::join() {
 }
 
 void Web::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  {
+    const std::lock_guard lock(newest_mutex_);
+    newest_snapshot_ = snapshot;
+  }
   if (!thread_.joinable()) {
     policy_->adopt(std::move(snapshot));
     return;
@@ -119,7 +125,18 @@ void Web::adopt(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, snapshot = std::move(snapshot)]() mutable { policy_->adopt(std::move(snapshot)); });
 }
 
+Policy Web::copy_policy() const {
+  const std::lock_guard lock(newest_mutex_);
+  Policy policy(newest_settings_);
+  policy.adopt(newest_snapshot_);
+  return policy;
+}
+
 void Web::reload(const Settings& settings) {
+  {
+    const std::lock_guard lock(newest_mutex_);
+    newest_settings_ = settings.policy;
+  }
   LoadedTokens tokens = load_tokens(settings_.control.tokens);
   for (const Problem& problem : tokens.problems) {
     log::error("{}; the tokens stay as they were", to_text(problem));
@@ -135,6 +152,7 @@ void Web::reload(const Settings& settings) {
     if (tokens.problems.empty()) {
       api_->set_tokens(Tokens(std::move(tokens.tokens)));
     }
+    api_->configure(control);
     if (control_tls_) {
       if (auto renewed =
               control_tls_->reload(control.certificate, control.key, {.ca_file = control.client_ca});

@@ -4,6 +4,7 @@
 // Threads: open(), start(), join() from main; adopt(), on_indirect_block(), reload() and stop() from any.
 #pragma once
 
+#include <mutex>
 #include <thread>
 
 #include "blockpage/certificates.h"
@@ -39,6 +40,8 @@ class Web final : IncidentSource {
 
   [[nodiscard]] Loop& loop() noexcept { return loop_; }
   [[nodiscard]] const Policy& policy() const noexcept { return *policy_; }  // on the web thread
+  // A policy like it, for any other thread.
+  [[nodiscard]] Policy copy_policy() const;
   [[nodiscard]] const Authority& authority() const noexcept { return certificates_->authority(); }
 
  private:
@@ -52,6 +55,9 @@ class Web final : IncidentSource {
   const uint64_t incident_key_;
   Loop loop_;
   std::unique_ptr<Policy> policy_;
+  mutable std::mutex newest_mutex_;
+  PolicySettings newest_settings_;  // of policy_, perhaps before the web thread has them
+  std::shared_ptr<const Snapshot> newest_snapshot_;
   IndirectBlocks indirect_;
   std::unique_ptr<Certificates> certificates_;
   std::unique_ptr<TlsContext> tls_;

@@ -41,8 +41,8 @@ Idempotency::Outcome Idempotency::begin(const std::string& key, const std::strin
   return Outcome::kAnswered;
 }
 
-// An answer makes its connection go on, and with the next request it comes back here: the entry is settled, and
-// let go of, before the first of those who wait hears of it.
+// An answer makes its connection go on, and with the next request it comes back here: the entry is settled,
+// and let go of, before the first of those who wait hears of it.
 void Idempotency::finish(const std::string& key, const HttpResponse& response) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) {
