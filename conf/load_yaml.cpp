@@ -57,6 +57,22 @@ void read_blockpage(MapReader& root, ReadContext& context) {
   map.finish();
 }
 
+ValueKind<size_t> count_between(size_t least, size_t most) {
+  return {fmt::format("a number from {} to {}", least, most),
+          [least, most](std::string_view text) -> std::optional<size_t> {
+            const auto number = parse_number(text, most);
+            return number && *number >= least ? std::optional<size_t>(*number) : std::nullopt;
+          }};
+}
+
+// As it stands in a Host header, without a port.
+ValueKind<std::string> host_name() {
+  return {"a host name such as cenote.example.org", [](std::string_view text) -> std::optional<std::string> {
+            const auto name = Name::from_text(text);
+            return name && name->label_count() > 0 ? std::optional(name->to_text()) : std::nullopt;
+          }};
+}
+
 void read_control(MapReader& root, ReadContext& context) {
   ControlSettings& control = context.settings.control;
   MapReader map = root.section("control");
@@ -77,6 +93,12 @@ void read_control(MapReader& root, ReadContext& context) {
     context.findings.error(map.at("https"), "control.https needs control.tls.certificate and key");
   }
   read_path(map, "tokens", control.tokens, context);
+  map.list("hosts", control.hosts, host_name());
+  MapReader uploads = map.section("uploads");
+  uploads.value("at_once", control.uploads.at_once, count_between(2, 256));
+  uploads.value("time", control.uploads.time, seconds_between(seconds{60}, seconds{86'400}));
+  uploads.value("rate", control.uploads.rate, size_between(uint64_t{1} << 10, uint64_t{1} << 30));
+  uploads.finish();
   map.finish();
   for (const SocketAddress& address : control.http) {
     if (!is_loopback(address.address())) {

@@ -55,6 +55,36 @@ struct Chain {
   }
 };
 
+// So many of the last lines before `end`, which stands behind one; fewer when they do not fit in a page.
+std::vector<std::string> last_lines(int file, uint64_t end, uint64_t wanted) {
+  uint64_t piece_size = 64U << 10;  // doubled each time, so that moving what is there costs little
+  std::string text;
+  uint64_t begin = end;
+  uint64_t ends = 0;  // of lines, that are in `text`
+  // One end more than lines: the one before the first.
+  while (begin > 0 && ends <= wanted && text.size() < AuditLog::kMostPageBytes) {
+    std::string piece(std::min(piece_size, begin), '\0');
+    begin -= piece.size();
+    if (::pread(file, piece.data(), piece.size(), static_cast<off_t>(begin)) !=
+        static_cast<ssize_t>(piece.size())) {
+      return {};  // somebody cut the file off
+    }
+    ends += static_cast<uint64_t>(std::count(piece.begin(), piece.end(), '\n'));
+    text.insert(0, piece);
+    piece_size *= 2;
+  }
+  std::vector<std::string> lines;
+  size_t from = begin == 0 ? 0 : text.find('\n') + 1;  // what comes before is the rest of an older line
+  for (size_t to = text.find('\n', from); to != std::string::npos; to = text.find('\n', from)) {
+    lines.push_back(text.substr(from, to - from));
+    from = to + 1;
+  }
+  if (lines.size() > wanted) {
+    lines.erase(lines.begin(), lines.end() - static_cast<ptrdiff_t>(wanted));
+  }
+  return lines;
+}
+
 }  // namespace
 
 AuditLog::~AuditLog() {
@@ -95,12 +125,12 @@ Result<void> AuditLog::resume() {
   }
   lines_ = chain.lines;
   generation_ = chain.generation;
+  size_ = whole;
   head_ = chain.head;
   return {};
 }
 
 Result<void> AuditLog::append(const AuditEntry& entry) {
-  const std::lock_guard lock(mutex_);
   const std::string line = line_of(entry, lines_ + 1, head_);
   const std::string bytes = line + '\n';
   const off_t before = ::lseek(file_, 0, SEEK_END);
@@ -110,25 +140,26 @@ Result<void> AuditLog::append(const AuditEntry& entry) {
     static_cast<void>(::ftruncate(file_, before));  // half a line would break the chain
     return fail("{}: {}", path_, std::strerror(error));
   }
+  const std::lock_guard lock(mutex_);
   ++lines_;
+  size_ += bytes.size();
   head_ = sha256_hex(line);
   generation_ = std::max(generation_, entry.generation);
   return {};
 }
 
 AuditLog::Page AuditLog::read(uint64_t after, size_t limit) const {
-  const std::lock_guard lock(mutex_);
   Page page;
-  page.last = lines_;
-  page.head = head_;
-  const uint64_t first = std::max(after, lines_ > limit ? lines_ - limit : 0);
-  std::ifstream in(path_, std::ios::binary);
-  uint64_t number = 0;
-  for (std::string line; number < lines_ && std::getline(in, line);) {
-    if (++number > first) {
-      page.lines.push_back(std::move(line));
-    }
+  uint64_t end = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    page.last = lines_;
+    page.head = head_;
+    end = size_;
   }
+  const uint64_t first = std::max(after, page.last > limit ? page.last - limit : 0);
+  const uint64_t wanted = page.last - std::min(first, page.last);
+  page.lines = last_lines(file_, end, wanted);
   return page;
 }
 

@@ -40,12 +40,14 @@ class AuditLog {
   Result<void> append(const AuditEntry& entry);  // on the disk when it returns
   [[nodiscard]] uint64_t last_generation() const noexcept { return generation_; }
 
+  static constexpr uint64_t kMostPageBytes = 8U << 20;
   struct Page {
     std::vector<std::string> lines;  // JSON objects, oldest first
     uint64_t last = 0;               // the newest line's number
     std::string head;                // its SHA-256
   };
-  // The newest `limit` lines whose number is greater than `after`.
+  // The newest `limit` lines whose number is greater than `after`, and of them the newest kMostPageBytes.
+  // Read from the file's end: what is older costs nothing. Does not wait for the disk of append().
   [[nodiscard]] Page read(uint64_t after, size_t limit) const;
 
   // Follows the chain from the beginning; gives the number of lines, or names the first that does not fit.
@@ -64,6 +66,7 @@ class AuditLog {
   mutable std::mutex mutex_;
   uint64_t lines_ = 0;
   uint64_t generation_ = 0;
+  uint64_t size_ = 0;  // of all whole lines
   std::string head_;
 };
 

@@ -1,7 +1,9 @@
 #include "resolver/backend.h"
 
 #include <algorithm>
+#include <new>
 
+#include "resolver/base/log.h"
 #include "resolver/control/traffic.h"
 #include "resolver/dns/types.h"
 #include "resolver/net/watchdog.h"
@@ -210,6 +212,9 @@ void Backend::collect(MetricsPage& page) const {
                static_cast<double>(recorder_.dropped()));
   page.counter("cenote_events_unwritten_total", "Hits that the event file refused.",
                static_cast<double>(recorder_.unwritten()));
+  page.counter("cenote_page_hits_dropped_total",
+               "Blocks by what an answer led to that went before the page could no more be asked about them.",
+               static_cast<double>(web_.indirect_dropped()));
   for (const UpstreamStatus& upstream : now.upstreams) {
     const MetricsPage::Labels labels{{"zone", upstream.zone}, {"server", upstream.server}};
     page.counter("cenote_upstream_asked_total", "Attempts at an upstream.",
@@ -252,48 +257,60 @@ std::vector<std::string> Backend::groups() const {
   return names;
 }
 
+// Results may be large: they are handed on, not copied.
 Updater::Done Backend::on_web_loop(Done done) const {
   return [&loop = web_.loop(), done = std::move(done)](ChangeResult result) {
-    loop.post([done, result = std::move(result)] { done(result); });
+    result.candidate.reset();
+    const auto kept = std::make_shared<ChangeResult>(std::move(result));
+    loop.post([done, kept] { done(std::move(*kept)); });
   };
 }
 
-void Backend::push(PushRequest request, Done done) {
-  if (request.dry_run) {
-    done = [this, done = std::move(done)](ChangeResult result) {
+void Backend::push(PushRequest request, bool with_traffic, Done done) {
+  Updater::Done told = on_web_loop(std::move(done));
+  if (request.dry_run && with_traffic) {
+    told = [this, told = std::move(told)](ChangeResult result) {
       judge_traffic(result);
-      done(std::move(result));
+      told(std::move(result));
     };
   }
-  updater_.push(std::move(request), on_web_loop(std::move(done)));
+  updater_.push(std::move(request), std::move(told));
 }
 
-// A preview's last part: what people ask for, under the policy in force and under the one that would be.
+// A preview's last part: what people ask for, under the policy in force and under the one that would be. Some
+// tenths of a second: on the updater's thread, which is behind everything else.
 void Backend::judge_traffic(ChangeResult& result) const {
   if (!result.candidate) {
     return;
   }
-  Traffic traffic;
-  for (const auto& worker : workers_) {
-    traffic.add(worker->recent_names().all());
+  try {
+    Traffic traffic;
+    for (const auto& worker : workers_) {
+      traffic.add(worker->recent_names().all());
+    }
+    HitQuery everything;
+    everything.limit = SIZE_MAX;
+    traffic.add(recorder_.history().find(everything));
+    const Policy before = web_.copy_policy();
+    Policy after(before.settings());
+    after.adopt(std::move(result.candidate));
+    result.traffic = traffic.compare(before, after, wall_now());
+  } catch (const std::bad_alloc&) {
+    log::error("no memory to compare a preview with what people ask for");
   }
-  HitQuery everything;
-  everything.limit = SIZE_MAX;
-  traffic.add(recorder_.history().find(everything));
-  Policy after(web_.policy().settings());
-  after.adopt(std::move(result.candidate));
-  result.traffic = traffic.compare(web_.policy(), after, wall_now());
 }
 
 void Backend::diff(uint64_t from, uint64_t to, Updater::DiffDone done) {
   updater_.diff(from, to, [&loop = web_.loop(), done = std::move(done)](Result<GenerationDiff> result) {
-    loop.post([done, result = std::move(result)] { done(result); });
+    const auto kept = std::make_shared<Result<GenerationDiff>>(std::move(result));
+    loop.post([done, kept] { done(std::move(*kept)); });
   });
 }
 void Backend::export_set(ExportRequest request, Updater::ExportDone done) {
   updater_.export_set(std::move(request),
                       [&loop = web_.loop(), done = std::move(done)](Result<std::string> result) {
-                        loop.post([done, result = std::move(result)] { done(result); });
+                        const auto kept = std::make_shared<Result<std::string>>(std::move(result));
+                        loop.post([done, kept] { done(std::move(*kept)); });
                       });
 }
 void Backend::patch(PatchRequest request, Done done) {

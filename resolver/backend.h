@@ -44,7 +44,7 @@ class Backend final : public ControlBackend {
   }
 
   [[nodiscard]] Result<std::shared_ptr<IncomingList>> new_list() override { return updater_.new_list(); }
-  void push(PushRequest request, Done done) override;
+  void push(PushRequest request, bool with_traffic, Done done) override;
   void patch(PatchRequest request, Done done) override;
   void refresh(std::string feed, Done done) override;
   void rollback(uint64_t generation, std::string who, Done done) override;

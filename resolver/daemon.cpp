@@ -46,6 +46,8 @@ void warn_of_restart(const Settings& old, const Settings& renewed) {
   control.certificate = old.control.certificate;
   control.key = old.control.key;
   control.client_ca = old.control.client_ca;
+  control.hosts = old.control.hosts;
+  control.uploads = old.control.uploads;
   if (!(listen == old.listen) || !(blockpage == old.blockpage) || !(control == old.control) ||
       !(renewed.cache == old.cache) || !(renewed.events == old.events) ||
       renewed.state_dir != old.state_dir) {

@@ -7,10 +7,6 @@
 namespace cenote {
 namespace {
 
-// How long a hit explains the page that follows it: a browser connects within seconds, a person reloads
-// within minutes.
-constexpr seconds kExplains{600};
-constexpr size_t kMostIndirect = 1000;
 constexpr milliseconds kStopGrace{1000};
 constexpr milliseconds kFollowInterval{100};  // how soon those who follow the hits see a new one
 
@@ -21,7 +17,8 @@ Web::Web(const Settings& settings, EventRing& events, const History& history, ui
       events_(events),
       history_(history),
       incident_key_(incident_key),
-      policy_(std::make_unique<Policy>(settings.policy)) {}
+      policy_(std::make_unique<Policy>(settings.policy)),
+      newest_settings_(settings.policy) {}
 
 Web::~Web() {
   join();
@@ -67,6 +64,7 @@ Result<void> Web::open_control(ControlBackend& backend) {
     return fail("{}", to_text(tokens.problems.front()));
   }
   api_->set_tokens(Tokens(std::move(tokens.tokens)));
+  api_->configure(settings_.control);
   control_server_ = std::make_unique<HttpServer>(loop_, *api_);
   if (!settings_.control.socket.empty()) {
     if (auto bound = control_server_->listen(settings_.control.socket); !bound) {
@@ -116,6 +114,10 @@ void Web::join() {
 }
 
 void Web::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  {
+    const std::lock_guard lock(newest_mutex_);
+    newest_snapshot_ = snapshot;
+  }
   if (!thread_.joinable()) {
     policy_->adopt(std::move(snapshot));
     return;
@@ -123,7 +125,18 @@ void Web::adopt(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, snapshot = std::move(snapshot)]() mutable { policy_->adopt(std::move(snapshot)); });
 }
 
+Policy Web::copy_policy() const {
+  const std::lock_guard lock(newest_mutex_);
+  Policy policy(newest_settings_);
+  policy.adopt(newest_snapshot_);
+  return policy;
+}
+
 void Web::reload(const Settings& settings) {
+  {
+    const std::lock_guard lock(newest_mutex_);
+    newest_settings_ = settings.policy;
+  }
   LoadedTokens tokens = load_tokens(settings_.control.tokens);
   for (const Problem& problem : tokens.problems) {
     log::error("{}; the tokens stay as they were", to_text(problem));
@@ -139,6 +152,7 @@ void Web::reload(const Settings& settings) {
     if (tokens.problems.empty()) {
       api_->set_tokens(Tokens(std::move(tokens.tokens)));
     }
+    api_->configure(control);
     if (control_tls_) {
       if (auto renewed =
               control_tls_->reload(control.certificate, control.key, {.ca_file = control.client_ca});
@@ -155,29 +169,10 @@ void Web::reload(const Settings& settings) {
   });
 }
 
-void Web::on_indirect_block(const Event& event) {
-  loop_.post([this, event] {
-    indirect_.push_back(event);
-    if (indirect_.size() > kMostIndirect) {
-      indirect_.pop_front();
-    }
-  });
-}
-
-std::optional<Event> Web::find_indirect(const IpAddress& client, const Name& host, WallTime since) const {
-  for (auto it = indirect_.rbegin(); it != indirect_.rend() && it->time >= since; ++it) {
-    if (it->name == host && it->client.address() == client) {
-      return *it;
-    }
-  }
-  return std::nullopt;
-}
-
 // Policy speaks first, for an exception may have lifted the block since; the hit gives time and incident
 // number.
 std::optional<Incident> Web::find(const IpAddress& client, const Name& host, Now time) {
-  const WallTime since = time.wall - kExplains;
-  const auto hit = history_.find_recent(client, host, since);
+  const auto hit = history_.find_recent(client, host, time.wall - kHitExplains);
   // What a client is called its questions say, and no browser: the hit has kept it.
   const std::string_view called = hit ? std::string_view(hit->client_name) : std::string_view();
   const uint16_t group = policy_->clients().group_of(client, called);
@@ -186,8 +181,8 @@ std::optional<Incident> Web::find(const IpAddress& client, const Name& host, Now
     const WallTime when = hit ? hit->time : time.wall;
     return Incident{IncidentId::make(incident_key_, client, host, when), when, client, host, verdict};
   }
-  const auto indirect = verdict.excepted ? std::nullopt : find_indirect(client, host, since);
-  if (!indirect) {
+  const auto indirect = indirect_.find(client, host, time.wall);
+  if (!indirect || !is_still_blocked(*policy_, *indirect, time.wall)) {
     return std::nullopt;
   }
   return Incident{indirect->incident, indirect->time, client, host, indirect->verdict};
@@ -195,9 +190,9 @@ std::optional<Incident> Web::find(const IpAddress& client, const Name& host, Now
 
 // A certificate may be asked for by a client of any group.
 bool Web::is_blocked_for_anyone(const Name& host) const {
-  const int64_t unix_time = unix_seconds(wall_now());
+  const WallTime time = wall_now();
   const auto blocked_for = [&](uint16_t group) {
-    return policy_->decide(host, {IpAddress(), group, unix_time}).blocks();
+    return policy_->decide(host, {IpAddress(), group, unix_seconds(time)}).blocks();
   };
   if (blocked_for(kNoGroup)) {
     return true;
@@ -207,8 +202,9 @@ bool Web::is_blocked_for_anyone(const Name& host) const {
       return true;
     }
   }
-  return std::any_of(indirect_.begin(), indirect_.end(),
-                     [&](const Event& event) { return event.name == host; });
+  const std::vector<Event> hits = indirect_.find(host, time);
+  return std::any_of(hits.begin(), hits.end(),
+                     [&](const Event& hit) { return is_still_blocked(*policy_, hit, time); });
 }
 
 }  // namespace cenote

@@ -4,10 +4,11 @@
 // Threads: open(), start(), join() from main; adopt(), on_indirect_block(), reload() and stop() from any.
 #pragma once
 
-#include <deque>
+#include <mutex>
 #include <thread>
 
 #include "blockpage/certificates.h"
+#include "blockpage/indirect_blocks.h"
 #include "blockpage/site.h"
 #include "conf/settings.h"
 #include "resolver/control/api.h"
@@ -32,19 +33,20 @@ class Web final : IncidentSource {
   void adopt(std::shared_ptr<const Snapshot> snapshot);
   // A block that only an answer's content explains: kept so that the page, which comes a moment later, knows
   // it though the question's own name is not listed.
-  void on_indirect_block(const Event& event);
+  void on_indirect_block(const Event& event) { indirect_.note(event); }
+  [[nodiscard]] uint64_t indirect_dropped() const { return indirect_.dropped(); }
   // New policy settings, tokens and authority.
   void reload(const Settings& settings);
 
   [[nodiscard]] Loop& loop() noexcept { return loop_; }
   [[nodiscard]] const Policy& policy() const noexcept { return *policy_; }  // on the web thread
+  // A policy like it, for any other thread.
+  [[nodiscard]] Policy copy_policy() const;
   [[nodiscard]] const Authority& authority() const noexcept { return certificates_->authority(); }
 
  private:
   Result<void> open_control(ControlBackend& backend);
   std::optional<Incident> find(const IpAddress& client, const Name& host, Now time) override;
-  [[nodiscard]] std::optional<Event> find_indirect(const IpAddress& client, const Name& host,
-                                                   WallTime since) const;
   [[nodiscard]] bool is_blocked_for_anyone(const Name& host) const;
 
   const Settings settings_;
@@ -53,7 +55,10 @@ class Web final : IncidentSource {
   const uint64_t incident_key_;
   Loop loop_;
   std::unique_ptr<Policy> policy_;
-  std::deque<Event> indirect_;  // newest last
+  mutable std::mutex newest_mutex_;
+  PolicySettings newest_settings_;  // of policy_, perhaps before the web thread has them
+  std::shared_ptr<const Snapshot> newest_snapshot_;
+  IndirectBlocks indirect_;
   std::unique_ptr<Certificates> certificates_;
   std::unique_ptr<TlsContext> tls_;
   std::unique_ptr<TlsContext> control_tls_;

@@ -8,8 +8,23 @@
 
 namespace cenote {
 
+Json parse_answer(std::string_view text) {
+  constexpr int kDeepest = 32;
+  struct TooDeep {};
+  try {
+    return Json::parse(
+        text,
+        [](int depth, Json::parse_event_t /*event*/, const Json& /*value*/) {
+          return depth <= kDeepest ? true : throw TooDeep();
+        },
+        false);
+  } catch (const TooDeep&) {
+    return Json(Json::value_t::discarded);
+  }
+}
+
 std::string error_of(const ApiResponse& response) {
-  const Json body = Json::parse(response.body, nullptr, false);
+  const Json body = parse_answer(response.body);
   if (body.is_object() && body.contains("error")) {
     if (const std::string message = text_of(body["error"], "message"); !message.empty()) {
       return message;
@@ -29,7 +44,7 @@ int ask(const CommandContext& context, const ApiRequest& request,
     return 1;
   }
   const bool is_good = response->status >= 200 && response->status < 300;
-  const Json body = Json::parse(response->body, nullptr, false);
+  const Json body = parse_answer(response->body);
   if (context.is_json) {
     context.output.raw(response->body);
   } else if (!is_good || !body.is_object()) {

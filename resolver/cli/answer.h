@@ -14,6 +14,10 @@ namespace cenote {
 
 using Json = nlohmann::ordered_json;
 
+// What a server said; discarded (Json::is_discarded) when it is no JSON, or nested deeper than an answer is:
+// the server may not be who we think it is, and each level costs memory.
+Json parse_answer(std::string_view text);
+
 // Asks; shows an error of the API or of the way to it and returns 1; shows the JSON as it came with --json;
 // else lets `show` present the answer. An answer that `is_found` denies is exit code 1 as well.
 int ask(const CommandContext& context, const ApiRequest& request,

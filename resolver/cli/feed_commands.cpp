@@ -233,7 +233,7 @@ int roll_back(const CommandContext& context, const std::string& generation) {
       context.output.error(response ? error_of(*response) : response.error().message);
       return 1;
     }
-    const Json body = Json::parse(response->body, nullptr, false);
+    const Json body = parse_answer(response->body);
     for (const Json& one : list_of(body, "generations")) {  // newest first
       if (!flag_of(one, "current") && flag_of(one, "can_roll_back")) {
         target = std::to_string(number_of(one, "generation"));

@@ -34,7 +34,7 @@ int follow_hits(const CommandContext& context, const std::string& target) {
       if (line.empty()) {  // the server keeps the connection alive
         continue;
       }
-      const Json hit = Json::parse(line, nullptr, false);
+      const Json hit = parse_answer(line);
       if (context.is_json) {
         context.output.raw(line + "\n");
       } else if (hit.is_object()) {

@@ -69,7 +69,8 @@ class ControlBackend {
   [[nodiscard]] virtual AuditLog::Page audit(uint64_t after, size_t limit) const = 0;
 
   [[nodiscard]] virtual Result<std::shared_ptr<IncomingList>> new_list() = 0;
-  virtual void push(PushRequest request, Done done) = 0;
+  // `with_traffic`: a dry run also tells which names of recent traffic it would treat otherwise.
+  virtual void push(PushRequest request, bool with_traffic, Done done) = 0;
   virtual void patch(PatchRequest request, Done done) = 0;
   virtual void refresh(std::string feed, Done done) = 0;
   virtual void rollback(uint64_t generation, std::string who, Done done) = 0;

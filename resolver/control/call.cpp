@@ -1,8 +1,12 @@
 #include "resolver/control/call.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
+#include "resolver/base/log.h"
 #include "resolver/base/text.h"
+#include "resolver/control/upload.h"
 
 namespace cenote {
 namespace {
@@ -22,11 +26,33 @@ bool is_one_of(const ControlCallRef& call, std::string_view thing, const std::st
 
 }  // namespace
 
+// Whoever waits for the answer of a call that went without one must not wait for ever.
+ControlCall::~ControlCall() {
+  if (on_answer) {
+    try {
+      std::exchange(on_answer, nullptr)(error_response(500, "failed", "the request was given up"));
+    } catch (const std::exception& thrown) {
+      log::error("control: a call without an answer: {}", thrown.what());
+    }
+  }
+}
+
+const Upload* ControlCall::upload() const {
+  return dynamic_cast<const Upload*>(request.body_sink.get());
+}
+
+std::string_view ControlCall::body() const {
+  return upload() != nullptr ? std::string_view(upload()->text()) : std::string_view(request.body);
+}
+
 void ControlCall::answer(HttpResponse response) {
   response.headers.emplace_back("cache-control", "no-store");
   response.headers.emplace_back("x-content-type-options", "nosniff");
+  // An answer may bring the connection's next request: what this one held is free for it.
+  place.reset();
+  request.body_sink.reset();
   if (on_answer) {
-    on_answer(response);
+    std::exchange(on_answer, nullptr)(response);
   }
   responder.respond(std::move(response));
 }
@@ -43,18 +69,37 @@ HttpResponse error_response(int status, std::string_view code, const std::string
   return HttpResponse::json(status, to_text(Json{{"error", {{"code", code}, {"message", message}}}}) + "\n");
 }
 
+void guarded(const ControlCallRef& call, const std::function<void()>& work) noexcept {
+  const auto refuse = [&](int status, const char* code, const char* why) {
+    try {
+      log::error("control: {} {} of {} failed: {}", call->request.method, printable(call->request.path, 100),
+                 printable(call->who(), 62), why);
+      call->refuse(status, code,
+                   status == 503 ? "there is not enough memory for this now" : "the request failed");
+    } catch (const std::exception&) {  // then the connection answers with what it has ready
+    }
+  };
+  try {
+    work();
+  } catch (const std::bad_alloc& thrown) {
+    refuse(503, "no_memory", thrown.what());
+  } catch (const std::exception& thrown) {
+    refuse(500, "failed", thrown.what());
+  }
+}
+
 const std::vector<ControlRoute>& control_routes() {
   static const std::vector<ControlRoute> kRoutes{
       {"GET", "/healthz", Right::kNone, get_health},
       {"GET", "/metrics", Right::kNone, get_metrics},
       {"GET", "/v1/status", Right::kRead, get_status},
       {"GET", "/v1/feeds", Right::kRead, get_feeds},
-      {"PUT", "/v1/feeds/{feed}", Right::kPush, put_feed},
-      {"PATCH", "/v1/feeds/{feed}", Right::kPush, patch_feed},
+      {"PUT", "/v1/feeds/{feed}", Right::kPush, put_feed, BodyKind::kList},
+      {"PATCH", "/v1/feeds/{feed}", Right::kPush, patch_feed, BodyKind::kEntries},
       {"GET", "/v1/feeds/{feed}/rejects", Right::kRead, get_rejects},
       {"POST", "/v1/feeds/{feed}/refresh", Right::kPush, post_refresh},
-      {"POST", "/v1/feeds/{feed}/release", Right::kRelease, post_release},
-      {"POST", "/v1/feeds/{feed}/refuse", Right::kRelease, post_refusal},
+      {"POST", "/v1/feeds/{feed}/release", Right::kRelease, post_release, BodyKind::kEntries},
+      {"POST", "/v1/feeds/{feed}/refuse", Right::kRelease, post_refusal, BodyKind::kEntries},
       {"POST", "/v1/feeds/{feed}/promote", Right::kOperate, post_promotion},
       {"GET", "/v1/held", Right::kRead, get_held},
       {"GET", "/v1/audit", Right::kRead, get_audit},
@@ -66,11 +111,11 @@ const std::vector<ControlRoute>& control_routes() {
       {"GET", "/v1/hits", Right::kRead, get_hits},
       {"GET", "/v1/incidents/{incident}", Right::kRead, get_incident},
       {"GET", "/v1/exceptions", Right::kRead, get_exceptions},
-      {"POST", "/v1/exceptions", Right::kOperate, post_exception},
+      {"POST", "/v1/exceptions", Right::kOperate, post_exception, BodyKind::kObject},
       {"DELETE", "/v1/exceptions/{name}", Right::kOperate, delete_exception},
       {"GET", "/v1/indicators", Right::kRead, get_indicators},
-      {"POST", "/v1/indicators", Right::kToken, post_indicator},
-      {"DELETE", "/v1/indicators/{name}", Right::kToken, delete_indicator},
+      {"POST", "/v1/indicators", Right::kPushSome, post_indicator, BodyKind::kObject},
+      {"DELETE", "/v1/indicators/{name}", Right::kPushSome, delete_indicator},
   };
   return kRoutes;
 }

@@ -8,15 +8,32 @@
 #include <string>
 #include <vector>
 
+#include "resolver/base/counters.h"
 #include "resolver/control/json.h"
+#include "resolver/control/places.h"
 #include "resolver/control/tokens.h"
 #include "resolver/net/http.h"
 
 namespace cenote {
 
+class ControlApi;
 class HitStreams;
+class Upload;
 
 struct ControlCall {
+  ControlCall(const ControlApi& of_api, ControlBackend& of, HitStreams& hits, HttpRequest asked,
+              HttpResponder way_back, Now time)
+      : api(of_api),
+        backend(of),
+        streams(hits),
+        request(std::move(asked)),
+        responder(std::move(way_back)),
+        now(time) {}
+  ~ControlCall();
+  ControlCall(const ControlCall&) = delete;
+  ControlCall& operator=(const ControlCall&) = delete;
+
+  const ControlApi& api;  // all three outlive a route, but not a call that waits
   ControlBackend& backend;
   HitStreams& streams;
   HttpRequest request;
@@ -24,12 +41,19 @@ struct ControlCall {
   Now now;
   std::optional<Token> token;                          // nullopt: the local socket, which may do everything
   std::vector<std::string> captures;                   // what the route's {...} stood for
-  std::function<void(const HttpResponse&)> on_answer;  // remembers it for repeats; may be empty
+  Places::Ref place;                                   // of a call that waits for others
+  std::function<void(const HttpResponse&)> on_answer;  // remembers it for repeats, once; may be empty
 
-  [[nodiscard]] std::string who() const { return token ? token->name : "local"; }
+  [[nodiscard]] std::string who() const {
+    return token ? token->name : request.over_unix_socket ? "local" : "nobody";
+  }
   [[nodiscard]] bool may(Right right, std::string_view feed = {}) const {
     return !token || grants(*token, right, feed);
   }
+
+  // The body, where an Upload has it; null: it is in the request.
+  [[nodiscard]] const Upload* upload() const;
+  [[nodiscard]] std::string_view body() const;
 
   void answer(HttpResponse response);
   void answer(const Json& body, int status = 200);
@@ -40,12 +64,24 @@ using ControlCallRef = std::shared_ptr<ControlCall>;
 
 HttpResponse error_response(int status, std::string_view code, const std::string& message);
 
+// Does a part of a call's work. What it throws, for want of memory above all, refuses this call alone.
+void guarded(const ControlCallRef& call, const std::function<void()>& work) noexcept;
+
+// What a route reads of a body.
+enum class BodyKind : uint8_t {
+  kNone,
+  kObject,   // a few texts
+  kEntries,  // a change of many entries
+  kList,     // a whole feed
+};
+
 // One line of the API. The table of them is the whole API; docs/openapi.yaml is held to it by a test.
 struct ControlRoute {
   const char* method;
   const char* pattern;  // "/v1/feeds/{feed}/rejects"
   Right right;          // kPush, kRelease: of the feed that the pattern captures
   void (*serve)(const ControlCallRef& call);
+  BodyKind body = BodyKind::kNone;
 };
 const std::vector<ControlRoute>& control_routes();
 

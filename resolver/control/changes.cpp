@@ -2,7 +2,7 @@
 #include "resolver/base/text.h"
 #include "resolver/control/call.h"
 #include "resolver/control/fields.h"
-#include "resolver/control/list_sink.h"
+#include "resolver/control/upload.h"
 
 namespace cenote {
 namespace {
@@ -36,19 +36,20 @@ void put_feed(const ControlCallRef& call) {
   if (!is_known_feed(call, feed)) {
     return;
   }
-  const auto* sink = static_cast<const ListSink*>(call->request.body_sink.get());
-  if (sink == nullptr ||
-      !sink->list()) {  // an empty one for which there is no file; or a right that came late
+  const Upload* upload = call->upload();
+  if (upload == nullptr ||
+      !upload->list()) {  // an empty one for which there is no file; or a right that came late
     call->refuse(503, "busy", "the list could not be taken in; send it again");
     return;
   }
   PushRequest push;
   push.feed = feed;
-  push.list = sink->list();
+  push.list = upload->list();
   push.format = call->request.parameter("format").value_or("");
   push.who = call->who();
   push.dry_run = call->request.parameter("dry_run").value_or("0") != "0";
-  call->backend.push(std::move(push), answer_with_result(call));
+  // What people ask for is for those who may read it.
+  call->backend.push(std::move(push), call->may(Right::kRead), answer_with_result(call));
 }
 
 void patch_feed(const ControlCallRef& call) {

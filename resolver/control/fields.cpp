@@ -4,58 +4,66 @@
 
 namespace cenote {
 
-ControlBackend::Done answer_with_result(const ControlCallRef& call) {
-  return [call](const ChangeResult& result) {
-    if (result.accepted) {
-      call->answer(to_json(result));
-      return;
-    }
-    Json body{{"error", {{"code", result.held_change ? "held" : "refused"}, {"message", result.error}}}};
-    body["result"] = to_json(result);
-    call->answer(body, 422);
-  };
+namespace {
+
+void answer_change(const ControlCallRef& call, const ChangeResult& result) {
+  if (result.accepted) {
+    call->answer(to_json(result));
+    return;
+  }
+  Json body{{"error", {{"code", result.held_change ? "held" : "refused"}, {"message", result.error}}}};
+  body["result"] = to_json(result);
+  call->answer(body, 422);
 }
 
-std::optional<Json> read_object(const ControlCallRef& call) {
-  Json body = Json::parse(call->request.body, nullptr, false);
-  if (!body.is_object()) {
-    call->refuse(400, "bad_request", "the body is no JSON object");
+}  // namespace
+
+ControlBackend::Done answer_with_result(const ControlCallRef& call) {
+  return [call](const ChangeResult& result) { guarded(call, [&] { answer_change(call, result); }); };
+}
+
+std::optional<BodyObject> read_object(const ControlCallRef& call) {
+  auto body = read_body(call->body());
+  if (!body) {
+    call->refuse(400, "bad_request", body.error().message);
     return std::nullopt;
   }
-  return body;
+  return std::move(*body);
 }
 
 std::string Fields::text(const char* key, size_t most) {
-  const Json value = take(key);
-  if (value.is_null()) {
+  BodyValue value = take(key);
+  if (std::holds_alternative<JsonNull>(value)) {
     return {};
   }
-  if (!value.is_string() || value.get_ref<const std::string&>().size() > most) {
+  auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr || text->size() > most) {
     fail(fmt::format("{}: a text of at most {} bytes", key, most));
     return {};
   }
-  return value.get<std::string>();
+  return std::move(*text);
 }
 
 bool Fields::flag(const char* key) {
-  const Json value = take(key);
-  if (!value.is_null() && !value.is_boolean()) {
+  const BodyValue value = take(key);
+  const bool* flag = std::get_if<bool>(&value);
+  if (flag == nullptr && !std::holds_alternative<JsonNull>(value)) {
     fail(fmt::format("{}: true or false", key));
   }
-  return value.is_boolean() && value.get<bool>();
+  return flag != nullptr && *flag;
 }
 
 std::vector<std::string> Fields::texts(const char* key) {
-  std::vector<std::string> list;
-  const Json value = take(key);
-  for (const Json& item : value.is_null() ? Json::array() : value) {
-    if (!value.is_array() || !item.is_string()) {
-      fail(fmt::format("{}: a list of texts", key));
-      return {};
-    }
-    list.push_back(item.get<std::string>());
+  BodyValue value = take(key);
+  if (std::holds_alternative<JsonNull>(value)) {
+    return {};
   }
-  return list;
+  auto* list = std::get_if<std::vector<std::string>>(&value);
+  if (list == nullptr) {
+    fail(fmt::format("{}: a list of texts", key));
+    return {};
+  }
+  return std::move(*list);
 }
 
 std::optional<WallTime> Fields::end() {
@@ -90,17 +98,17 @@ void Fields::require(const std::string& value, const char* key) {
 
 bool Fields::finish() {
   if (ok_ && !body_.empty()) {
-    fail(fmt::format("unknown key '{}'", printable(body_.begin().key(), 60)));
+    fail(fmt::format("unknown key '{}'", printable(body_.begin()->first, 60)));
   }
   return ok_;
 }
 
-Json Fields::take(const char* key) {
+BodyValue Fields::take(const char* key) {
   const auto found = body_.find(key);
   if (!ok_ || found == body_.end()) {
     return {};
   }
-  Json value = std::move(*found);
+  BodyValue value = std::move(found->second);
   body_.erase(found);
   return value;
 }

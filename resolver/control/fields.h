@@ -7,20 +7,21 @@
 #include <vector>
 
 #include "resolver/control/call.h"
+#include "resolver/control/json_body.h"
 
 namespace cenote {
 
 // Later, from the updater: what the change did.
 ControlBackend::Done answer_with_result(const ControlCallRef& call);
 
-// The request's body as a JSON object; nullopt: it is none, and that was answered.
-std::optional<Json> read_object(const ControlCallRef& call);
+// The request's body as a flat JSON object; nullopt: it is none, and that was answered.
+std::optional<BodyObject> read_object(const ControlCallRef& call);
 
 // Takes typed values out of an object, so that what is left over was not meant for us. After the first
 // mistake everything reads as absent and finish() is false; the mistake was answered.
 class Fields {
  public:
-  Fields(const ControlCallRef& call, Json body) : call_(call), body_(std::move(body)) {}
+  Fields(const ControlCallRef& call, BodyObject body) : call_(call), body_(std::move(body)) {}
 
   std::string text(const char* key, size_t most = 500);
   bool flag(const char* key);
@@ -32,11 +33,11 @@ class Fields {
   bool finish();
 
  private:
-  Json take(const char* key);
+  BodyValue take(const char* key);
   void fail(std::string message);
 
   const ControlCallRef& call_;
-  Json body_;
+  BodyObject body_;
   bool ok_ = true;
 };
 

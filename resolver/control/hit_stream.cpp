@@ -14,15 +14,27 @@ constexpr seconds kKeepAlive{15};
 // In one turn: about half of what the server lets pile up for a slow reader. In a flood, or looking far back,
 // the newest are sent, and the gap shows in their numbers.
 constexpr size_t kMostLines = 1000;
+// To all of them together, at 3 us a line: a sixteenth of the web thread's time. Each gets its part.
+constexpr size_t kMostLinesInAll = 2000;
+
+bool wants_events(const HttpRequest& request) {
+  return request.header("accept").find("text/event-stream") != std::string_view::npos;
+}
 
 }  // namespace
 
+HttpHeaders HitStreams::headers(const HttpRequest& request) {
+  return {{"content-type", wants_events(request) ? "text/event-stream" : "application/x-ndjson"},
+          {"cache-control", "no-store"},
+          {"x-accel-buffering", "no"}};  // nginx would hold the lines back
+}
+
 bool HitStreams::start(const HttpRequest& request, HttpResponder responder, HitQuery query,
-                       const History& history, MonoTime now) {
-  if (followers_.size() >= most_) {
+                       const History& history, Asked asked) {
+  Places::Ref place = is_over_ ? nullptr : places_.take(asked.by ? asked.by->name : "local");
+  if (place == nullptr) {
     return false;
   }
-  const bool is_sse = request.header("accept").find("text/event-stream") != std::string_view::npos;
   if (const auto last = parse_number(request.header("last-event-id"))) {
     query.after = *last;
   }
@@ -30,13 +42,11 @@ bool HitStreams::start(const HttpRequest& request, HttpResponder responder, HitQ
     query.after = history.last_number();
   }
   query.limit = kMostLines;
-  responder.start({200,
-                   {{"content-type", is_sse ? "text/event-stream" : "application/x-ndjson"},
-                    {"cache-control", "no-store"},
-                    {"x-accel-buffering", "no"}},  // nginx would hold the lines back
-                   ""});
-  followers_.push_back({std::move(responder), std::move(query), is_sse, now});
-  send_new(followers_.back(), history, now);
+  responder.start({200, headers(request), ""});
+  Follower& follower =
+      followers_.emplace_back(Follower{std::move(responder), std::move(query), wants_events(request),
+                                       asked.at, std::move(asked.by), std::move(place)});
+  send_new(follower, history, asked.at);
   return true;
 }
 
@@ -59,22 +69,31 @@ void HitStreams::send_new(Follower& follower, const History& history, MonoTime n
   }
 }
 
-void HitStreams::tick(const History& history, MonoTime now) {
+void HitStreams::tick(const History& history, MonoTime now, const May& may) {
+  const size_t most = std::min(kMostLines, kMostLinesInAll / std::max<size_t>(followers_.size(), 1));
   for (auto follower = followers_.begin(); follower != followers_.end();) {
-    if (!follower->responder.is_open()) {
-      follower = followers_.erase(follower);
+    const bool is_allowed = !follower->token || may(*follower->token);
+    if (follower->responder.is_open() && is_allowed) {
+      follower->query.limit = most;
+      send_new(*follower, history, now);
+      ++follower;
       continue;
     }
-    send_new(*follower, history, now);
-    ++follower;
+    // Out of the list before its end: that makes the connection go on, perhaps with a request for here.
+    Follower gone = std::move(*follower);
+    follower = followers_.erase(follower);
+    gone.place.reset();
+    gone.responder.finish();
   }
 }
 
 void HitStreams::finish_all() {
-  for (Follower& follower : followers_) {
+  is_over_ = true;
+  std::list<Follower> followers;
+  followers.swap(followers_);
+  for (Follower& follower : followers) {
     follower.responder.finish();
   }
-  followers_.clear();
 }
 
 }  // namespace cenote

@@ -42,14 +42,22 @@ void get_held(const ControlCallRef& call) {
   if (!feed.empty() && !is_known_feed(call, feed)) {
     return;
   }
+  // What one feed may hold: a twentieth of a second. For more, ask for one feed after the other.
+  constexpr size_t kMostEntries = 10'000;
   const Held held = call->backend.held();
   Json entries = Json::array();
+  uint64_t left_out = 0;
   for (const Held::Entry& entry : held.entries) {
-    if (feed.empty() || entry.feed == feed) {
-      Json row = to_json(entry.row);
-      row["feed"] = entry.feed;
-      entries.push_back(std::move(row));
+    if (!feed.empty() && entry.feed != feed) {
+      continue;
     }
+    if (entries.size() >= kMostEntries) {
+      ++left_out;
+      continue;
+    }
+    Json row = to_json(entry.row);
+    row["feed"] = entry.feed;
+    entries.push_back(std::move(row));
   }
   Json changes = Json::array();
   for (const HeldChange& change : held.changes) {
@@ -57,7 +65,8 @@ void get_held(const ControlCallRef& call) {
       changes.push_back(to_json(change));
     }
   }
-  call->answer(Json{{"entries", std::move(entries)}, {"changes", std::move(changes)}});
+  call->answer(
+      Json{{"entries", std::move(entries)}, {"changes", std::move(changes)}, {"left_out", left_out}});
 }
 
 void post_release(const ControlCallRef& call) {

@@ -1,11 +1,13 @@
 #include "resolver/control/idempotency.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cenote {
 namespace {
 
 constexpr std::chrono::hours kKept{24};
+constexpr size_t kMostWaiting = 100;  // for one answer: who repeats does so a few times
 
 }  // namespace
 
@@ -30,29 +32,34 @@ Idempotency::Outcome Idempotency::begin(const std::string& key, const std::strin
     HttpResponse again = entry.response;
     again.headers.emplace_back("idempotent-replay", "true");
     answer.respond(std::move(again));
-  } else {
-    entry.waiting.push_back(std::move(answer));
+    return Outcome::kAnswered;
   }
+  if (entry.waiting.size() >= kMostWaiting) {
+    return Outcome::kFull;
+  }
+  entry.waiting.push_back(std::move(answer));
   return Outcome::kAnswered;
 }
 
+// An answer makes its connection go on, and with the next request it comes back here: the entry is settled,
+// and let go of, before the first of those who wait hears of it.
 void Idempotency::finish(const std::string& key, const HttpResponse& response) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) {
     return;
   }
   Entry& entry = found->second;
-  for (HttpResponder& waiting : entry.waiting) {
-    waiting.respond(response);
-  }
-  entry.waiting.clear();
+  std::vector<HttpResponder> waiting = std::exchange(entry.waiting, {});
   if (response.status >= 500) {
     entries_.erase(found);
     std::erase(by_age_, key);
-    return;
+  } else {
+    entry.is_answered = true;
+    entry.response = response;
   }
-  entry.is_answered = true;
-  entry.response = response;
+  for (HttpResponder& one : waiting) {
+    one.respond(response);
+  }
 }
 
 void Idempotency::forget_old(MonoTime now) {

@@ -21,7 +21,7 @@ class Idempotency {
     kFirst,     // go on, and report the answer to finish()
     kAnswered,  // a repeat: the responder has, or will get, the first one's answer
     kMismatch,  // the key was used for something else
-    kFull,      // too many are under way at once
+    kFull,      // too many are under way at once, or wait for this one
   };
   // `key` is the client's with whatever keeps clients apart; `fingerprint` tells requests apart.
   Outcome begin(const std::string& key, const std::string& fingerprint, const HttpResponder& responder,

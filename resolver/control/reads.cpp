@@ -1,5 +1,6 @@
 // The API's answers that change nothing.
 #include "resolver/base/text.h"
+#include "resolver/control/api.h"
 #include "resolver/control/call.h"
 #include "resolver/control/hit_stream.h"
 #include "resolver/dns/types.h"
@@ -81,6 +82,15 @@ bool read_asked(const ControlCallRef& call, const std::string& text, ExplainQues
   return name.has_value();
 }
 
+void follow_hits(const ControlCallRef& call, const HitQuery& query) {
+  if (call->request.method == "HEAD") {  // there is nothing to follow without a body
+    call->answer(HttpResponse{200, HitStreams::headers(call->request), ""});
+  } else if (!call->streams.start(call->request, call->responder, query, call->backend.history(),
+                                  {call->token, call->now.mono})) {
+    call->refuse(503, "too_many_followers", "too many follow the hits already, or too many with this token");
+  }
+}
+
 }  // namespace
 
 void get_health(const ControlCallRef& call) {
@@ -91,6 +101,7 @@ void get_health(const ControlCallRef& call) {
 void get_metrics(const ControlCallRef& call) {
   MetricsPage page;
   call->backend.collect(page);
+  call->api.collect(page);
   call->answer(HttpResponse{200, {{"content-type", MetricsPage::kContentType}}, page.text()});
 }
 
@@ -123,13 +134,15 @@ void get_generation_diff(const ControlCallRef& call) {
     return;
   }
   call->backend.diff(*from, *to, [call](const Result<GenerationDiff>& diff) {
-    if (!diff) {
-      call->refuse(404, "unknown_generation", diff.error().message);
-      return;
-    }
-    Json body{{"from", diff->from}, {"to", diff->to}};
-    body["feeds"] = list_under("feeds", diff->feeds)["feeds"];
-    call->answer(body);
+    guarded(call, [&] {
+      if (!diff) {
+        call->refuse(404, "unknown_generation", diff.error().message);
+        return;
+      }
+      Json body{{"from", diff->from}, {"to", diff->to}};
+      body["feeds"] = list_under("feeds", diff->feeds)["feeds"];
+      call->answer(body);
+    });
   });
 }
 
@@ -142,11 +155,13 @@ void get_export(const ControlCallRef& call) {
     return;
   }
   call->backend.export_set(std::move(request), [call](Result<std::string> text) {
-    if (!text) {
-      call->refuse(400, "bad_request", text.error().message);
-      return;
-    }
-    call->answer(HttpResponse::text(200, std::move(*text)));
+    guarded(call, [&] {
+      if (!text) {
+        call->refuse(400, "bad_request", text.error().message);
+        return;
+      }
+      call->answer(HttpResponse::text(200, std::move(*text)));
+    });
   });
 }
 
@@ -188,10 +203,7 @@ void get_hits(const ControlCallRef& call) {
     return;
   }
   if (call->request.parameter("follow").value_or("0") != "0") {
-    if (!call->streams.start(call->request, call->responder, *query, call->backend.history(),
-                             call->now.mono)) {
-      call->refuse(503, "too_many_followers", "too many follow the hits already");
-    }
+    follow_hits(call, *query);
     return;
   }
   // The lines are JSON already; parsing them only to write them again would double the work.

@@ -23,14 +23,20 @@ bool grants(const Token& token, Right right, std::string_view feed) noexcept {
   const auto has = [&](std::string_view scope) {
     return std::find(token.scopes.begin(), token.scopes.end(), scope) != token.scopes.end();
   };
-  if (right <= Right::kToken || has("admin") || has("operate")) {
+  if (right == Right::kNone || has("admin") || has("operate")) {
     return true;
+  }
+  if (right == Right::kPushSome) {
+    return std::any_of(token.scopes.begin(), token.scopes.end(),
+                       [](const std::string& scope) { return scope.starts_with(kPush); });
   }
   if (right == Right::kRead) {
     return has("read");
   }
   const std::string_view word = right == Right::kPush ? kPush : right == Right::kRelease ? kRelease : "";
-  return !word.empty() && (has(std::string(word) + "*") || has(std::string(word) + std::string(feed)));
+  return !word.empty() && std::any_of(token.scopes.begin(), token.scopes.end(), [&](std::string_view scope) {
+    return scope.starts_with(word) && (scope.substr(word.size()) == "*" || scope.substr(word.size()) == feed);
+  });
 }
 
 const Token* Tokens::find(std::string_view authorization, WallTime now) const {
@@ -47,6 +53,13 @@ const Token* Tokens::find(std::string_view authorization, WallTime now) const {
     }
   }
   return found != nullptr && (!found->expires || now < *found->expires) ? found : nullptr;
+}
+
+bool Tokens::still_grant(const Token& token, Right right, WallTime now) const noexcept {
+  return std::any_of(tokens_.begin(), tokens_.end(), [&](const Token& one) {
+    return one.sha256 == token.sha256 && one.name == token.name && (!one.expires || now < *one.expires) &&
+           grants(one, right, "");
+  });
 }
 
 }  // namespace cenote

@@ -20,12 +20,12 @@ struct Token {
 
 // What a request needs. Admin has everything; operate has read, and every feed's pushes.
 enum class Right : uint8_t {
-  kNone,   // open to all: /healthz, /metrics
-  kToken,  // any good token; the request itself says what more it needs
+  kNone,  // open to all: /healthz, /metrics
   kRead,
-  kPush,     // of one feed
-  kRelease,  // of what a guard holds in one feed
-  kOperate,  // exceptions, rollback
+  kPushSome,  // of any feed; the request itself says of which
+  kPush,      // of one feed
+  kRelease,   // of what a guard holds in one feed
+  kOperate,   // exceptions, rollback
 };
 
 bool is_scope(std::string_view scope) noexcept;
@@ -38,6 +38,9 @@ class Tokens {
 
   // The token that "Authorization: Bearer X" shows, if it is known and has not expired.
   [[nodiscard]] const Token* find(std::string_view authorization, WallTime now) const;
+  // Whether a token that was found earlier, in these or in others, is still the same sender's and good for
+  // it.
+  [[nodiscard]] bool still_grant(const Token& token, Right right, WallTime now) const noexcept;
 
  private:
   std::vector<Token> tokens_;

@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace cenote {
+namespace {
+
+// Sorted, for one name may have been asked for by thousands.
+size_t count_different(std::vector<IpAddress> clients) {
+  std::sort(clients.begin(), clients.end(), [](const IpAddress& a, const IpAddress& b) {
+    return std::ranges::lexicographical_compare(a.bytes(), b.bytes());
+  });
+  return static_cast<size_t>(std::unique(clients.begin(), clients.end()) - clients.begin());
+}
+
+}  // namespace
 
 Traffic::Asked& Traffic::asked(const Name& name) {
   Asked& asked = names_[std::string(as_text(name.wire()))];
@@ -18,11 +29,7 @@ void Traffic::add(const std::vector<RecentNames::Seen>& names) {
 
 void Traffic::add(const std::vector<NumberedEvent>& hits) {
   for (const NumberedEvent& hit : hits) {
-    std::vector<IpAddress>& known = asked(hit.event.name).known;
-    const IpAddress client = hit.event.client.address();
-    if (std::find(known.begin(), known.end(), client) == known.end()) {
-      known.push_back(client);
-    }
+    asked(hit.event.name).known.push_back(hit.event.client.address());
   }
 }
 
@@ -33,7 +40,7 @@ std::vector<TrafficChange> Traffic::compare(const Policy& before, const Policy& 
     const Action was = before.decide(asked.name, asker).action;
     const Action is = after.decide(asked.name, asker).action;
     if (was != is) {
-      const uint64_t clients = std::max<uint64_t>(count_clients(asked.clients), asked.known.size());
+      const uint64_t clients = std::max<uint64_t>(count_clients(asked.clients), count_different(asked.known));
       changes.push_back({asked.name.to_text(), was, is, clients});
     }
   }

@@ -1,5 +1,5 @@
 // Which names of recent traffic a change would treat otherwise, and how many clients ask for them: the part
-// of a preview that tells whether somebody will call. Web thread; only values.
+// of a preview that tells whether somebody will call. Any thread; only values.
 #pragma once
 
 #include <map>
@@ -25,8 +25,8 @@ class Traffic {
  private:
   struct Asked {
     Name name;
-    uint64_t clients = 0;  // bits of RecentNames
-    std::vector<IpAddress> known;
+    uint64_t clients = 0;          // bits of RecentNames
+    std::vector<IpAddress> known;  // once for each hit
   };
   Asked& asked(const Name& name);
 

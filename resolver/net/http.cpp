@@ -142,14 +142,20 @@ bool is_framing_header(std::string_view name) noexcept {
 }
 
 HttpResponse error_response(int status) {
-  const auto* text = status == 413   ? "The body is larger than is accepted here.\n"
+  const auto* text = status == 401   ? "No token, an unknown one, or one that has expired.\n"
+                     : status == 403 ? "This token lacks the scope for this.\n"
+                     : status == 413 ? "The body is larger than is accepted here.\n"
                      : status == 417 ? "This expectation cannot be met.\n"
                      : status == 431 ? "The header is larger than is accepted here.\n"
                      : status == 500 ? "The server failed to answer.\n"
                      : status == 503 ? "There is no room for this body now. Try again later.\n"
                      : status == 505 ? "This HTTP version is not spoken here.\n"
                                      : "This request is not valid HTTP.\n";
-  return HttpResponse::text(status, text);
+  HttpResponse response = HttpResponse::text(status, text);
+  if (status == 401) {
+    response.headers.emplace_back("www-authenticate", "Bearer");
+  }
+  return response;
 }
 
 bool take_body(HttpRequest& request, HeldBodies::Share& held, std::string_view piece) {

@@ -87,6 +87,9 @@ class HttpSite {
   // How many body bytes this request may bring; called with the head only (body empty). Beyond it the
   // server answers 413 and closes.
   [[nodiscard]] virtual size_t body_limit(const HttpRequest& head) const = 0;
+  // What is answered to a body beyond that, by status: also 401 or 403, where the head says that none may
+  // come.
+  [[nodiscard]] virtual int over_limit(const HttpRequest& /*head*/) const { return 413; }
   // Where its body goes; called once, after body_limit(). Null: into HttpRequest::body.
   [[nodiscard]] virtual std::shared_ptr<HttpBodySink> body_sink(const HttpRequest& /*head*/) const {
     return nullptr;

@@ -184,7 +184,7 @@ int Http1::read_head() {
     body_left_ = *parse_number(request_.header("content-length"));
   }
   if (body_left_ > limit) {
-    return 413;
+    return site_.over_limit(request_);
   }
   request_.body_sink = site_.body_sink(request_);
   return 0;
@@ -222,7 +222,7 @@ bool Http1::parse_body() {
   const bool has_room = take_body(request_, held_, piece);
   consume(buffered().size() - input.size());
   if (state == ChunkedBody::State::kBad || state == ChunkedBody::State::kTooLarge || !has_room) {
-    refuse(!has_room ? 503 : state == ChunkedBody::State::kBad ? 400 : 413);
+    refuse(!has_room ? 503 : state == ChunkedBody::State::kBad ? 400 : site_.over_limit(request_));
     return false;
   }
   return state == ChunkedBody::State::kDone;

@@ -285,7 +285,7 @@ int Http2::head_status(Exchange& exchange) {
   exchange.body_limit = site_.body_limit(request);
   const auto promised = parse_number(request.header("content-length"));
   if (promised && *promised > exchange.body_limit) {
-    return 413;
+    return site_.over_limit(request);
   }
   request.body_sink = site_.body_sink(request);
   return 0;
@@ -303,7 +303,7 @@ void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
   }
   exchange.body_size += bytes.size();
   if (exchange.body_size > exchange.body_limit) {
-    refuse(id, exchange, 413);
+    refuse(id, exchange, site_.over_limit(exchange.request));
   } else if (!cenote::take_body(exchange.request, exchange.held, as_text(bytes))) {
     refuse(id, exchange, 503);
   }

@@ -480,6 +480,20 @@ TEST_CASE("all problems are told at once, in the order of the file", "[conf][loa
   CHECK(loaded.problems[4].line == 4);
 }
 
+TEST_CASE("the control API's host names and uploads are read", "[conf][load_yaml]") {
+  const auto loaded =
+      read("control: {hosts: [Cenote.Corp.Example., cenote], uploads: {at_once: 32, time: 1h, rate: 4KiB}}");
+  REQUIRE(loaded.is_usable());
+  const ControlSettings& control = loaded.settings.control;
+  CHECK(control.hosts == std::vector<std::string>{"cenote.corp.example", "cenote"});
+  CHECK(control.uploads == UploadSettings{32, seconds{3600}, 4096});
+  const std::string bad =
+      GENERATE(as<std::string>{}, "hosts: ['a..b']", "hosts: ['.']", "uploads: {at_once: 1}",
+               "uploads: {time: 1s}", "uploads: {rate: 0}", "uploads: {share: 1}");
+  CAPTURE(bad);
+  CHECK_FALSE(read("control: {" + bad + "}").is_usable());
+}
+
 TEST_CASE("what is odd but possible is a warning and keeps nothing from starting", "[conf][load_yaml]") {
   struct Row {
     std::string yaml;

@@ -57,6 +57,36 @@ TEST_CASE("each line of the record carries the hash of the one before", "[ioc][a
   CHECK(verified->head == page.head);
 }
 
+TEST_CASE("a page of the record is read from its end, and has a bound", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  std::vector<std::string> lines;
+  {
+    std::ofstream out(path, std::ios::binary);
+    for (int i = 0; i < 3000; ++i) {  // also longer than what is read at once
+      lines.push_back(std::string(i % 100 == 0 ? 400'000 : i % 300, 'x'));
+      out << lines.back() << '\n';
+    }
+    out << "half a line";
+  }
+  auto log = AuditLog::open(path);
+  REQUIRE(log);
+  for (const size_t limit : {size_t{1}, size_t{2}, size_t{99}, size_t{100}, size_t{101}, size_t{1000}}) {
+    const auto page = (*log)->read(0, limit);
+    CHECK(page.lines == std::vector<std::string>(lines.end() - static_cast<ptrdiff_t>(limit), lines.end()));
+    CHECK(page.last == 3000);
+  }
+  CHECK((*log)->read(2998, 100).lines == std::vector<std::string>(lines.end() - 2, lines.end()));
+  CHECK((*log)->read(3000, 100).lines.empty());
+  CHECK((*log)->read(4000, 100).lines.empty());
+  REQUIRE((*log)->append(entry("push a", 1)));
+  CHECK((*log)->read(3000, 100).lines.size() == 1);
+  const auto all = (*log)->read(0, 10'000).lines;
+  CHECK(all.size() < 3001);  // they have more than a page
+  CHECK(all.size() > 1900);
+  CHECK(std::equal(all.rbegin() + 1, all.rend(), lines.rbegin()));
+}
+
 TEST_CASE("the newest lines come, after a number and up to a limit", "[ioc][audit]") {
   const TemporaryFolder folder;
   auto log = AuditLog::open(folder / "audit.jsonl");

@@ -21,7 +21,9 @@ class FakeBackend final : public ControlBackend {
   mutable ExplainQuestion asked;
   History hits;
 
+  std::function<void()> fault = [] {};  // is called by most of what is asked
   ChangeResult result;
+  std::vector<TrafficChange> traffic;  // of a dry run
   bool answers_at_once = true;
   std::vector<Done> waiting;
   std::vector<std::string> changes;  // "push c2 by bob"
@@ -41,20 +43,36 @@ class FakeBackend final : public ControlBackend {
   FakeBackend() { result.accepted = true; }
 
   [[nodiscard]] bool is_ready() const override { return ready; }
-  [[nodiscard]] ServerStatus status() const override { return server; }
-  void collect(MetricsPage& page) const override { page.counter("cenote_queries_total", "Queries.", 7); }
+  [[nodiscard]] ServerStatus status() const override {
+    fault();
+    return server;
+  }
+  void collect(MetricsPage& page) const override {
+    fault();
+    page.counter("cenote_queries_total", "Queries.", 7);
+  }
   [[nodiscard]] Explanation explain(const ExplainQuestion& question) const override {
+    fault();
     asked = question;
     Explanation answer = explanation;
     answer.question = question;
     return answer;
   }
-  [[nodiscard]] const History& history() const override { return hits; }
-  [[nodiscard]] std::vector<FeedStatus> feeds() const override { return feed_list; }
+  [[nodiscard]] const History& history() const override {
+    fault();
+    return hits;
+  }
+  [[nodiscard]] std::vector<FeedStatus> feeds() const override {
+    fault();
+    return feed_list;
+  }
   [[nodiscard]] std::vector<RejectRow> rejects(const std::string& /*feed*/) const override {
     return reject_list;
   }
-  [[nodiscard]] std::vector<GenerationRecord> generations() const override { return generation_list; }
+  [[nodiscard]] std::vector<GenerationRecord> generations() const override {
+    fault();
+    return generation_list;
+  }
   [[nodiscard]] std::vector<std::string> groups() const override { return group_list; }
   [[nodiscard]] std::vector<ExceptionRecord> exceptions() const override { return exception_list; }
   [[nodiscard]] std::vector<SingleIndicator> indicators() const override { return indicator_list; }
@@ -66,9 +84,11 @@ class FakeBackend final : public ControlBackend {
   }
 
   [[nodiscard]] Result<std::shared_ptr<IncomingList>> new_list() override {
+    fault();
     return has_room ? IncomingList::create(folder.path()) : fail("the disk is full");
   }
-  void push(PushRequest request, Done done) override {
+  void push(PushRequest request, bool with_traffic, Done done) override {
+    result.traffic = with_traffic ? traffic : std::vector<TrafficChange>();
     last_push = request;
     last_list = folder.read(std::filesystem::path(request.list->path()).filename().string());
     change("push " + request.feed, request.who, std::move(done));
@@ -114,6 +134,7 @@ class FakeBackend final : public ControlBackend {
 
  private:
   void change(const std::string& what, const std::string& who, Done done) {
+    fault();
     changes.push_back(what + " by " + who);
     if (answers_at_once) {
       done(result);

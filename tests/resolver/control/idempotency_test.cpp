@@ -40,6 +40,43 @@ TEST_CASE("a server's fault is not remembered", "[control][idempotency]") {
   CHECK(memory.begin("k", "f", responder(), start) == Outcome::kFirst);
 }
 
+TEST_CASE("who waits for an answer may ask again while it is handed out", "[control][idempotency]") {
+  // As a connection does whose client has sent the same request several times in a row.
+  class Repeating final : public HttpResponder::Exchange {
+   public:
+    Repeating(Idempotency& memory, bool repeats) : memory_(memory), repeats_(repeats) {}
+    void respond(HttpResponse response) override {
+      given.push_back(response.status);
+      if (repeats_) {
+        const auto next = std::make_shared<Repeating>(memory_, false);
+        CHECK(memory_.begin("k", "f", HttpResponder(next), {}) == Outcome::kAnswered);
+        given.insert(given.end(), next->given.begin(), next->given.end());
+      }
+    }
+    void start(HttpResponse /*head*/) override {}
+    void write(std::string /*chunk*/) override {}
+    void finish() override {}
+    [[nodiscard]] bool is_open() const override { return true; }
+    std::vector<int> given;
+
+   private:
+    Idempotency& memory_;
+    bool repeats_;
+  };
+  const int status = GENERATE(200, 503);
+  Idempotency memory;
+  REQUIRE(memory.begin("k", "f", responder(), {}) == Outcome::kFirst);
+  std::vector<std::shared_ptr<Repeating>> waiting;
+  for (int i = 0; i < 4; ++i) {
+    waiting.push_back(std::make_shared<Repeating>(memory, status == 200));
+    REQUIRE(memory.begin("k", "f", HttpResponder(waiting.back()), {}) == Outcome::kAnswered);
+  }
+  memory.finish("k", HttpResponse::text(status, ""));
+  for (const auto& one : waiting) {
+    CHECK(one->given == std::vector<int>(status == 200 ? 2 : 1, status));
+  }
+}
+
 TEST_CASE("an answer is forgotten after a day", "[control][idempotency]") {
   Idempotency memory;
   const MonoTime start(seconds{0});

@@ -40,7 +40,10 @@ TEST_CASE("scopes grant what they say", "[control][tokens]") {
   CHECK_FALSE(grants(with({"push:*"}), Right::kOperate, ""));
   CHECK(grants(with({"operate"}), Right::kPush, "c2"));
   CHECK(grants(with({"admin"}), Right::kOperate, ""));
-  CHECK(grants(with({}), Right::kToken, ""));
+  CHECK(grants(with({"push:c2"}), Right::kPushSome, ""));
+  CHECK(grants(with({"operate"}), Right::kPushSome, ""));
+  CHECK_FALSE(grants(with({"read", "release:c2"}), Right::kPushSome, ""));
+  CHECK(grants(with({}), Right::kNone, ""));
   CHECK_FALSE(grants(with({}), Right::kRead, ""));
   CHECK(is_scope("push:c2"));
   CHECK_FALSE(is_scope("push:"));
