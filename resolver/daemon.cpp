@@ -10,6 +10,7 @@
 #include "resolver/backend.h"
 #include "resolver/base/files.h"
 #include "resolver/base/log.h"
+#include "resolver/base/state_lock.h"
 #include "resolver/base/text.h"
 #include "resolver/listen/designation.h"
 #include "resolver/net/self_signed.h"
@@ -190,6 +191,11 @@ Result<void> Daemon::start() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  // Before any socket: where another process serves, the kernel would share its questions with us.
+  auto lock = StateLock::take(settings_.state_dir);
+  if (!lock) {
+    return lock.error();
+  }
   if (auto completed = complete(settings_); !completed) {
     return completed;
   }
@@ -207,7 +213,7 @@ Result<void> Daemon::start() {
   }
   updater_ = std::make_unique<Updater>(
       ioc_settings(settings_), [this](std::shared_ptr<const Snapshot> snapshot) { publish(snapshot); });
-  if (auto loaded = updater_->load(); !loaded) {
+  if (auto loaded = updater_->load(std::move(*lock)); !loaded) {
     return loaded;
   }
   backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, listener_texts(settings_));

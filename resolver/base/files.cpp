@@ -22,6 +22,10 @@ Error file_error(const std::string& path, int error) {
 
 }  // namespace
 
+bool is_own_or_root(uid_t owner) noexcept {
+  return owner == geteuid() || owner == 0;
+}
+
 Result<void> write_file(const std::string& path, std::string_view text, mode_t mode) {
   const std::string fresh = path + ".new";
   unlink(fresh.c_str());

@@ -16,6 +16,9 @@ namespace cenote {
 // umask.
 Result<void> write_file(const std::string& path, std::string_view text, mode_t mode);
 
+// Whether this user, or root, is that one: nobody else could have made a file that is theirs say what he likes.
+bool is_own_or_root(uid_t owner) noexcept;
+
 // `size` random bytes, the same at every start: read from the file, which is made (mode 0600, and its folder)
 // where there is none. A file of another size is an error: it may be somebody else's.
 Result<std::vector<uint8_t>> persistent_secret(const std::string& path, size_t size);
