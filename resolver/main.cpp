@@ -1,12 +1,12 @@
 // Arguments -> configuration -> Daemon -> exit code.
 #include <cstdio>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
 #include "conf/embedded.h"
 #include "conf/load_yaml.h"
 #include "resolver/base/log.h"
+#include "resolver/base/paths.h"
 #include "resolver/cli/command_line.h"
 #include "resolver/daemon.h"
 
@@ -19,20 +19,11 @@ void print(std::FILE* to, const std::vector<Problem>& problems) {
   }
 }
 
-// Where the embedded configuration keeps its files (XDG Base Directory Specification).
-std::string user_state_folder() {
-  if (const char* state = std::getenv("XDG_STATE_HOME")) {
-    return std::string(state) + "/cenote";
-  }
-  const char* home = std::getenv("HOME");
-  return std::string(home != nullptr ? home : "/tmp") + "/.local/state/cenote";
-}
-
 LoadedSettings load(const std::string& config) {
   if (!config.empty()) {
     return load_settings(config);
   }
-  auto embedded = embedded_settings(user_state_folder());
+  auto embedded = embedded_settings(user_state_dir());
   if (!embedded) {
     LoadedSettings failed;
     failed.problems.push_back({"embedded configuration", 0, 0, embedded.error().message});
