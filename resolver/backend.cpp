@@ -88,6 +88,20 @@ void collect_queries(MetricsPage& page, const Backend::Workers& workers) {
   }
 }
 
+void collect_faults(MetricsPage& page, const std::vector<Fault>& faults) {
+  for (size_t i = 0; i < kParts; ++i) {
+    const auto part = static_cast<Part>(i);
+    const MetricsPage::Labels labels{{"part", std::string(to_text(part))}};
+    const auto count = [&](bool is_off) {
+      return static_cast<double>(std::count_if(faults.begin(), faults.end(), [&](const Fault& fault) {
+        return fault.part == part && fault.is_off == is_off;
+      }));
+    };
+    page.gauge("cenote_part_off", "1 while a part of the server is off for a fault.", count(true), labels);
+    page.gauge("cenote_part_impaired", "1 while a part works, but not as configured.", count(false), labels);
+  }
+}
+
 struct NamedCounter {
   const char* name;
   const char* help;
@@ -126,12 +140,13 @@ constexpr std::array<NamedCounter, 15> kPipelineCounters{{
 }  // namespace
 
 Backend::Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-                 std::vector<std::string> listeners)
+                 std::vector<Listener> listeners, const Faults& faults)
     : updater_(updater),
       recorder_(recorder),
       web_(web),
       workers_(workers),
       listeners_(std::move(listeners)),
+      faults_(faults),
       started_(wall_now()) {}
 
 bool Backend::is_ready() const {
@@ -163,7 +178,12 @@ ServerStatus Backend::status() const {
     status.cache_bytes += worker->cache_counters().bytes.value();
   }
   status.events_dropped = recorder_.dropped();
-  status.listeners = listeners_;
+  status.faults = faults_.all();
+  for (const Listener& listener : listeners_) {
+    if (!listener.part || !faults_.is_off(*listener.part)) {
+      status.listeners.push_back(listener.text);
+    }
+  }
   status.upstreams = upstreams(workers_);
   return status;
 }
@@ -188,6 +208,7 @@ void Backend::collect(MetricsPage& page) const {
                static_cast<double>(recorder_.dropped()));
   page.counter("cenote_events_unwritten_total", "Hits that the event file refused.",
                static_cast<double>(recorder_.unwritten()));
+  collect_faults(page, now.faults);
   for (const UpstreamStatus& upstream : now.upstreams) {
     const MetricsPage::Labels labels{{"zone", upstream.zone}, {"server", upstream.server}};
     page.counter("cenote_upstream_asked_total", "Attempts at an upstream.",

@@ -9,6 +9,7 @@
 #include "resolver/base/paths.h"
 #include "resolver/cli/command_line.h"
 #include "resolver/daemon.h"
+#include "resolver/preflight.h"
 
 namespace cenote {
 namespace {
@@ -54,11 +55,17 @@ void greet(const Daemon& daemon, const std::string& config) {
   line("DNS on TLS", settings.listen.dot, "");
   line("DNS on HTTPS", settings.listen.doh, " (/dns-query)");
   line("page HTTP", settings.blockpage.http, "");
-  line("page HTTPS", settings.blockpage.https, "");
-  std::printf("  CA          %s  (import it, and the page comes over HTTPS without a warning)\n",
-              daemon.authority().certificate_file().c_str());
+  if (daemon.authority() != nullptr) {
+    line("page HTTPS", settings.blockpage.https, "");
+    std::printf("  CA          %s  (import it, and the page comes over HTTPS without a warning)\n",
+                daemon.authority()->certificate_file().c_str());
+  }
   if (!settings.control.socket.empty()) {
     std::printf("  control     %s\n", settings.control.socket.c_str());
+  }
+  for (const Fault& fault : daemon.faults().all()) {
+    std::printf("  %-11s %s: %s\n", fault.is_off ? "off" : "impaired",
+                std::string(to_text(fault.part)).c_str(), fault.why.c_str());
   }
   if (config.empty() && !settings.listen.dns.empty() && !settings.blockpage.http.empty()) {
     const SocketAddress& dns = settings.listen.dns.front();
@@ -96,7 +103,13 @@ int serve(const std::string& config) {
 }
 
 int check(const std::string& config, bool is_json) {
-  const LoadedSettings loaded = load(config);
+  (void)start_log({.level = "off"});  // what is found is printed below
+  LoadedSettings loaded = load(config);
+  if (loaded.is_usable()) {
+    for (Problem& problem : look_at_files(loaded.settings, wall_now())) {
+      loaded.problems.push_back(std::move(problem));
+    }
+  }
   if (is_json) {
     nlohmann::ordered_json report{{"usable", loaded.is_usable()},
                                   {"problems", nlohmann::ordered_json::array()}};

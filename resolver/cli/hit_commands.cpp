@@ -142,6 +142,10 @@ void show_server(Output& output, const Json& body) {
        {"cache", fmt::format("{}, {}", counted(number_of(part("cache"), "entries"), "answer", "answers"),
                              size_text(number_of(part("cache"), "bytes")))},
        {"events", dropped == 0 ? Cell("") : Cell(fmt::format("{} were dropped", dropped), Colour::kRed)}});
+  for (const Json& fault : list_of(body, "faults")) {
+    output.line({Cell(flag_of(fault, "off") ? "  off     " : "  impaired", Colour::kRed),
+                 text_of(fault, "part") + ": " + text_of(fault, "why")});
+  }
   std::vector<std::vector<Cell>> upstreams;
   for (const Json& one : list_of(body, "upstreams")) {
     upstreams.push_back({text_of(one, "zone"), text_of(one, "server"),

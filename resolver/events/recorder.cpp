@@ -26,7 +26,8 @@ constexpr size_t kMostInARow = kRingBytes / PackedEvent::kLeastBytes;
 
 }  // namespace
 
-Recorder::Recorder(EventSettings settings) : settings_(std::move(settings)) {}
+Recorder::Recorder(EventSettings settings, Faults* faults)
+    : settings_(std::move(settings)), faults_(faults) {}
 
 Recorder::~Recorder() {
   stop();
@@ -56,11 +57,24 @@ Result<void> Recorder::open_file() {
 }
 
 Result<void> Recorder::start() {
-  if (auto opened = open_file(); !opened) {
-    return opened;
+  Result<void> opened = open_file();
+  if (!opened && faults_ != nullptr) {
+    faults_->off(Part::kEventFile, opened.error().message);
   }
   thread_ = std::thread([this] { run(); });
-  return {};
+  return opened;
+}
+
+void Recorder::open_again() {
+  if (auto opened = open_file(); opened) {
+    if (faults_ != nullptr) {
+      faults_->clear(Part::kEventFile);
+    }
+  } else if (file_ >= 0) {
+    log::error("{}; the old file stays in use", opened.error().message);
+  } else if (faults_ != nullptr) {
+    faults_->off(Part::kEventFile, opened.error().message);
+  }
 }
 
 void Recorder::stop() {
@@ -73,9 +87,7 @@ void Recorder::stop() {
 void Recorder::run() {
   while (!stopping_) {
     if (reopen_.exchange(false)) {
-      if (auto opened = open_file(); !opened) {
-        log::error("{}; the old file stays in use", opened.error().message);
-      }
+      open_again();
     }
     // Few at a time cost a system call and a cache line of the writer's for each; a flood must not wait.
     if (drain_all() < kFlood) {
@@ -107,11 +119,13 @@ size_t Recorder::drain_all() {
 void Recorder::write(std::span<const PackedEvent> events) {
   history_.add(events);
   recorded_.add(events.size());
-  if (file_ >= 0) {
-    for (const PackedEvent event : events) {
-      append_json_line(buffer_, event.view());
-      buffer_ += '\n';
-    }
+  if (file_ < 0) {
+    unwritten_.add(settings_.file.empty() ? 0 : events.size());
+    return;
+  }
+  for (const PackedEvent event : events) {
+    append_json_line(buffer_, event.view());
+    buffer_ += '\n';
   }
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "resolver/base/faults.h"
 #include "resolver/base/result.h"
 #include "resolver/events/event_ring.h"
 #include "resolver/events/history.h"
@@ -17,14 +18,16 @@ namespace cenote {
 
 class Recorder {
  public:
-  explicit Recorder(EventSettings settings);
+  // `faults`, which outlives the recorder, hears when the file cannot be used.
+  explicit Recorder(EventSettings settings, Faults* faults = nullptr);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
   // A new ring for one writer. Before start().
   EventRing& add_ring();
-  // Opens the event file (its folder must exist) and starts the thread. An error names the file.
+  // Opens the event file (its folder must exist) and starts the thread. An error names the file; hits are
+  // kept in memory alone then, and counted as unwritten, until reopen() finds it.
   Result<void> start();
   void stop();                       // drains what is left, then ends; harmless when not running
   void reopen() { reopen_ = true; }  // after the file was rotated away
@@ -40,8 +43,10 @@ class Recorder {
   void write(std::span<const PackedEvent> events);
   void flush();
   Result<void> open_file();
+  void open_again();
 
   EventSettings settings_;
+  Faults* const faults_;
   std::vector<std::unique_ptr<EventRing>> rings_;
   History history_;
   int file_ = -1;

@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "tests/support/temporary_folder.h"
+
 namespace cenote::recorder_test {
 namespace {
 
@@ -141,6 +143,32 @@ TEST_CASE("a file that cannot be opened is named", "[events][recorder]") {
   const auto started = recorder.start();
   REQUIRE_FALSE(started);
   CHECK(started.error().message.find("/nonexistent/events.jsonl") != std::string::npos);
+}
+
+TEST_CASE("a file that cannot be opened leaves the history, and is written once it can be",
+          "[events][recorder]") {
+  const TemporaryFolder folder;
+  Faults faults;
+  Recorder recorder({folder / "later/events.jsonl"}, &faults);
+  EventRing& ring = recorder.add_ring();
+  CHECK_FALSE(recorder.start());
+  CHECK(faults.is_off(Part::kEventFile));
+  ring.push(hit(1));
+  while (recorder.recorded() < 1) {
+    std::this_thread::yield();
+  }
+  CHECK(recorder.history().last_number() == 1);
+  CHECK(recorder.unwritten() == 1);
+  recorder.reopen();  // still no folder
+  std::filesystem::create_directory(folder / "later");
+  recorder.reopen();
+  while (faults.is_off(Part::kEventFile)) {
+    std::this_thread::yield();
+  }
+  ring.push(hit(2));
+  recorder.stop();
+  CHECK(recorder.unwritten() == 1);
+  CHECK(folder.read("later/events.jsonl").find("n2.test") != std::string::npos);
 }
 
 TEST_CASE("without a file there is still the history", "[events][recorder]") {
