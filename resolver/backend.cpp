@@ -204,6 +204,11 @@ void Backend::collect(MetricsPage& page) const {
   page.gauge("cenote_cache_entries", "Answers in the cache.", static_cast<double>(now.cache_entries));
   page.gauge("cenote_cache_bytes", "Memory of the cache.", static_cast<double>(now.cache_bytes));
   page.counter("cenote_events_recorded_total", "Hits recorded.", static_cast<double>(recorder_.recorded()));
+  page.counter("cenote_events_condensed_total", "Hits recorded that share an event with others.",
+               static_cast<double>(recorder_.condensed()));
+  page.counter("cenote_events_omitted_total",
+               "Hits counted only, for their client has more different ones than events.rate.",
+               static_cast<double>(recorder_.omitted()));
   page.counter("cenote_events_dropped_total", "Hits lost because the recorder fell behind.",
                static_cast<double>(recorder_.dropped()));
   page.counter("cenote_events_unwritten_total", "Hits that the event file refused.",

@@ -65,6 +65,35 @@ TEST_CASE("every event of every ring becomes a line and stays in the history", "
   CHECK(recorder.history().last_number() == 50);
 }
 
+TEST_CASE("a flood of one hit is a few lines that count all of it, and no other client's hit is lost",
+          "[events][recorder]") {
+  constexpr uint64_t kFlood = 100'000;
+  const TemporaryFile file;
+  Recorder recorder({file.path()});
+  EventRing& flooded = recorder.add_ring();
+  EventRing& quiet = recorder.add_ring();
+  REQUIRE(recorder.start());
+  quiet.push(hit(1));
+  uint64_t pushed = 0;
+  for (uint64_t i = 0; i < kFlood; ++i) {
+    Event event = hit(2);
+    event.client = SocketAddress(IpAddress::v4({10, 0, 0, 7}), static_cast<uint16_t>(i));
+    pushed += flooded.push(event) ? 1U : 0U;
+  }
+  recorder.stop();
+  const auto lines = file.lines();
+  CHECK(lines.size() <= 4);
+  uint64_t told = 0;
+  for (const std::string& line : lines) {
+    told += nlohmann::json::parse(line).value("count", uint64_t{1});
+  }
+  CHECK(told == pushed + 1);
+  CHECK(recorder.recorded() == pushed + 1);
+  CHECK(recorder.condensed() == pushed - 1);
+  HitQuery all;
+  CHECK(recorder.history().find(all).size() == lines.size());
+}
+
 TEST_CASE("a full disk loses lines, counted, and nothing else", "[events][recorder]") {
   Recorder recorder({"/dev/full"});
   EventRing& ring = recorder.add_ring();
