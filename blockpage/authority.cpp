@@ -162,9 +162,9 @@ Result<void> make_files(const BlockpageSettings& settings, const std::string& ce
   return write_file(certificate_file, to_pem(root), S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
 }
 
-std::optional<WallTime> end_of(const X509* certificate) {
+std::optional<WallTime> wall_time(const ASN1_TIME* time) {
   std::tm utc{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) != 1) {
+  if (ASN1_TIME_to_tm(time, &utc) != 1) {
     return std::nullopt;
   }
   return WallTime(seconds(timegm(&utc)));
@@ -191,7 +191,13 @@ Result<Authority> Authority::open(const BlockpageSettings& settings, WallTime no
     }
   }
   if (auto loaded = authority.load(key_file, now); !loaded) {
-    return loaded.error().within("blockpage CA");
+    const Error error = loaded.error().within("blockpage CA");
+    return settings.ca_certificate.empty() ? fail(
+                                                 "{}. Cenote made this CA: take {} and {} from a backup, or "
+                                                 "move both away for a new one, which "
+                                                 "clients must import; then reload",
+                                                 error.message, authority.certificate_file_, key_file)
+                                           : error;
   }
   return authority;
 }
@@ -218,11 +224,14 @@ Result<void> Authority::load(const std::string& key_file, WallTime now) {
     ERR_clear_error();
     return fail("{}: the key of {} is another one", key_file, certificate_file_);
   }
-  const auto end = end_of(certificate_.get());
+  const auto end = wall_time(X509_get0_notAfter(certificate_.get()));
   if (!end || *end <= now) {
     return fail("{}: expired{}", certificate_file_, end ? " on " + to_rfc3339(*end) : "");
   }
   expires_ = *end;
+  if (const auto begin = wall_time(X509_get0_notBefore(certificate_.get())); begin && *begin > now) {
+    log::error("{}: begins on {} only: one of the clocks is wrong", certificate_file_, to_rfc3339(*begin));
+  }
   if (expires_ - now < kWarnBefore) {
     log::warn("{}: expires on {}", certificate_file_, to_rfc3339(expires_));
   }

@@ -100,7 +100,7 @@ TlsIdentity Certificates::pick(const std::string& server_name, const SocketAddre
       return {};
     }
   }
-  if (!renew_daily(time)) {
+  if (!renew_daily(time.wall)) {
     return {};
   }
   if (const X509Ptr* leaf = leaves_.find(host)) {
@@ -128,12 +128,16 @@ void Certificates::adopt(Authority authority) {
 }
 
 // One key for all leaves: a fresh one each would cost a quarter more, and they all live in the same process.
-bool Certificates::renew_daily(Now time) {
-  if (template_ != nullptr && time.mono - key_made_ < kKeyLifetime) {
+bool Certificates::renew_daily(WallTime time) {
+  if (template_ != nullptr && is_of_today(time)) {
     return true;
   }
+  if (authority_.expires() <= time) {
+    log::error("{}: expired on {}; browsers refuse the block page over HTTPS", authority_.certificate_file(),
+               to_rfc3339(authority_.expires()));
+  }
   PkeyPtr key = make_p256_key();
-  X509Ptr fresh = key != nullptr ? make_template(authority_, key.get(), time.wall) : nullptr;
+  X509Ptr fresh = key != nullptr ? make_template(authority_, key.get(), time) : nullptr;
   if (fresh == nullptr) {
     log::error("block page: cannot make a key for certificates: {}", take_openssl_error());
     return template_ != nullptr;  // the old one serves on
@@ -141,8 +145,15 @@ bool Certificates::renew_daily(Now time) {
   leaves_.clear();
   key_ = std::move(key);
   template_ = std::move(fresh);
-  key_made_ = time.mono;
+  key_made_ = time;
+  newest_ = time;
   return true;
+}
+
+// By the clock that clients compare with, for a step of it spoils certificates: forward they are over, back
+// they are yet to begin.
+bool Certificates::is_of_today(WallTime time) const {
+  return time - key_made_ < kKeyLifetime && time > newest_ - std::chrono::minutes(kLeafClockSkew) / 2;
 }
 
 bool Certificates::is_within_limit(const IpAddress& client, MonoTime time) {
@@ -173,6 +184,7 @@ X509Ptr Certificates::make(const std::string& host, bool is_address, WallTime ti
     log::error("block page: cannot make a certificate: {}", take_openssl_error());
     return nullptr;
   }
+  newest_ = std::max(newest_, time);
   return leaf;
 }
 

@@ -50,7 +50,8 @@ class Certificates final : public TlsIdentitySource {
     MonoTime counted;
   };
 
-  bool renew_daily(Now time);
+  bool renew_daily(WallTime time);
+  [[nodiscard]] bool is_of_today(WallTime time) const;
   bool is_within_limit(const IpAddress& client, MonoTime time);
   X509Ptr make(const std::string& host, bool is_address, WallTime time);
   [[nodiscard]] TlsIdentity identity(const X509Ptr& leaf) const;
@@ -60,7 +61,8 @@ class Certificates final : public TlsIdentitySource {
   Now (*clock_)();
   PkeyPtr key_;       // of all leaves
   X509Ptr template_;  // all that leaves have in common: copying it is cheaper than building anew
-  MonoTime key_made_;
+  WallTime key_made_;
+  WallTime newest_;  // when the last certificate was made
   Lru<std::string, X509Ptr> leaves_;
   Lru<std::string, Pace> paces_{kMaxClients};
   Counter made_;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "conf/load_yaml.h"
+#include "resolver/base/state_lock.h"
 
 namespace cenote {
 
@@ -15,8 +16,8 @@ extern const std::string_view kEmbeddedSampleFeed;
 Result<LoadedSettings> embedded_settings(const std::string& folder) {
   namespace fs = std::filesystem;
   std::error_code failed;
-  if (fs::create_directories(folder, failed)) {
-    fs::permissions(folder, fs::perms::owner_all, failed);
+  if (auto made = make_state_folder(folder); !made) {  // before anything is written into another user's
+    return made.error().within("state folder");
   }
   fs::create_directories(fs::path(folder) / "feeds", failed);
   if (failed) {

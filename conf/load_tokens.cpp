@@ -1,13 +1,18 @@
 #include "conf/load_tokens.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "conf/sections.h"
+#include "resolver/base/files.h"
 
 namespace cenote {
 namespace {
@@ -53,6 +58,50 @@ void read_token(MapReader& map, LoadedTokens& loaded, std::set<std::string>& nam
   }
 }
 
+std::string unreadable(int error) {
+  return fmt::format("cannot read the tokens: {}", std::strerror(error));
+}
+
+// Why another user may have written what this file says; empty: nobody else could. The opened file is asked,
+// not its name, which may be another's a moment later.
+std::string distrust(int file) {
+  struct stat status {};
+  if (fstat(file, &status) != 0) {
+    return unreadable(errno);
+  }
+  if (!is_own_or_root(status.st_uid)) {
+    return fmt::format("this file belongs to user {}, so its tokens mean nothing; chown it to root",
+                       status.st_uid);
+  }
+  if ((status.st_mode & S_IWOTH) != 0) {
+    return "everybody may write this file, so its tokens mean nothing; chmod o-w";
+  }
+  // Who is in the process's own group has the control socket.
+  if ((status.st_mode & S_IWGRP) != 0 && status.st_gid != getegid() && status.st_gid != 0) {
+    return fmt::format("group {} may write this file, so its tokens mean nothing; chmod g-w", status.st_gid);
+  }
+  return "";
+}
+
+// The error in words, or nothing.
+std::string read_all(int file, std::string& text) {
+  constexpr size_t kMost = size_t{1} << 20;  // thousands of tokens; a device has no end
+  std::array<char, 4096> piece;
+  while (true) {
+    const ssize_t got = ::read(file, piece.data(), piece.size());
+    if (got < 0 && errno != EINTR) {
+      return unreadable(errno);
+    }
+    if (got == 0) {
+      return "";
+    }
+    text.append(piece.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    if (text.size() > kMost) {
+      return fmt::format("more than {} bytes of tokens", kMost);
+    }
+  }
+}
+
 }  // namespace
 
 LoadedTokens read_tokens(std::string_view yaml, const std::string& file) {
@@ -70,21 +119,19 @@ LoadedTokens read_tokens(std::string_view yaml, const std::string& file) {
 }
 
 LoadedTokens load_tokens(const std::string& path) {
-  namespace fs = std::filesystem;
-  std::error_code failed;
-  const auto status = fs::status(path, failed);
-  if (!fs::exists(status)) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 && errno == ENOENT) {
     return {};
   }
-  if ((status.permissions() & fs::perms::others_write) != fs::perms::none) {
-    return {{}, {{path, 0, 0, "everybody may write this file, so its tokens mean nothing; chmod o-w"}}};
+  std::string text;
+  std::string problem = file < 0 ? unreadable(errno) : distrust(file);
+  if (problem.empty()) {
+    problem = read_all(file, text);
   }
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (!in || (in.peek() != std::ifstream::traits_type::eof() && !(text << in.rdbuf()))) {
-    return {{}, {{path, 0, 0, fmt::format("cannot read the tokens: {}", std::strerror(errno))}}};
+  if (file >= 0) {
+    ::close(file);
   }
-  return read_tokens(text.str(), path);
+  return problem.empty() ? read_tokens(text, path) : LoadedTokens{{}, {{path, 0, 0, problem}}};
 }
 
 }  // namespace cenote

@@ -15,7 +15,8 @@ struct LoadedTokens {
   std::vector<Problem> problems;
 };
 
-// A file that is not there holds no tokens, and that is no problem; one that others may write is.
+// A file that is not there holds no tokens, and that is no problem; one that another user owns or may write
+// is.
 LoadedTokens load_tokens(const std::string& path);
 LoadedTokens read_tokens(std::string_view yaml, const std::string& file);
 

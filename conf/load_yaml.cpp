@@ -119,6 +119,7 @@ void read_outputs(MapReader& root, ReadContext& context) {
   MapReader events = root.section("events");
   // Without a file hits are kept in memory and shown by the API alone.
   read_optional_path(events, "file", context.settings.events.file, context);
+  events.value("rate", context.settings.events.rate, whole_number(0, 1'000'000));
   events.finish();
 }
 

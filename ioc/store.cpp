@@ -1,12 +1,9 @@
 #include "ioc/store.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <set>
-
-#include <sys/file.h>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -57,7 +54,14 @@ std::vector<std::string> written(const std::vector<SmallChange>& changes) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& folder) {
+Result<std::unique_ptr<Store>> Store::open(const std::string& folder, StateLock lock) {
+  if (!lock.is_held()) {
+    auto taken = StateLock::take(folder);
+    if (!taken) {
+      return taken.error();
+    }
+    lock = std::move(*taken);
+  }
   std::error_code error;
   for (const std::string& each : {folder + "/contents", incoming_folder(folder)}) {
     fs::create_directories(each, error);
@@ -66,9 +70,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& folder) {
     }
   }
   std::unique_ptr<Store> store(new Store(folder));
-  if (Result<void> locked = store->lock(); !locked) {
-    return locked.error();
-  }
+  store->lock_ = std::move(lock);
   for (const auto& entry : fs::directory_iterator(incoming_folder(folder), error)) {
     fs::remove(entry.path(), error);  // of a process that died
   }
@@ -78,23 +80,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& folder) {
 
 Store::Store(std::string folder) : folder_(std::move(folder)), generations_(1) {}
 
-Store::~Store() {
-  if (lock_ >= 0) {
-    ::close(lock_);
-  }
-}
-
-Result<void> Store::lock() {
-  const std::string path = folder_ + "/lock";
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (lock_ < 0) {
-    return fail("{}: {}", path, std::strerror(errno));
-  }
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    return fail("{}: another process uses this state_dir", path);
-  }
-  return {};
-}
+Store::~Store() = default;
 
 void Store::load() {
   auto newest = read_manifest_file(manifest_path(folder_));

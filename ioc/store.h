@@ -26,6 +26,7 @@
 #include "ioc/size_guard.h"
 #include "resolver/base/bytes.h"
 #include "resolver/base/result.h"
+#include "resolver/base/state_lock.h"
 
 namespace cenote {
 
@@ -80,8 +81,9 @@ struct SmallChange;
 
 class Store {
  public:
-  // Makes the folder when it is absent. A damaged manifest is said in the log and the one before is taken.
-  static Result<std::unique_ptr<Store>> open(const std::string& folder);
+  // Makes the folder when it is absent, and takes its lock unless the caller has it. A damaged manifest is
+  // said in the log and the one before is taken.
+  static Result<std::unique_ptr<Store>> open(const std::string& folder, StateLock lock = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -116,7 +118,6 @@ class Store {
 
  private:
   explicit Store(std::string folder);
-  Result<void> lock();
   void load();
   void load_journal();
   void set_aside_other_journals();
@@ -128,7 +129,7 @@ class Store {
   void drop_unused();
 
   std::string folder_;
-  int lock_ = -1;
+  StateLock lock_;
   std::vector<StoredGeneration> generations_;  // the manifest's; one empty one before the first
   std::vector<SmallChange> changes_;           // the journal's, since the last of them
   StoredGeneration current_;                   // the last of them with all changes

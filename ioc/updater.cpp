@@ -74,8 +74,8 @@ ChangeResult Updater::Work::enforce(SmallChange change) {
 }
 
 // Before anything is served: the last snapshot as it is when nothing changed meanwhile, else a new one.
-Result<void> Updater::Work::load() {
-  auto store = Store::open(settings_.state_dir);
+Result<void> Updater::Work::load(StateLock lock) {
+  auto store = Store::open(settings_.state_dir, std::move(lock));
   if (!store) {
     return store.error();
   }
@@ -159,8 +159,8 @@ Updater::~Updater() {
   stop();
 }
 
-Result<void> Updater::load() {
-  return work_->load();
+Result<void> Updater::load(StateLock lock) {
+  return work_->load(std::move(lock));
 }
 void Updater::start() {
   work_->start();

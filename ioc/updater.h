@@ -18,6 +18,7 @@
 #include "ioc/incoming_list.h"
 #include "ioc/snapshot.h"
 #include "resolver/base/result.h"
+#include "resolver/base/state_lock.h"
 
 namespace cenote {
 
@@ -55,7 +56,8 @@ class Updater {
   // Publishes the first snapshot: the last one from state_dir, or one built from last good copies and files,
   // so that the first packet is under policy. An error means that the state cannot be kept at all (state_dir
   // is not writable); a feed that fails is in its status and no error here.
-  Result<void> load();
+  // `lock` of state_dir is taken where the caller has it not.
+  Result<void> load(StateLock lock = {});
   void start();
   void stop();  // finishes the job in hand, answers the others with an error
 

@@ -64,7 +64,7 @@ class Updater::Work {
   ~Work();
 
   // The four below are the way of a feed: updater.cpp.
-  Result<void> load();
+  Result<void> load(StateLock lock);
   ChangeResult enforce(Change change);
   ChangeResult enforce(SmallChange change);
   void run();

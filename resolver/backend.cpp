@@ -91,6 +91,20 @@ void collect_queries(MetricsPage& page, const Backend::Workers& workers) {
   }
 }
 
+void collect_faults(MetricsPage& page, const std::vector<Fault>& faults) {
+  for (size_t i = 0; i < kParts; ++i) {
+    const auto part = static_cast<Part>(i);
+    const MetricsPage::Labels labels{{"part", std::string(to_text(part))}};
+    const auto count = [&](bool is_off) {
+      return static_cast<double>(std::count_if(faults.begin(), faults.end(), [&](const Fault& fault) {
+        return fault.part == part && fault.is_off == is_off;
+      }));
+    };
+    page.gauge("cenote_part_off", "1 while a part of the server is off for a fault.", count(true), labels);
+    page.gauge("cenote_part_impaired", "1 while a part works, but not as configured.", count(false), labels);
+  }
+}
+
 struct NamedCounter {
   const char* name;
   const char* help;
@@ -148,13 +162,14 @@ void collect_loops(MetricsPage& page, const Watchdog& watchdog, const Backend::W
 }  // namespace
 
 Backend::Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-                 std::vector<std::string> listeners, const Watchdog& watchdog)
+                 std::vector<Listener> listeners, const Faults& faults, const Watchdog& watchdog)
     : updater_(updater),
       recorder_(recorder),
       web_(web),
       workers_(workers),
       watchdog_(watchdog),
       listeners_(std::move(listeners)),
+      faults_(faults),
       started_(wall_now()) {}
 
 bool Backend::is_ready() const {
@@ -186,7 +201,12 @@ ServerStatus Backend::status() const {
     status.cache_bytes += worker->cache_counters().bytes.value();
   }
   status.events_dropped = recorder_.dropped();
-  status.listeners = listeners_;
+  status.faults = faults_.all();
+  for (const Listener& listener : listeners_) {
+    if (!listener.part || !faults_.is_off(*listener.part)) {
+      status.listeners.push_back(listener.text);
+    }
+  }
   status.upstreams = upstreams(workers_);
   return status;
 }
@@ -208,6 +228,11 @@ void Backend::collect(MetricsPage& page) const {
   page.gauge("cenote_cache_entries", "Answers in the cache.", static_cast<double>(now.cache_entries));
   page.gauge("cenote_cache_bytes", "Memory of the cache.", static_cast<double>(now.cache_bytes));
   page.counter("cenote_events_recorded_total", "Hits recorded.", static_cast<double>(recorder_.recorded()));
+  page.counter("cenote_events_condensed_total", "Hits recorded that share an event with others.",
+               static_cast<double>(recorder_.condensed()));
+  page.counter("cenote_events_omitted_total",
+               "Hits counted only, for their client has more different ones than events.rate.",
+               static_cast<double>(recorder_.omitted()));
   page.counter("cenote_events_dropped_total", "Hits lost because the recorder fell behind.",
                static_cast<double>(recorder_.dropped()));
   page.counter("cenote_events_unwritten_total", "Hits that the event file refused.",
@@ -215,6 +240,7 @@ void Backend::collect(MetricsPage& page) const {
   page.counter("cenote_page_hits_dropped_total",
                "Blocks by what an answer led to that went before the page could no more be asked about them.",
                static_cast<double>(web_.indirect_dropped()));
+  collect_faults(page, now.faults);
   for (const UpstreamStatus& upstream : now.upstreams) {
     const MetricsPage::Labels labels{{"zone", upstream.zone}, {"server", upstream.server}};
     page.counter("cenote_upstream_asked_total", "Attempts at an upstream.",

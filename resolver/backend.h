@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ioc/updater.h"
+#include "resolver/base/faults.h"
 #include "resolver/control/backend.h"
 #include "resolver/events/recorder.h"
 #include "resolver/listen/worker.h"
@@ -15,13 +16,19 @@ namespace cenote {
 class Watchdog;
 class Web;
 
+// An address that is served, and the part of the server whose fault takes it away.
+struct Listener {
+  std::string text;
+  std::optional<Part> part;
+};
+
 class Backend final : public ControlBackend {
  public:
   using Workers = std::vector<std::unique_ptr<Worker>>;
 
   // All outlive the backend. `workers` are all there, and stay.
   Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-          std::vector<std::string> listeners, const Watchdog& watchdog);
+          std::vector<Listener> listeners, const Faults& faults, const Watchdog& watchdog);
 
   [[nodiscard]] bool is_ready() const override;
   [[nodiscard]] ServerStatus status() const override;
@@ -66,7 +73,8 @@ class Backend final : public ControlBackend {
   Web& web_;
   const Workers& workers_;
   const Watchdog& watchdog_;
-  const std::vector<std::string> listeners_;
+  const std::vector<Listener> listeners_;
+  const Faults& faults_;
   const WallTime started_;
 };
 

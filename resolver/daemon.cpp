@@ -12,9 +12,10 @@
 #include "resolver/base/files.h"
 #include "resolver/base/log.h"
 #include "resolver/base/service_manager.h"
+#include "resolver/base/state_lock.h"
 #include "resolver/base/text.h"
+#include "resolver/encrypted_dns.h"
 #include "resolver/listen/designation.h"
-#include "resolver/net/self_signed.h"
 #include "resolver/upstream/lookup.h"
 #include "resolver/upstream/system_resolvers.h"
 
@@ -56,37 +57,22 @@ void warn_of_restart(const Settings& old, const Settings& renewed) {
   }
 }
 
-std::vector<std::string> listener_texts(const Settings& settings) {
-  std::vector<std::string> texts;
-  const auto add = [&](const char* what, const std::vector<SocketAddress>& addresses) {
+std::vector<Listener> all_listeners(const Settings& settings) {
+  std::vector<Listener> all;
+  const auto add = [&](const char* what, const std::vector<SocketAddress>& addresses,
+                       std::optional<Part> part = {}) {
     for (const SocketAddress& address : addresses) {
-      texts.push_back(fmt::format("{} {}", what, address.to_text()));
+      all.push_back({fmt::format("{} {}", what, address.to_text()), part});
     }
   };
   add("dns", settings.listen.dns);
-  add("dot", settings.listen.dot);
-  add("doh", settings.listen.doh);
+  add("dot", settings.listen.dot, Part::kDot);
+  add("doh", settings.listen.doh, Part::kDoh);
   add("page http", settings.blockpage.http);
-  add("page https", settings.blockpage.https);
+  add("page https", settings.blockpage.https, Part::kPageHttps);
   add("control http", settings.control.http);
-  add("control https", settings.control.https);
-  return texts;
-}
-
-// What a self-signed certificate is for: this host, and the addresses that it listens on.
-std::vector<std::string> own_names(const ListenSettings& listen) {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  std::vector<std::string> names{host.data(), "localhost"};
-  for (const auto* addresses : {&listen.dot, &listen.doh}) {
-    for (const SocketAddress& address : *addresses) {
-      const std::string text = address.address().to_text();
-      if (std::find(names.begin(), names.end(), text) == names.end()) {
-        names.push_back(text);
-      }
-    }
-  }
-  return names;
+  add("control https", settings.control.https, Part::kControlHttps);
+  return all;
 }
 
 // Lists come from hosts that our own upstream servers know: the machine may have no other resolver than us.
@@ -109,11 +95,12 @@ ClientPlaces::Limits places_for(const ListenSettings& listen) {
 }  // namespace
 
 Daemon::Daemon(const Settings& settings, Load load)
-    : settings_(settings),
+    : configured_(settings),
+      settings_(settings),
       load_(std::move(load)),
       tickets_(std::make_shared<TicketKeys>()),
       places_(std::make_shared<ClientPlaces>(places_for(settings.listen))),
-      recorder_(settings.events),
+      recorder_(settings.events, &faults_),
       watchdog_([] { tell_service_manager("WATCHDOG=1"); }) {}
 
 Daemon::~Daemon() {
@@ -131,50 +118,41 @@ WorkerSettings Daemon::worker_settings(const Settings& settings) const {
           settings.blockpage.contact_mail,
           settings.cache.bytes / count_workers(settings_),
           incident_key_,
-          cookie_secrets_,
+          cookie_secrets(settings),
           tickets_,
           places_};
 }
 
-// What a configuration leaves to be made: the certificate of encrypted DNS, and who tells of it.
-Result<void> Daemon::complete(Settings& settings) const {
+// What a configuration leaves to be made: the certificate of encrypted DNS, and who tells of it. Addresses
+// are those of the start.
+void Daemon::complete(Settings& settings, const ListenSettings& serving) {
   ListenSettings& listen = settings.listen;
+  settle_encrypted_dns(listen, serving, configured_.state_dir, faults_);
   if (settings.names.special) {
     const auto designated = designated_resolvers(listen);
     settings.names.records.insert(settings.names.records.end(), designated.begin(), designated.end());
   }
-  if ((listen.dot.empty() && listen.doh.empty()) || !listen.tls.certificate.empty()) {
-    return {};
-  }
-  auto pair = self_signed_pair(settings.state_dir, own_names(listen), wall_now());
-  if (!pair) {
-    return pair.error().within("self-signed certificate");
-  }
-  log::warn(
-      "tls: no certificate is configured; clients of listen.dot and listen.doh are shown the self-signed {}",
-      pair->certificate_file);
-  log::warn("tls: clients that check it need its pin: pin-sha256={}", pair->pin);
-  listen.tls.certificate = pair->certificate_file;
-  listen.tls.key = pair->key_file;
-  return {};
 }
 
-// The same over restarts, so that an incident keeps its number and a client its cookie.
-Result<void> Daemon::open_secrets() {
-  auto incident = persistent_secret(settings_.state_dir + "/incident.key", sizeof incident_key_);
-  if (!incident) {
-    return incident.error().within("incident numbers");
-  }
-  std::memcpy(&incident_key_, incident->data(), sizeof incident_key_);
-  auto cookies = cookie_secrets(settings_);
-  if (!cookies) {
-    return cookies.error();
-  }
-  cookie_secrets_ = *cookies;
-  return {};
+// The same over restarts, so that an incident keeps its number and a client its cookie. What cannot be kept
+// is made for this run alone.
+void Daemon::open_secrets() {
+  const auto bytes = secret("incident.key", sizeof incident_key_);
+  std::memcpy(&incident_key_, bytes.data(), sizeof incident_key_);
+  const auto cookie = secret("cookie.key", own_cookie_secret_.size());
+  std::copy_n(cookie.begin(), own_cookie_secret_.size(), own_cookie_secret_.begin());
 }
 
-Result<CookieSecrets> Daemon::cookie_secrets(const Settings& settings) {
+std::vector<uint8_t> Daemon::secret(const std::string& file, size_t size) {
+  auto kept = persistent_secret(configured_.state_dir + "/" + file, size);
+  if (!kept) {
+    faults_.impaired(Part::kSecrets, kept.error().message + "; new ones are made at each start");
+    return random_secret(size);
+  }
+  return *kept;
+}
+
+CookieSecrets Daemon::cookie_secrets(const Settings& settings) const {
   const auto key_of = [](const auto& bytes) {
     SipKey key{};
     std::copy_n(bytes.begin(), std::min(bytes.size(), key.size()), key.begin());
@@ -183,11 +161,7 @@ Result<CookieSecrets> Daemon::cookie_secrets(const Settings& settings) {
   const std::vector<std::string>& given = settings.admission.cookie_secrets;
   CookieSecrets secrets;
   if (given.empty()) {
-    auto kept = persistent_secret(settings.state_dir + "/cookie.key", secrets.makes.size());
-    if (!kept) {
-      return kept.error().within("DNS cookies");
-    }
-    secrets.makes = key_of(*kept);
+    secrets.makes = own_cookie_secret_;
     return secrets;
   }
   secrets.makes = key_of(parse_hex(given.front()));
@@ -204,13 +178,14 @@ Result<void> Daemon::start() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  if (auto completed = complete(settings_); !completed) {
-    return completed;
+  // Before any socket: where another process serves, the kernel would share its questions with us.
+  auto lock = StateLock::take(settings_.state_dir);
+  if (!lock) {
+    return lock.error();
   }
-  if (auto opened = open_secrets(); !opened) {
-    return opened;
-  }
-  web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_);
+  complete(settings_, {});
+  open_secrets();
+  web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_, faults_);
   for (unsigned i = 0; i < count_workers(settings_); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(worker_settings(settings_), recorder_.add_ring(),
@@ -221,16 +196,15 @@ Result<void> Daemon::start() {
   }
   updater_ = std::make_unique<Updater>(
       ioc_settings(settings_), [this](std::shared_ptr<const Snapshot> snapshot) { publish(snapshot); });
-  if (auto loaded = updater_->load(); !loaded) {
+  if (auto loaded = updater_->load(std::move(*lock)); !loaded) {
     return loaded;
   }
-  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, listener_texts(settings_), watchdog_);
+  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, all_listeners(configured_),
+                                       faults_, watchdog_);
   if (auto opened = web_->open(*backend_); !opened) {
     return opened;
   }
-  if (auto started = recorder_.start(); !started) {
-    return started;
-  }
+  (void)recorder_.start();  // without a file the hits are still in memory, and the fault is said
   web_->start();
   for (const auto& worker : workers_) {
     worker->start();
@@ -281,17 +255,10 @@ void Daemon::reload() {
     return;
   }
   Settings renewed = loaded.settings;
-  if (auto completed = complete(renewed); !completed) {
-    log::error("{}; everything stays as it was", completed.error().message);
-    return;
-  }
-  auto cookies = cookie_secrets(renewed);
-  if (!cookies) {
-    log::error("{}; everything stays as it was", cookies.error().message);
-    return;
-  }
-  cookie_secrets_ = *cookies;
-  warn_of_restart(settings_, renewed);
+  warn_of_restart(configured_, renewed);
+  renewed.listen = configured_.listen;  // but for the certificate, which may change under the same address
+  renewed.listen.tls = loaded.settings.listen.tls;
+  complete(renewed, settings_.listen);
   if (auto logging = start_log(renewed.log); !logging) {
     log::error("{}; the log stays as it was", logging.error().message);
   }
@@ -300,6 +267,7 @@ void Daemon::reload() {
   }
   web_->reload(renewed);
   updater_->reload(ioc_settings(renewed));
+  settings_.listen = renewed.listen;
   settings_.policy = renewed.policy;
   settings_.upstream = renewed.upstream;
   settings_.ioc = renewed.ioc;

@@ -11,6 +11,7 @@
 
 #include "conf/settings.h"
 #include "ioc/updater.h"
+#include "resolver/base/faults.h"
 #include "resolver/events/recorder.h"
 #include "resolver/listen/worker.h"
 #include "resolver/net/watchdog.h"
@@ -29,13 +30,15 @@ class Daemon {
   ~Daemon();
 
   // Under policy before the first packet: the snapshot is in force when the sockets begin to receive. An
-  // error is one line that names what failed; nothing runs then.
+  // error is one line that names what failed; nothing runs then. What answers no question of DNS may be off:
+  // faults() tells.
   Result<void> start();
   // Until a signal says stop. Returns the exit code.
   int run();
 
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
-  [[nodiscard]] const Authority& authority() const noexcept { return web_->authority(); }
+  [[nodiscard]] const Authority* authority() const noexcept { return web_->authority(); }  // null: off
+  [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
   [[nodiscard]] size_t worker_count() const noexcept { return workers_.size(); }
 
  private:
@@ -43,15 +46,18 @@ class Daemon {
   void reload();
   void stop();
   void watch();
-  Result<void> complete(Settings& settings) const;
-  Result<void> open_secrets();
-  static Result<CookieSecrets> cookie_secrets(const Settings& settings);
+  void complete(Settings& settings, const ListenSettings& serving);
+  void open_secrets();
+  std::vector<uint8_t> secret(const std::string& file, size_t size);
+  [[nodiscard]] CookieSecrets cookie_secrets(const Settings& settings) const;
   [[nodiscard]] WorkerSettings worker_settings(const Settings& settings) const;
 
-  Settings settings_;
+  const Settings configured_;  // at the start
+  Settings settings_;          // in force
   Load load_;
+  Faults faults_;
   uint64_t incident_key_ = 0;
-  CookieSecrets cookie_secrets_{};
+  SipKey own_cookie_secret_{};  // where none is configured
   const std::shared_ptr<TicketKeys> tickets_;
   const std::shared_ptr<ClientPlaces> places_;  // of all workers' connections
   Recorder recorder_;

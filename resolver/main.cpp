@@ -1,6 +1,5 @@
 // Arguments -> configuration -> Daemon -> exit code.
 #include <cstdio>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
@@ -8,8 +7,10 @@
 #include "conf/load_yaml.h"
 #include "resolver/base/descriptors.h"
 #include "resolver/base/log.h"
+#include "resolver/base/paths.h"
 #include "resolver/cli/command_line.h"
 #include "resolver/daemon.h"
+#include "resolver/preflight.h"
 
 namespace cenote {
 namespace {
@@ -20,20 +21,11 @@ void print(std::FILE* to, const std::vector<Problem>& problems) {
   }
 }
 
-// Where the embedded configuration keeps its files (XDG Base Directory Specification).
-std::string user_state_folder() {
-  if (const char* state = std::getenv("XDG_STATE_HOME")) {
-    return std::string(state) + "/cenote";
-  }
-  const char* home = std::getenv("HOME");
-  return std::string(home != nullptr ? home : "/tmp") + "/.local/state/cenote";
-}
-
 LoadedSettings load(const std::string& config) {
   if (!config.empty()) {
     return load_settings(config);
   }
-  auto embedded = embedded_settings(user_state_folder());
+  auto embedded = embedded_settings(user_state_dir());
   if (!embedded) {
     LoadedSettings failed;
     failed.problems.push_back({"embedded configuration", 0, 0, embedded.error().message});
@@ -64,11 +56,17 @@ void greet(const Daemon& daemon, const std::string& config) {
   line("DNS on TLS", settings.listen.dot, "");
   line("DNS on HTTPS", settings.listen.doh, " (/dns-query)");
   line("page HTTP", settings.blockpage.http, "");
-  line("page HTTPS", settings.blockpage.https, "");
-  std::printf("  CA          %s  (import it, and the page comes over HTTPS without a warning)\n",
-              daemon.authority().certificate_file().c_str());
+  if (daemon.authority() != nullptr) {
+    line("page HTTPS", settings.blockpage.https, "");
+    std::printf("  CA          %s  (import it, and the page comes over HTTPS without a warning)\n",
+                daemon.authority()->certificate_file().c_str());
+  }
   if (!settings.control.socket.empty()) {
     std::printf("  control     %s\n", settings.control.socket.c_str());
+  }
+  for (const Fault& fault : daemon.faults().all()) {
+    std::printf("  %-11s %s: %s\n", fault.is_off ? "off" : "impaired",
+                std::string(to_text(fault.part)).c_str(), fault.why.c_str());
   }
   if (config.empty() && !settings.listen.dns.empty() && !settings.blockpage.http.empty()) {
     const SocketAddress& dns = settings.listen.dns.front();
@@ -116,7 +114,13 @@ int serve(const std::string& config) {
 }
 
 int check(const std::string& config, bool is_json) {
-  const LoadedSettings loaded = load(config);
+  (void)start_log({.level = "off"});  // what is found is printed below
+  LoadedSettings loaded = load(config);
+  if (loaded.is_usable()) {
+    for (Problem& problem : look_at_files(loaded.settings, wall_now())) {
+      loaded.problems.push_back(std::move(problem));
+    }
+  }
   if (is_json) {
     nlohmann::ordered_json report{{"usable", loaded.is_usable()},
                                   {"problems", nlohmann::ordered_json::array()}};

@@ -1,6 +1,5 @@
 #include "resolver/web.h"
 
-#include "conf/load_tokens.h"
 #include "resolver/base/log.h"
 #include "resolver/net/tls.h"
 
@@ -12,11 +11,13 @@ constexpr milliseconds kFollowInterval{100};  // how soon those who follow the h
 
 }  // namespace
 
-Web::Web(const Settings& settings, EventRing& events, const History& history, uint64_t incident_key)
+Web::Web(const Settings& settings, EventRing& events, const History& history, uint64_t incident_key,
+         Faults& faults)
     : settings_(settings),
       events_(events),
       history_(history),
       incident_key_(incident_key),
+      faults_(faults),
       policy_(std::make_unique<Policy>(settings.policy)),
       newest_settings_(settings.policy) {}
 
@@ -29,17 +30,6 @@ Result<void> Web::open(ControlBackend& backend) {
   if (!page) {
     return page.error();
   }
-  auto authority = Authority::open(settings_.blockpage, wall_now());
-  if (!authority) {
-    return authority.error();
-  }
-  certificates_ = std::make_unique<Certificates>(
-      std::move(*authority), [this](const Name& host) { return is_blocked_for_anyone(host); });
-  auto tls = TlsContext::server(*certificates_, {"h2", "http/1.1"});
-  if (!tls) {
-    return tls.error();
-  }
-  tls_ = std::make_unique<TlsContext>(std::move(*tls));
   IncidentSource& incidents = *this;
   site_ = std::make_unique<BlockSite>(settings_.blockpage, std::move(*page), incidents,
                                       [this](const Event& event) { events_.push(event); });
@@ -49,21 +39,39 @@ Result<void> Web::open(ControlBackend& backend) {
       return bound.error().within("block page");
     }
   }
-  for (const SocketAddress& address : settings_.blockpage.https) {
-    if (auto bound = page_server_->listen(address, tls_.get()); !bound) {
-      return bound.error().within("block page");
+  if (!settings_.blockpage.https.empty()) {
+    if (auto opened = open_secure_page(Authority::open(settings_.blockpage, wall_now())); !opened) {
+      return opened;
     }
   }
   return open_control(backend);
 }
 
+// Without an authority the page is there over HTTP, and DNS does not notice.
+Result<void> Web::open_secure_page(Result<Authority> authority) {
+  if (!authority) {
+    faults_.off(Part::kPageHttps, authority.error().message);
+    return {};
+  }
+  certificates_ = std::make_unique<Certificates>(
+      std::move(*authority), [this](const Name& host) { return is_blocked_for_anyone(host); });
+  auto tls = TlsContext::server(*certificates_, {"h2", "http/1.1"});
+  if (!tls) {
+    return tls.error();
+  }
+  tls_ = std::make_unique<TlsContext>(std::move(*tls));
+  for (const SocketAddress& address : settings_.blockpage.https) {
+    if (auto bound = page_server_->listen(address, tls_.get()); !bound) {
+      return bound.error().within("block page");
+    }
+  }
+  faults_.clear(Part::kPageHttps);
+  return {};
+}
+
 Result<void> Web::open_control(ControlBackend& backend) {
   api_ = std::make_unique<ControlApi>(backend);
-  LoadedTokens tokens = load_tokens(settings_.control.tokens);
-  if (!tokens.problems.empty()) {
-    return fail("{}", to_text(tokens.problems.front()));
-  }
-  api_->set_tokens(Tokens(std::move(tokens.tokens)));
+  take_tokens(load_tokens(settings_.control.tokens), false);
   api_->configure(settings_.control);
   control_server_ = std::make_unique<HttpServer>(loop_, *api_);
   if (!settings_.control.socket.empty()) {
@@ -76,23 +84,44 @@ Result<void> Web::open_control(ControlBackend& backend) {
       return bound.error().within("control API");
     }
   }
-  if (!settings_.control.https.empty()) {
-    const ControlSettings& control = settings_.control;
-    auto tls = TlsContext::server(control.certificate, control.key, {"h2", "http/1.1"}, nullptr,
-                                  {.ca_file = control.client_ca});
-    if (!tls) {
-      return tls.error().within("control.tls");
-    }
-    control_tls_ = std::make_unique<TlsContext>(std::move(*tls));
+  if (auto opened = open_secure_control(settings_.control); !opened) {
+    return opened;
   }
+  follow_ = std::make_unique<Timer>(loop_, [this] { api_->tick(); });
+  follow_->start(kFollowInterval, kFollowInterval);
+  return {};
+}
+
+Result<void> Web::open_secure_control(const ControlSettings& control) {
+  if (settings_.control.https.empty()) {
+    return {};
+  }
+  auto tls = TlsContext::server(control.certificate, control.key, {"h2", "http/1.1"}, nullptr,
+                                {.ca_file = control.client_ca});
+  if (!tls) {
+    faults_.off(Part::kControlHttps, tls.error().within("control.tls").message);
+    return {};
+  }
+  control_tls_ = std::make_unique<TlsContext>(std::move(*tls));
   for (const SocketAddress& address : settings_.control.https) {
     if (auto bound = control_server_->listen(address, control_tls_.get()); !bound) {
       return bound.error().within("control API");
     }
   }
-  follow_ = std::make_unique<Timer>(loop_, [this] { api_->tick(); });
-  follow_->start(kFollowInterval, kFollowInterval);
+  faults_.clear(Part::kControlHttps);
   return {};
+}
+
+// Tokens of a file with a problem are not taken, not even those without: nobody knows which were meant to go.
+void Web::take_tokens(LoadedTokens tokens, bool has_some) {
+  if (tokens.problems.empty()) {
+    api_->set_tokens(Tokens(std::move(tokens.tokens)));
+    faults_.clear(Part::kTokens);
+  } else if (has_some) {
+    faults_.impaired(Part::kTokens, to_text(tokens.problems.front()) + "; the tokens stay as they were");
+  } else {
+    faults_.off(Part::kTokens, to_text(tokens.problems.front()) + "; no token is accepted");
+  }
 }
 
 void Web::start() {
@@ -138,35 +167,57 @@ void Web::reload(const Settings& settings) {
     newest_settings_ = settings.policy;
   }
   LoadedTokens tokens = load_tokens(settings_.control.tokens);
-  for (const Problem& problem : tokens.problems) {
-    log::error("{}; the tokens stay as they were", to_text(problem));
-  }
-  auto authority = Authority::open(settings.blockpage, wall_now());
-  if (!authority) {
-    log::error("{}; the authority stays as it was", authority.error().message);
-  }
   // A posted job must be copyable; an authority is not.
-  auto renewed_authority = authority ? std::make_shared<Authority>(std::move(*authority)) : nullptr;
+  auto authority = std::make_shared<Result<Authority>>(Error{});
+  if (!settings_.blockpage.https.empty()) {
+    *authority = Authority::open(settings.blockpage, wall_now());
+  }
   loop_.post([this, policy = settings.policy, control = settings.control, tokens = std::move(tokens),
-              authority = std::move(renewed_authority)]() mutable {
-    if (tokens.problems.empty()) {
-      api_->set_tokens(Tokens(std::move(tokens.tokens)));
-    }
+              authority = std::move(authority)]() mutable {
+    take_tokens(std::move(tokens), !faults_.is_off(Part::kTokens));
     api_->configure(control);
-    if (control_tls_) {
-      if (auto renewed =
-              control_tls_->reload(control.certificate, control.key, {.ca_file = control.client_ca});
-          !renewed) {
-        log::error("control.tls: {}; the certificate stays as it was", renewed.error().message);
-      }
-    }
-    if (authority) {
-      certificates_->adopt(std::move(*authority));
-    }
+    renew_control_certificate(control);
+    renew_authority(std::move(*authority));
     auto renewed = std::make_unique<Policy>(policy);
     renewed->adopt(policy_->share());
     policy_ = std::move(renewed);
   });
+}
+
+void Web::renew_control_certificate(const ControlSettings& control) {
+  if (!control_tls_) {
+    if (auto opened = open_secure_control(control); !opened) {
+      faults_.off(Part::kControlHttps, opened.error().message);
+    }
+    return;
+  }
+  const auto renewed = control_tls_->reload(control.certificate, control.key, {.ca_file = control.client_ca});
+  if (!renewed) {
+    faults_.impaired(Part::kControlHttps, fmt::format("control.tls: {}; the certificate stays as it was",
+                                                      renewed.error().message));
+  } else if (!faults_.is_off(Part::kControlHttps)) {  // an address that could not be bound stays so
+    faults_.clear(Part::kControlHttps);
+  }
+}
+
+void Web::renew_authority(Result<Authority> authority) {
+  if (settings_.blockpage.https.empty()) {
+    return;
+  }
+  if (!certificates_) {
+    if (auto opened = open_secure_page(std::move(authority)); !opened) {
+      faults_.off(Part::kPageHttps, opened.error().message);
+    }
+    return;
+  }
+  if (!authority) {
+    faults_.impaired(Part::kPageHttps, authority.error().message + "; the authority stays as it was");
+    return;
+  }
+  certificates_->adopt(std::move(*authority));
+  if (!faults_.is_off(Part::kPageHttps)) {  // an address that could not be bound stays so
+    faults_.clear(Part::kPageHttps);
+  }
 }
 
 // Policy speaks first, for an exception may have lifted the block since; the hit gives time and incident

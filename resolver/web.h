@@ -10,7 +10,9 @@
 #include "blockpage/certificates.h"
 #include "blockpage/indirect_blocks.h"
 #include "blockpage/site.h"
+#include "conf/load_tokens.h"
 #include "conf/settings.h"
+#include "resolver/base/faults.h"
 #include "resolver/control/api.h"
 #include "resolver/events/event_ring.h"
 #include "resolver/events/history.h"
@@ -21,10 +23,13 @@ namespace cenote {
 
 class Web final : IncidentSource {
  public:
-  Web(const Settings& settings, EventRing& events, const History& history, uint64_t incident_key);
+  // `faults` outlives it and hears what of it is off.
+  Web(const Settings& settings, EventRing& events, const History& history, uint64_t incident_key,
+      Faults& faults);
   ~Web();
 
-  // Binds every address and loads or makes the CA; the error names what failed.
+  // Binds every address and loads or makes the CA; the error names what failed. Without a usable CA the page
+  // over HTTPS is off, without usable files of its own the control API over HTTPS.
   Result<void> open(ControlBackend& backend);
   void start();
   void stop();
@@ -42,10 +47,18 @@ class Web final : IncidentSource {
   [[nodiscard]] const Policy& policy() const noexcept { return *policy_; }  // on the web thread
   // A policy like it, for any other thread.
   [[nodiscard]] Policy copy_policy() const;
-  [[nodiscard]] const Authority& authority() const noexcept { return certificates_->authority(); }
+  // Null: the page over HTTPS is off, or not configured. On the web thread, or before a reload.
+  [[nodiscard]] const Authority* authority() const noexcept {
+    return certificates_ ? &certificates_->authority() : nullptr;
+  }
 
  private:
+  Result<void> open_secure_page(Result<Authority> authority);
   Result<void> open_control(ControlBackend& backend);
+  Result<void> open_secure_control(const ControlSettings& control);
+  void take_tokens(LoadedTokens tokens, bool has_some);
+  void renew_authority(Result<Authority> authority);
+  void renew_control_certificate(const ControlSettings& control);
   std::optional<Incident> find(const IpAddress& client, const Name& host, Now time) override;
   [[nodiscard]] bool is_blocked_for_anyone(const Name& host) const;
 
@@ -53,6 +66,7 @@ class Web final : IncidentSource {
   EventRing& events_;
   const History& history_;
   const uint64_t incident_key_;
+  Faults& faults_;
   Loop loop_;
   std::unique_ptr<Policy> policy_;
   mutable std::mutex newest_mutex_;

@@ -3,14 +3,13 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <sys/stat.h>
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "resolver/base/log.h"
 #include "resolver/base/random.h"
 
 namespace cenote {
@@ -20,7 +19,33 @@ Error file_error(const std::string& path, int error) {
   return fail("{}: {}", path, std::strerror(error));
 }
 
+// What keeps the file from being a secret of ours; nothing: it is one.
+std::string read_secret(const std::string& path, size_t size, std::vector<uint8_t>& secret) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    return std::strerror(errno);
+  }
+  struct stat status {};
+  std::string damage;
+  secret.resize(size);
+  if (fstat(file, &status) != 0) {
+    damage = std::strerror(errno);
+  } else if (!S_ISREG(status.st_mode) || static_cast<size_t>(status.st_size) != size) {
+    damage = fmt::format("{} bytes where a secret of {} is expected", status.st_size, size);
+  } else if (!is_own_or_root(status.st_uid) || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    damage = "no secret, for another user may have read it";
+  } else if (read(file, secret.data(), size) != static_cast<ssize_t>(size)) {
+    damage = "cannot be read";
+  }
+  close(file);
+  return damage;
+}
+
 }  // namespace
+
+bool is_own_or_root(uid_t owner) noexcept {
+  return owner == geteuid() || owner == 0;
+}
 
 Result<void> write_file(const std::string& path, std::string_view text, mode_t mode) {
   const std::string fresh = path + ".new";
@@ -49,29 +74,35 @@ Result<void> write_file(const std::string& path, std::string_view text, mode_t m
 
 Result<std::vector<uint8_t>> persistent_secret(const std::string& path, size_t size) {
   std::error_code failed;
-  if (std::filesystem::exists(path, failed)) {
-    std::ifstream file(path, std::ios::binary);
-    std::vector<uint8_t> secret{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (!file.is_open()) {
-      return file_error(path, errno);
+  if (std::filesystem::exists(std::filesystem::symlink_status(path, failed))) {
+    std::vector<uint8_t> secret;
+    const std::string damage = read_secret(path, size, secret);
+    if (damage.empty()) {
+      return secret;
     }
-    if (secret.size() != size) {
-      return fail("{}: holds {} bytes where a secret of {} is expected; remove it to have one made", path,
-                  secret.size(), size);
+    const std::string aside = path + ".damaged";
+    log::error("{}: {}; another is made, the old file is {}", path, damage, aside);
+    unlink(aside.c_str());
+    if (rename(path.c_str(), aside.c_str()) != 0) {
+      return file_error(aside, errno);
     }
-    return secret;
   }
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
   if (failed) {
     return fail("{}: {}", path, failed.message());
   }
+  std::vector<uint8_t> secret = random_secret(size);
+  if (auto written = write_file(path, as_text(secret), S_IRUSR | S_IWUSR); !written) {
+    return written.error();
+  }
+  return secret;
+}
+
+std::vector<uint8_t> random_secret(size_t size) {
   Random random;
   std::vector<uint8_t> secret(size);
   for (uint8_t& byte : secret) {
     byte = static_cast<uint8_t>(random.u64());
-  }
-  if (auto written = write_file(path, as_text(secret), S_IRUSR | S_IWUSR); !written) {
-    return written.error();
   }
   return secret;
 }

@@ -16,8 +16,14 @@ namespace cenote {
 // umask.
 Result<void> write_file(const std::string& path, std::string_view text, mode_t mode);
 
+// Whether this user, or root, is that one: nobody else could have made a file that is theirs say what he
+// likes.
+bool is_own_or_root(uid_t owner) noexcept;
+
 // `size` random bytes, the same at every start: read from the file, which is made (mode 0600, and its folder)
-// where there is none. A file of another size is an error: it may be somebody else's.
+// where there is none. A file of another size, one that cannot be read, and one that others may have read are
+// set aside as FILE.damaged, the log says so, and another is made.
 Result<std::vector<uint8_t>> persistent_secret(const std::string& path, size_t size);
+std::vector<uint8_t> random_secret(size_t size);  // for this run alone
 
 }  // namespace cenote

@@ -23,6 +23,29 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
   }
 };
 
+std::unique_ptr<spdlog::formatter> formatter_for(const std::string& format) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  if (format == "json") {
+    formatter->add_flag<JsonMessage>('*').set_pattern(
+        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
+  } else {
+    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v");
+  }
+  return formatter;
+}
+
+// The one logger of the process. Other threads use it without a lock, so it is made once and stays.
+struct OnlyLogger {
+  std::shared_ptr<spdlog::sinks::stderr_color_sink_mt> sink =
+      std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("cenote", sink);
+
+  OnlyLogger() {
+    logger->flush_on(spdlog::level::info);
+    spdlog::set_default_logger(logger);
+  }
+};
+
 }  // namespace
 
 Result<void> start_log(const LogSettings& settings) {
@@ -30,19 +53,9 @@ Result<void> start_log(const LogSettings& settings) {
   if (level == spdlog::level::off && settings.level != "off") {
     return fail("log level '{}' is none of trace, debug, info, warning, error, off", settings.level);
   }
-  auto logger =
-      std::make_shared<spdlog::logger>("cenote", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  if (settings.format == "json") {
-    formatter->add_flag<JsonMessage>('*').set_pattern(
-        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
-  } else {
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v");
-  }
-  logger->set_formatter(std::move(formatter));
-  logger->set_level(level);
-  logger->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(std::move(logger));
+  static const OnlyLogger only;
+  only.sink->set_formatter(formatter_for(settings.format));  // under the sink's lock
+  only.logger->set_level(level);                             // an atomic
   return {};
 }
 

@@ -17,7 +17,8 @@ struct LogSettings {
   bool operator==(const LogSettings&) const = default;
 };
 
-// Sends the log to standard error in the format asked for. Call once, before threads start.
+// Sends the log to standard error in the format asked for. First before threads start; called again it
+// changes level and format while other threads log.
 Result<void> start_log(const LogSettings& settings);
 
 namespace log = spdlog;

@@ -1,9 +1,10 @@
 #include "resolver/base/paths.h"
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 
-#include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 namespace cenote {
@@ -14,14 +15,31 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// The home that the system knows of this user; empty where there is none that could be used.
+std::string home_of_user() {
+  std::array<char, 4096> buffer;
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
+    return "";
+  }
+  const std::string home = found->pw_dir;
+  std::error_code failed;
+  return home.size() > 1 && home.starts_with('/') && std::filesystem::is_directory(home, failed) ? home : "";
+}
+
 }  // namespace
 
+// Never a folder that another user could have made first.
 std::string user_state_dir() {
   // The base directory specification tells to ignore a relative path.
   if (const std::string state = environment("XDG_STATE_HOME"); state.starts_with('/')) {
     return state + "/cenote";
   }
   if (const std::string home = environment("HOME"); home.starts_with('/')) {
+    return home + "/.local/state/cenote";
+  }
+  if (const std::string home = home_of_user(); !home.empty()) {
     return home + "/.local/state/cenote";
   }
   return "/var/lib/cenote";

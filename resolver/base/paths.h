@@ -6,7 +6,8 @@
 namespace cenote {
 
 // The state folder of a person who runs Cenote without a configuration: $XDG_STATE_HOME/cenote, else
-// ~/.local/state/cenote, else (no home: a container) /var/lib/cenote.
+// ~/.local/state/cenote (without $HOME: of the home that the system knows), else (no home: a container)
+// /var/lib/cenote.
 std::string user_state_dir();
 
 // The control socket to try first: $CENOTE_SOCKET, else the service's /run/cenote/control.sock if it is

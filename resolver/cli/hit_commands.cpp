@@ -12,6 +12,8 @@ namespace {
 std::vector<Cell> hit_cells(const Json& hit) {
   const std::string action = text_of(hit, "action");
   const std::string client_name = text_of(hit, "client_name");
+  const uint64_t omitted = number_of(hit, "omitted");
+  const std::string count = std::to_string(std::max<uint64_t>(1, number_of(hit, "count")));
   return {local_time(text_of(hit, "time")),
           text_of(hit, "client") + (client_name.empty() ? "" : " " + client_name),
           text_of(hit, "name"),
@@ -19,7 +21,8 @@ std::vector<Cell> hit_cells(const Json& hit) {
           Cell(action, colour_of_action(action)),
           text_of(hit, "category"),
           text_of(hit, "feed"),
-          text_of(hit, "incident")};
+          text_of(hit, "incident"),
+          Cell(omitted == 0 ? count : fmt::format("{} and {} others", count, omitted))};
 }
 
 int follow_hits(const CommandContext& context, const std::string& target) {
@@ -142,6 +145,10 @@ void show_server(Output& output, const Json& body) {
        {"cache", fmt::format("{}, {}", counted(number_of(part("cache"), "entries"), "answer", "answers"),
                              size_text(number_of(part("cache"), "bytes")))},
        {"events", dropped == 0 ? Cell("") : Cell(fmt::format("{} were dropped", dropped), Colour::kRed)}});
+  for (const Json& fault : list_of(body, "faults")) {
+    output.line({Cell(flag_of(fault, "off") ? "  off     " : "  impaired", Colour::kRed),
+                 text_of(fault, "part") + ": " + text_of(fault, "why")});
+  }
   std::vector<std::vector<Cell>> upstreams;
   for (const Json& one : list_of(body, "upstreams")) {
     upstreams.push_back({text_of(one, "zone"), text_of(one, "server"),
@@ -195,7 +202,8 @@ int show_hits(const CommandContext& context, const HitArguments& arguments) {
     for (const Json& hit : list_of(body, "hits")) {
       rows.push_back(hit_cells(hit));
     }
-    context.output.table({"TIME", "CLIENT", "NAME", "TYPE", "ACTION", "CATEGORY", "FEED", "INCIDENT"}, rows);
+    context.output.table({"TIME", "CLIENT", "NAME", "TYPE", "ACTION", "CATEGORY", "FEED", "INCIDENT", "HITS"},
+                         rows);
   });
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ioc/updater.h"
+#include "resolver/base/faults.h"
 #include "resolver/control/explanation.h"
 #include "resolver/control/metrics.h"
 #include "resolver/events/history.h"
@@ -44,6 +45,7 @@ struct ServerStatus {
   uint64_t cache_bytes = 0;
   std::vector<std::string> listeners;  // "dns 127.0.0.1:5300", "page https 127.0.0.1:8443"
   std::vector<UpstreamStatus> upstreams;
+  std::vector<Fault> faults;  // what is off, or not as configured
 };
 
 class ControlBackend {

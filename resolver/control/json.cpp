@@ -165,7 +165,12 @@ Json to_json(const ServerStatus& status, WallTime now) {
             {"upstream_failures", status.upstream_failures}}},
           {"cache", {{"entries", status.cache_entries}, {"bytes", status.cache_bytes}}},
           {"events_dropped", status.events_dropped},
-          {"upstreams", list_of(status.upstreams)}};
+          {"upstreams", list_of(status.upstreams)},
+          {"faults", list_of(status.faults)}};
+}
+
+Json to_json(const Fault& fault) {
+  return {{"part", to_text(fault.part)}, {"off", fault.is_off}, {"why", fault.why}};
 }
 
 Json to_json(const ExplainStep& step) {

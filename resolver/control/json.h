@@ -22,6 +22,7 @@ Json to_json(const GenerationRecord& generation);
 Json to_json(const ExceptionRecord& record);
 Json to_json(const SingleIndicator& indicator);
 Json to_json(const UpstreamStatus& upstream);
+Json to_json(const Fault& fault);
 Json to_json(const ServerStatus& status, WallTime now);
 Json to_json(const ExplainStep& step);
 Json to_json(const Explanation& explanation);

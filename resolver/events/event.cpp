@@ -78,7 +78,10 @@ Event::Event(const EventView& view) noexcept
       type(view.type),
       name(Name::from_wire(view.name).value_or(Name())),
       incident(view.incident),
-      group(view.group) {
+      group(view.group),
+      count(view.count),
+      omitted(view.omitted),
+      first(view.first) {
   static_cast<VerdictFacts&>(verdict) = view.verdict;
   verdict.matched = Name::from_wire(view.matched).value_or(Name());
   verdict.address = view.address;
@@ -99,6 +102,9 @@ Event::operator EventView() const noexcept {
   view.client_name = client_name;
   view.name = name.wire();
   view.group = group;
+  view.count = count;
+  view.omitted = omitted;
+  view.first = first;
   return view;
 }
 

@@ -60,6 +60,9 @@ struct EventView {
   std::string_view threat;
   std::string_view reference;
   std::string_view group;
+  uint32_t count = 1;    // hits of which it tells; the others are like it
+  uint32_t omitted = 0;  // other hits of the client, on other names perhaps, that have no event
+  WallTime first;        // of all of these, where there is more than one
 };
 
 struct Event {
@@ -77,6 +80,9 @@ struct Event {
   IncidentId incident;
   Verdict verdict;
   ShortText<30> group;  // the client's group, if any
+  uint32_t count = 1;   // as in the view
+  uint32_t omitted = 0;
+  WallTime first;
 };
 
 }  // namespace cenote

@@ -160,6 +160,16 @@ void append_json_line(std::string& out, const EventView& event) {
   line.add_if_any(R"(,"threat":")", event.threat);
   line.add_if_any(R"(,"reference":")", event.reference);
   line.add_if_any(R"(,"group":")", event.group);
+  if (event.count > 1) {
+    line.add_number(R"(,"count":)", event.count);
+  }
+  if (event.omitted != 0) {
+    line.add_number(R"(,"omitted":)", event.omitted);
+  }
+  if (event.count > 1 || event.omitted != 0) {
+    const auto first = rfc3339(event.first);
+    line.add_plain(R"(,"first":")", {first.data(), first.size()});
+  }
   line.end();
   out += line.text();
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <xxhash.h>
+
 namespace cenote {
 namespace {
 
@@ -12,17 +14,49 @@ bool is_asked_for(const HitQuery& query, const EventView& event) {
          (!query.since || event.time >= *query.since);
 }
 
+// An IPv6 host has as many addresses as it likes: its network has one share.
+uint64_t owner_of(const IpAddress& client) {
+  const Bytes host = client.host_bytes();
+  return XXH3_64bits(host.data(), host.size());
+}
+
 }  // namespace
 
 void History::add(std::span<const PackedEvent> events) {
   const std::lock_guard lock(mutex_);
   for (const PackedEvent event : events) {
-    const size_t place = last_++ % capacity_;
-    if (place == events_.size()) {
-      events_.emplace_back();
+    keep(event);
+    if (events_.size() > capacity_) {
+      drop_one();
     }
-    const Bytes bytes = event.bytes();
-    events_[place].assign(bytes.begin(), bytes.end());
+  }
+}
+
+void History::keep(PackedEvent event) {
+  const uint64_t owner = owner_of(event.view().client);
+  Numbers& numbers = numbers_[owner];
+  if (!numbers.empty()) {
+    shares_.erase(share_of(owner, numbers));
+  }
+  numbers.push_back(++last_);
+  shares_.insert(share_of(owner, numbers));
+  const Bytes bytes = event.bytes();
+  auto packed = std::make_unique<uint8_t[]>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), packed.get());
+  events_.emplace_hint(events_.end(), last_, Kept{owner, std::move(packed)});
+}
+
+void History::drop_one() {
+  const auto largest = std::prev(shares_.end());
+  const uint64_t owner = std::get<2>(*largest);
+  const auto found = numbers_.find(owner);
+  shares_.erase(largest);
+  events_.erase(found->second.front());
+  found->second.pop_front();
+  if (found->second.empty()) {
+    numbers_.erase(found);
+  } else {
+    shares_.insert(share_of(owner, found->second));
   }
 }
 
@@ -36,12 +70,12 @@ void History::add(const EventView& event) {
 std::vector<NumberedEvent> History::find(const HitQuery& query) const {
   std::vector<NumberedEvent> found;
   const std::lock_guard lock(mutex_);
-  for (uint64_t number = last_; number > gone() && found.size() < query.limit; --number) {
-    if (number <= query.after) {
+  for (auto kept = events_.rbegin(); kept != events_.rend() && found.size() < query.limit; ++kept) {
+    if (kept->first <= query.after) {
       break;
     }
-    if (const EventView event = at(number); is_asked_for(query, event)) {
-      found.push_back({number, Event(event)});
+    if (const EventView event = kept->second.view(); is_asked_for(query, event)) {
+      found.push_back({kept->first, Event(event)});
     }
   }
   std::reverse(found.begin(), found.end());
@@ -51,14 +85,14 @@ std::vector<NumberedEvent> History::find(const HitQuery& query) const {
 std::optional<History::Found> History::find_incident(IncidentId id) const {
   std::optional<Found> found;
   const std::lock_guard lock(mutex_);
-  for (uint64_t number = last_; number > gone(); --number) {
-    const EventView event = at(number);
+  for (auto kept = events_.rbegin(); kept != events_.rend(); ++kept) {
+    const EventView event = kept->second.view();
     if (event.incident == id) {
       if (!found) {
-        found = Found{{number, Event(event)}, event.time, 0};
+        found = Found{{kept->first, Event(event)}, event.time, 0};
       }
-      found->first = event.time;
-      ++found->hits;
+      found->first = std::min(found->first, event.count > 1 ? event.first : event.time);
+      found->hits += event.count;
     }
   }
   return found;
@@ -66,8 +100,8 @@ std::optional<History::Found> History::find_incident(IncidentId id) const {
 
 std::optional<Event> History::find_recent(const IpAddress& client, const Name& name, WallTime since) const {
   const std::lock_guard lock(mutex_);
-  for (uint64_t number = last_; number > gone(); --number) {
-    const EventView event = at(number);
+  for (auto kept = events_.rbegin(); kept != events_.rend(); ++kept) {
+    const EventView event = kept->second.view();
     if (event.time < since) {
       break;
     }

@@ -1,11 +1,16 @@
-// The newest hits in memory, for people who ask: who hit what, and why this page. Bounded; the whole record
-// is the event file. Any thread; a lock guards it, which workers never touch.
+// The newest hits in memory, for people who ask: who hit what, and why this page. Bounded, and shared fairly:
+// when it is full, the client that has most of it gives up its oldest. The whole record is the event file.
+// Any thread; a lock guards it, which workers never touch.
 #pragma once
 
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
+#include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "resolver/events/packed_event.h"
@@ -28,7 +33,7 @@ struct HitQuery {
 
 class History {
  public:
-  explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // of usual hits some 3 MiB
+  explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // of usual hits some 5 MiB
 
   void add(std::span<const PackedEvent> events);  // of one ring, oldest first
   void add(const EventView& event);
@@ -47,16 +52,26 @@ class History {
   [[nodiscard]] uint64_t last_number() const;
 
  private:
-  // REQUIRES: the lock, and gone() < number <= last_.
-  [[nodiscard]] EventView at(uint64_t number) const {
-    return PackedEvent(events_[(number - 1) % capacity_].data()).view();
+  struct Kept {
+    uint64_t owner;
+    std::unique_ptr<uint8_t[]> packed;
+    [[nodiscard]] EventView view() const { return PackedEvent(packed.get()).view(); }
+  };
+  using Numbers = std::deque<uint64_t>;  // of one client's events, oldest first
+  // Orders clients by how much they have, and then by who has the oldest.
+  using Share = std::tuple<size_t, uint64_t, uint64_t>;
+  static Share share_of(uint64_t owner, const Numbers& numbers) {
+    return {numbers.size(), ~numbers.front(), owner};
   }
-  [[nodiscard]] uint64_t gone() const { return last_ - events_.size(); }
+  // REQUIRES of these: the lock.
+  void keep(PackedEvent event);
+  void drop_one();
 
   const size_t capacity_;
   mutable std::mutex mutex_;
-  // Packed. A ring once it is full: an event takes the oldest one's place.
-  std::deque<std::vector<uint8_t>> events_;
+  std::map<uint64_t, Kept> events_;  // by number
+  std::unordered_map<uint64_t, Numbers> numbers_;
+  std::set<Share> shares_;
   uint64_t last_ = 0;
 };
 

@@ -3,10 +3,10 @@
 namespace cenote {
 
 EventView PackedEvent::view() const noexcept {
-  constexpr size_t kMostPieces = 2 * kMaxNameBytes + sizeof(in6_addr) + ClientName::kCapacity +
-                                 decltype(Verdict::feed)::kCapacity + decltype(Verdict::category)::kCapacity +
-                                 decltype(Verdict::threat)::kCapacity +
-                                 decltype(Verdict::reference)::kCapacity + decltype(Event::group)::kCapacity;
+  constexpr size_t kMostPieces =
+      2 * kMaxNameBytes + sizeof(in6_addr) + ClientName::kCapacity + decltype(Verdict::feed)::kCapacity +
+      decltype(Verdict::category)::kCapacity + decltype(Verdict::threat)::kCapacity +
+      decltype(Verdict::reference)::kCapacity + decltype(Event::group)::kCapacity + sizeof(Counted);
   static_assert(sizeof(Head) + kMostPieces + kAlignment <= kMostBytes);
   static_assert(sizeof(Head) + kAlignment >= kLeastBytes);  // the root takes a byte, and so the next step
   const Head& head = this->head();
@@ -33,6 +33,13 @@ EventView PackedEvent::view() const noexcept {
   event.threat = as_text(next(kThreat));
   event.reference = as_text(next(kReference));
   event.group = as_text(next(kGroup));
+  if (const Bytes bytes = next(kCounted); !bytes.empty()) {
+    Counted counted{};
+    std::memcpy(&counted, bytes.data(), sizeof(counted));
+    event.count = counted.count;
+    event.omitted = counted.omitted;
+    event.first = counted.first;
+  }
   return event;
 }
 

@@ -13,7 +13,7 @@ namespace cenote {
 class PackedEvent {
  public:
   static constexpr size_t kLeastBytes = 80;
-  static constexpr size_t kMostBytes = 1048;
+  static constexpr size_t kMostBytes = 1064;
   static constexpr size_t kAlignment = 8;  // of where one stands, and of its size
   // Writes it to `to`, where kMostBytes have room; returns how many it took. The group may be a longer text
   // than an Event's. REQUIRES: no other is.
@@ -38,6 +38,7 @@ class PackedEvent {
     kThreat,
     kReference,
     kGroup,
+    kCounted,  // empty: one hit
     kPieces,
   };
   struct Head {
@@ -52,6 +53,11 @@ class PackedEvent {
     std::array<uint8_t, kPieces> sizes;
   };
   static_assert(alignof(Head) == kAlignment);
+  struct Counted {
+    uint32_t count;
+    uint32_t omitted;
+    WallTime first;
+  };
   [[nodiscard]] const Head& head() const noexcept { return *reinterpret_cast<const Head*>(bytes_); }
 
   const uint8_t* bytes_ = nullptr;
@@ -85,6 +91,10 @@ inline size_t PackedEvent::pack(const EventView& event, uint8_t* to) noexcept {
   add(kThreat, as_bytes(event.threat));
   add(kReference, as_bytes(event.reference));
   add(kGroup, as_bytes(first_bytes(event.group, decltype(Event::group)::kCapacity)));
+  if (event.count != 1 || event.omitted != 0) {
+    const Counted counted{event.count, event.omitted, event.first};
+    add(kCounted, {reinterpret_cast<const uint8_t*>(&counted), sizeof(counted)});
+  }
   const auto size = static_cast<size_t>(at - to);
   head.bytes = static_cast<uint16_t>((size + kAlignment - 1) / kAlignment * kAlignment);
   return head.bytes;

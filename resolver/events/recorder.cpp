@@ -26,7 +26,8 @@ constexpr size_t kMostInARow = kRingBytes / PackedEvent::kLeastBytes;
 
 }  // namespace
 
-Recorder::Recorder(EventSettings settings) : settings_(std::move(settings)) {}
+Recorder::Recorder(EventSettings settings, Faults* faults)
+    : settings_(std::move(settings)), faults_(faults), condenser_(static_cast<uint64_t>(settings_.rate)) {}
 
 Recorder::~Recorder() {
   stop();
@@ -56,11 +57,32 @@ Result<void> Recorder::open_file() {
 }
 
 Result<void> Recorder::start() {
-  if (auto opened = open_file(); !opened) {
-    return opened;
+  Result<void> opened = open_file();
+  if (!opened) {
+    say(opened.error());
   }
   thread_ = std::thread([this] { run(); });
-  return {};
+  return opened;
+}
+
+void Recorder::say(const Error& error) {
+  if (faults_ != nullptr) {
+    faults_->off(Part::kEventFile, error.message);
+  } else {
+    log::error("{}", error.message);
+  }
+}
+
+void Recorder::open_again() {
+  if (auto opened = open_file(); opened) {
+    if (faults_ != nullptr) {
+      faults_->clear(Part::kEventFile);
+    }
+  } else if (file_ >= 0) {
+    log::error("{}; the old file stays in use", opened.error().message);
+  } else {
+    say(opened.error());
+  }
 }
 
 void Recorder::stop() {
@@ -73,9 +95,7 @@ void Recorder::stop() {
 void Recorder::run() {
   while (!stopping_) {
     if (reopen_.exchange(false)) {
-      if (auto opened = open_file(); !opened) {
-        log::error("{}; the old file stays in use", opened.error().message);
-      }
+      open_again();
     }
     // Few at a time cost a system call and a cache line of the writer's for each; a flood must not wait.
     if (drain_all() < kFlood) {
@@ -83,6 +103,8 @@ void Recorder::run() {
     }
   }
   drain_all();  // all that there is, for a ring holds no more
+  condenser_.give_all([this](const EventView& event) { record(event); });
+  flush();
 }
 
 // A worker on the same processor waits for no more than one step, unless some would be lost.
@@ -92,7 +114,7 @@ size_t Recorder::drain_all() {
     size_t taken = 0;
     size_t step = EventRing::kMostTaken;
     while (step != 0 && taken < kMostInARow) {
-      step = ring->drain(EventRing::kMostTaken, [&](std::span<const PackedEvent> events) { write(events); });
+      step = ring->drain(EventRing::kMostTaken, [&](std::span<const PackedEvent> events) { take(events); });
       taken += step;
       if (!ring->is_filling()) {
         std::this_thread::yield();
@@ -100,18 +122,36 @@ size_t Recorder::drain_all() {
     }
     count += taken;
   }
+  condenser_.give(mono_now(), [this](const EventView& event) { record(event); });
   flush();
   return count;
 }
 
-void Recorder::write(std::span<const PackedEvent> events) {
-  history_.add(events);
+void Recorder::take(std::span<const PackedEvent> events) {
   recorded_.add(events.size());
-  if (file_ >= 0) {
-    for (const PackedEvent event : events) {
-      append_json_line(buffer_, event.view());
-      buffer_ += '\n';
+  const MonoTime now = mono_now();
+  std::array<PackedEvent, EventRing::kMostTaken> chosen;
+  size_t count = 0;
+  for (const PackedEvent event : events) {
+    if (condenser_.take(event, now)) {
+      chosen[count++] = event;
+      write(event.view());
     }
+  }
+  history_.add(std::span(chosen).first(count));
+}
+
+void Recorder::record(const EventView& event) {
+  history_.add(event);
+  write(event);
+}
+
+void Recorder::write(const EventView& event) {
+  if (file_ >= 0) {
+    append_json_line(buffer_, event);
+    buffer_ += '\n';
+  } else if (!settings_.file.empty()) {
+    unwritten_.add();
   }
 }
 
@@ -138,9 +178,11 @@ void Recorder::flush() {
     unwritten_.add(static_cast<uint64_t>(
         std::count(buffer_.begin() + static_cast<ptrdiff_t>(first_lost), buffer_.end(), '\n')));
     if (!failing_) {
-      log::error("write events to {}: {}; until it works again they are counted and dropped", settings_.file,
-                 std::strerror(errno));
+      say(fail("write events to {}: {}; until it works again they are counted and dropped", settings_.file,
+               std::strerror(errno)));
     }
+  } else if (failing_ && faults_ != nullptr) {
+    faults_->clear(Part::kEventFile);
   }
   failing_ = failed;
   torn_ = done > 0 ? buffer_[done - 1] != '\n' : torn_;

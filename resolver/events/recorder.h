@@ -8,7 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "resolver/base/faults.h"
 #include "resolver/base/result.h"
+#include "resolver/events/condenser.h"
 #include "resolver/events/event_ring.h"
 #include "resolver/events/history.h"
 #include "resolver/events/settings.h"
@@ -17,14 +19,16 @@ namespace cenote {
 
 class Recorder {
  public:
-  explicit Recorder(EventSettings settings);
+  // `faults`, which outlives the recorder, hears when the file cannot be used.
+  explicit Recorder(EventSettings settings, Faults* faults = nullptr);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
   // A new ring for one writer. Before start().
   EventRing& add_ring();
-  // Opens the event file (its folder must exist) and starts the thread. An error names the file.
+  // Opens the event file (its folder must exist) and starts the thread. An error names the file; hits are
+  // kept in memory alone then, and counted as unwritten, until reopen() finds it.
   Result<void> start();
   void stop();                       // drains what is left, then ends; harmless when not running
   void reopen() { reopen_ = true; }  // after the file was rotated away
@@ -33,16 +37,25 @@ class Recorder {
   [[nodiscard]] uint64_t dropped() const;  // events that found their ring full
   [[nodiscard]] uint64_t recorded() const noexcept { return recorded_.value(); }
   [[nodiscard]] uint64_t unwritten() const noexcept { return unwritten_.value(); }  // the file refused them
+  // Of those recorded: without an event of their own, and of these over their client's rate.
+  [[nodiscard]] uint64_t condensed() const noexcept { return condenser_.condensed(); }
+  [[nodiscard]] uint64_t omitted() const noexcept { return condenser_.omitted(); }
 
  private:
   void run();
   size_t drain_all();
-  void write(std::span<const PackedEvent> events);
+  void take(std::span<const PackedEvent> events);
+  void record(const EventView& event);
+  void write(const EventView& event);
   void flush();
   Result<void> open_file();
+  void open_again();
+  void say(const Error& error);
 
   EventSettings settings_;
+  Faults* const faults_;
   std::vector<std::unique_ptr<EventRing>> rings_;
+  Condenser condenser_;
   History history_;
   int file_ = -1;
   std::string buffer_;

@@ -51,47 +51,56 @@ Result<void> Worker::open() {
     }
     streams_.push_back(std::move(*tcp));
   }
-  return open_encrypted();
+  return open_encrypted(settings_.listen);
 }
 
-Result<void> Worker::open_encrypted() {
-  const ListenSettings& listen = settings_.listen;
-  const auto context = [&](const std::vector<std::string>& alpn,
-                           const TlsClientAuthority& clients) -> Result<std::unique_ptr<TlsContext>> {
-    auto made = TlsContext::server(listen.tls.certificate, listen.tls.key, alpn, settings_.tickets, clients);
-    return made ? Result(std::make_unique<TlsContext>(std::move(*made)))
-                : Result<std::unique_ptr<TlsContext>>(made.error());
-  };
-  if (!listen.dot.empty()) {
-    auto tls = context({"dot"}, dot_clients(listen.tls));
-    if (!tls) {
-      return tls.error();
+// What is not open yet: at the start, and at a reload what had no usable certificate until then.
+Result<void> Worker::open_encrypted(const ListenSettings& listen) {
+  if (dot_tls_ == nullptr && !listen.dot.empty()) {
+    if (auto opened = open_dot(listen); !opened) {
+      return opened;
     }
-    dot_tls_ = std::move(*tls);
   }
+  return doh_tls_ == nullptr && !listen.doh.empty() ? open_doh(listen) : Result<void>();
+}
+
+Result<void> Worker::open_dot(const ListenSettings& listen) {
+  auto tls = TlsContext::server(listen.tls.certificate, listen.tls.key, {"dot"}, settings_.tickets,
+                                dot_clients(listen.tls));
+  if (!tls) {
+    return tls.error();
+  }
+  auto context = std::make_unique<TlsContext>(std::move(*tls));
+  std::vector<std::unique_ptr<StreamService>> services;
   for (const SocketAddress& address : listen.dot) {
-    auto dot = StreamService::open(loop_, address, dot_tls_.get(), pipeline_, {}, Proxies(listen.proxies),
+    auto dot = StreamService::open(loop_, address, context.get(), pipeline_, {}, Proxies(listen.proxies),
                                    settings_.places);
     if (!dot) {
       return dot.error();
     }
-    streams_.push_back(std::move(*dot));
+    services.push_back(std::move(*dot));
   }
-  if (listen.doh.empty()) {
-    return {};
-  }
-  auto tls = context({"h2", "http/1.1"}, kNoClients);
+  dot_tls_ = std::move(context);
+  std::move(services.begin(), services.end(), std::back_inserter(streams_));
+  return {};
+}
+
+Result<void> Worker::open_doh(const ListenSettings& listen) {
+  auto tls = TlsContext::server(listen.tls.certificate, listen.tls.key, {"h2", "http/1.1"}, settings_.tickets,
+                                kNoClients);
   if (!tls) {
     return tls.error();
   }
-  doh_tls_ = std::move(*tls);
-  doh_ = std::make_unique<DohService>(loop_, pipeline_, HttpLimits{}, settings_.places);
-  doh_->name_by_path(settings_.policy.clients.names_by_path);
+  auto context = std::make_unique<TlsContext>(std::move(*tls));
+  auto service = std::make_unique<DohService>(loop_, pipeline_, HttpLimits{}, settings_.places);
+  service->name_by_path(settings_.policy.clients.names_by_path);
   for (const SocketAddress& address : listen.doh) {
-    if (auto bound = doh_->listen(address, doh_tls_.get(), Proxies(listen.proxies)); !bound) {
+    if (auto bound = service->listen(address, context.get(), Proxies(listen.proxies)); !bound) {
       return bound;
     }
   }
+  doh_tls_ = std::move(context);
+  doh_ = std::move(service);
   return {};
 }
 
@@ -138,11 +147,14 @@ void Worker::reload(const WorkerSettings& settings) {
       replace_upstream(settings.upstream);
     }
     reload_certificates(settings.listen.tls);
-    if (doh_) {
-      doh_->name_by_path(settings.policy.clients.names_by_path);
-    }
     pipeline_.reload(settings.names, settings.admission, settings.rebinding, settings.cookie_secrets);
     settings_ = settings;
+    if (auto opened = open_encrypted(settings_.listen); !opened) {
+      log::error("{}", opened.error().message);
+    }
+    if (doh_) {
+      doh_->name_by_path(settings_.policy.clients.names_by_path);
+    }
   });
 }
 

@@ -16,7 +16,7 @@
 namespace cenote {
 
 struct WorkerSettings {
-  ListenSettings listen;  // with tls named where dot or doh is
+  ListenSettings listen;  // with tls named where dot or doh is, and it can be used
   PolicySettings policy;
   UpstreamSettings upstream;
   CacheSettings cache;
@@ -46,7 +46,7 @@ class alignas(64) Worker {
   void join();
 
   // New policy settings, upstreams and certificates, from the next query or handshake on; addresses and sizes
-  // need a restart.
+  // need a restart. Opens dot and doh where they are not.
   void reload(const WorkerSettings& settings);
   // From the next query on policy is this snapshot's.
   void adopt(std::shared_ptr<const Snapshot> snapshot);
@@ -67,7 +67,9 @@ class alignas(64) Worker {
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
 
  private:
-  Result<void> open_encrypted();
+  Result<void> open_encrypted(const ListenSettings& listen);
+  Result<void> open_dot(const ListenSettings& listen);
+  Result<void> open_doh(const ListenSettings& listen);
   void reload_certificates(const TlsFiles& files);
   void finish_when_idle();
   void replace_upstream(const UpstreamSettings& upstream);

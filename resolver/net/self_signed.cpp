@@ -44,8 +44,12 @@ PkeyPtr read_key(const std::string& path) {
 }
 
 bool is_good(const X509Ptr& certificate, const PkeyPtr& key, WallTime now) {
+  std::tm begin{};
   std::tm end{};
+  // One that is yet to begin was made while the clock was wrong.
   return certificate && key && X509_check_private_key(certificate.get(), key.get()) == 1 &&
+         ASN1_TIME_to_tm(X509_get0_notBefore(certificate.get()), &begin) == 1 &&
+         WallTime(seconds(timegm(&begin))) <= now &&
          ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) == 1 &&
          WallTime(seconds(timegm(&end))) - now > kRenewBefore;
 }

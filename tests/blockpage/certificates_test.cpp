@@ -164,6 +164,38 @@ TEST_CASE_METHOD(Fixture, "the key of all leaves is made anew every day", "[bloc
   CHECK(verify(after, "bad.example") == X509_V_OK);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "a step of the clock, forward or back, leaves no host with a certificate of another time",
+                 "[blockpage][certificates]") {
+  REQUIRE(pick("bad.example").certificate != nullptr);
+  const std::array<WallTime::duration, 6> steps{hours(24 * 400), -hours(24 * 399),    hours(24 * 8),
+                                                -hours(2),       hours(24 * 365 * 3), -hours(24 * 365)};
+  for (const auto step : steps) {
+    CAPTURE(step.count());
+    test_time.wall += step;  // as a machine without a clock of its own does it after its start
+    CHECK(verify(pick("bad.example"), "bad.example") == X509_V_OK);
+    CHECK(verify(pick("new.bad.example"), "new.bad.example") == X509_V_OK);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "a step back is seen though the key was made long before the last certificate",
+                 "[blockpage][certificates]") {
+  REQUIRE(pick("bad.example").certificate != nullptr);
+  wait(hours(20));
+  REQUIRE(pick("late.bad.example").certificate != nullptr);
+  test_time.wall -= hours(10);
+  CHECK(verify(pick("late.bad.example"), "late.bad.example") == X509_V_OK);
+}
+
+TEST_CASE_METHOD(Fixture, "what a time server corrects in passing makes no new key",
+                 "[blockpage][certificates]") {
+  const std::string serial = serial_of(pick("bad.example").certificate);
+  for (const auto step : {seconds(-2), seconds(3), seconds(-90)}) {
+    test_time.wall += step;
+    CHECK(serial_of(pick("bad.example").certificate) == serial);
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "one client cannot have certificates made without end",
                  "[blockpage][certificates]") {
   int made = 0;

@@ -3,7 +3,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
+#include <unistd.h>
+
+#include "tests/support/temporary_folder.h"
 
 namespace cenote::load_tokens_test {
 namespace {
@@ -58,6 +63,35 @@ TEST_CASE("a tokens file that everybody may write is not believed", "[conf][load
   REQUIRE(loaded.problems.size() == 1);
   CHECK_THAT(loaded.problems[0].text, Catch::Contains("everybody may write"));
   std::filesystem::remove_all(pattern);
+}
+
+TEST_CASE("a tokens file of another user, or of a group that may write it, is not believed",
+          "[conf][load_tokens]") {
+  if (geteuid() != 0) {
+    return;  // only root gives a file away
+  }
+  const TemporaryFolder folder;
+  const std::string path = folder / "tokens.yaml";
+  folder.write("tokens.yaml", "tokens: [{name: a, sha256: " + std::string(kDigest) + ", scopes: [admin]}]\n");
+  REQUIRE(load_tokens(path).tokens.size() == 1);
+  const auto refusal = [&](uid_t user, gid_t group, mode_t mode) {
+    REQUIRE(chown(path.c_str(), user, group) == 0);
+    REQUIRE(chmod(path.c_str(), mode) == 0);
+    const LoadedTokens loaded = load_tokens(path);
+    CHECK(loaded.tokens.empty() == !loaded.problems.empty());
+    return loaded.problems.empty() ? "" : loaded.problems.front().text;
+  };
+  CHECK_THAT(refusal(65534, 0, 0644), Catch::Contains("belongs to user 65534"));
+  CHECK_THAT(refusal(65534, 0, 0600), Catch::Contains("belongs to user 65534"));
+  CHECK_THAT(refusal(0, 65534, 0664), Catch::Contains("group 65534 may write"));
+  CHECK(refusal(0, 65534, 0640).empty());  // as the admin's guide says
+  CHECK(refusal(0, 0, 0660).empty());
+}
+
+TEST_CASE("a tokens file that is a folder or without end is a problem and no more", "[conf][load_tokens]") {
+  const TemporaryFolder folder;
+  CHECK(load_tokens(folder.path()).problems.size() == 1);
+  CHECK(load_tokens("/dev/zero").problems.size() == 1);
 }
 
 }  // namespace cenote::load_tokens_test

@@ -1,4 +1,10 @@
 // What the binary says when it cannot start, and about a configuration.
+#include <atomic>
+#include <thread>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -37,6 +43,44 @@ TEST_CASE("a busy port is one clear line that names it", "[system]") {
   CAPTURE(second.output());
   CHECK(second.output().find(first.page().to_text()) != std::string::npos);
   CHECK(second.output().find("in use") != std::string::npos);
+}
+
+TEST_CASE("a second start on the same state_dir ends before it has any port", "[system]") {
+  const TemporaryFolder folder;
+  ScriptedUpstream upstream;
+  CenoteProcess first(folder, {"  - {name: list, source: \"file:list.txt\", category: c2}\n"}, &upstream);
+  folder.write("list.txt", "c2.evil-sample.test\n");
+  REQUIRE(first.start());
+  unsigned lost = 0;
+  for (int i = 0; i < 5; ++i) {
+    std::atomic<bool> is_over{false};
+    std::thread second([&] {
+      const Ran ran = run_cenote({"serve", "--config", first.config()});
+      CHECK(ran.exit_code == 1);
+      CHECK(ran.out.find("another process uses this state_dir") != std::string::npos);
+      is_over = true;
+    });
+    while (!is_over) {
+      lost += first.ask("c2.evil-sample.test", rrtype::kA).ok ? 0U : 1U;
+    }
+    second.join();
+  }
+  CHECK(lost == 0);
+
+  // A port that somebody has for himself is not even tried.
+  const Descriptor taken(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  SocketAddress address = loopback(0);
+  REQUIRE(bind(taken.get(), address.data(), address.size()) == 0);
+  sockaddr_in bound{};
+  socklen_t size = sizeof bound;
+  REQUIRE(getsockname(taken.get(), reinterpret_cast<sockaddr*>(&bound), &size) == 0);
+  std::string config = folder.read("cenote.yaml");
+  const std::string port = std::to_string(first.dns().port());
+  config.replace(config.find(port), port.size(), std::to_string(ntohs(bound.sin_port)));
+  folder.write("other.yaml", config);
+  const Ran ran = run_cenote({"serve", "--config", folder / "other.yaml"});
+  CHECK(ran.exit_code == 1);
+  CHECK(ran.out.find("another process uses this state_dir") != std::string::npos);
 }
 
 TEST_CASE("a missing configuration file is named", "[system]") {

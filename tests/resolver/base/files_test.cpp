@@ -25,12 +25,39 @@ TEST_CASE("a secret is made once, for its owner alone, and is the same ever afte
   CHECK(*other != *made);
 }
 
-TEST_CASE("a secret of another size is not taken for ours", "[base]") {
+TEST_CASE("a secret that is damaged, or that others may read, is set aside and made again", "[base]") {
   const TemporaryFolder folder;
-  folder.write("secret", "short");
-  const auto refused = persistent_secret(folder / "secret", 32);
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.find("secret") != std::string::npos);
+  const std::string path = folder / "secret";
+  const auto remade = [&] {
+    const std::string before = folder.read("secret");
+    const auto made = persistent_secret(path, 32);
+    REQUIRE(made);
+    CHECK(made->size() == 32);
+    CHECK(std::string(made->begin(), made->end()) != before);
+    CHECK(folder.read("secret.damaged") == before);
+    const auto again = persistent_secret(path, 32);
+    REQUIRE(again);
+    CHECK(*again == *made);
+  };
+  for (const std::string& text : {std::string(), std::string("short"), std::string(33, 'x')}) {
+    folder.write("secret", text);
+    chmod(path.c_str(), 0600);
+    remade();
+  }
+  for (const mode_t mode : {0640, 0604, 0620}) {
+    chmod(path.c_str(), mode);
+    remade();
+  }
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  REQUIRE(persistent_secret(path, 32));
+  CHECK(std::filesystem::is_regular_file(path));
+}
+
+TEST_CASE("a secret that cannot be kept is an error that names the file", "[base]") {
+  const auto failed = persistent_secret("/proc/secret", 32);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().message.find("/proc/secret") != std::string::npos);
 }
 
 }  // namespace cenote::files_test

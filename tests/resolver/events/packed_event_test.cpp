@@ -63,6 +63,9 @@ void check_same(const Event& a, const Event& b) {
   CHECK(a.verdict.threat.view() == b.verdict.threat.view());
   CHECK(a.verdict.reference.view() == b.verdict.reference.view());
   CHECK(a.group.view() == b.group.view());
+  CHECK(a.count == b.count);
+  CHECK(a.omitted == b.omitted);
+  CHECK(a.first == b.first);
 }
 
 // Through bytes that end where the event does, so that a step beyond is seen. Returns their number.
@@ -93,6 +96,15 @@ TEST_CASE("a packed event comes back whole", "[events][packed]") {
     same.verdict.matched = same.name;
     CHECK(check_comes_back(same) < check_comes_back(event));
   }
+  SECTION("one that tells of others, too") {
+    Event counted = event;
+    counted.count = 4'000'000'000;
+    counted.omitted = 3;
+    counted.first = event.time - seconds{9};
+    check_comes_back(counted);
+    counted.count = 1;
+    check_comes_back(counted);
+  }
   SECTION("addresses of IPv6") {
     Event six = event;
     six.client = SocketAddress(*IpAddress::from_text("2001:db8::7"), 65'535);
@@ -115,6 +127,7 @@ TEST_CASE("a packed event comes back whole with the longest names and texts", "[
   const std::string longer(300, 'x');
   event.client_name = event.verdict.feed = event.verdict.category = event.verdict.threat = longer;
   event.verdict.reference = event.group = longer;
+  event.count = 2;
   REQUIRE(event.verdict.threat.view().size() == 126);
   CHECK(check_comes_back(event) <= PackedEvent::kMostBytes);
 }

@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "tests/support/temporary_folder.h"
+
 namespace cenote::recorder_test {
 namespace {
 
@@ -61,6 +63,35 @@ TEST_CASE("every event of every ring becomes a line and stays in the history", "
     CHECK(nlohmann::json::accept(line));
   }
   CHECK(recorder.history().last_number() == 50);
+}
+
+TEST_CASE("a flood of one hit is a few lines that count all of it, and no other client's hit is lost",
+          "[events][recorder]") {
+  constexpr uint64_t kFlood = 100'000;
+  const TemporaryFile file;
+  Recorder recorder({file.path()});
+  EventRing& flooded = recorder.add_ring();
+  EventRing& quiet = recorder.add_ring();
+  REQUIRE(recorder.start());
+  quiet.push(hit(1));
+  uint64_t pushed = 0;
+  for (uint64_t i = 0; i < kFlood; ++i) {
+    Event event = hit(2);
+    event.client = SocketAddress(IpAddress::v4({10, 0, 0, 7}), static_cast<uint16_t>(i));
+    pushed += flooded.push(event) ? 1U : 0U;
+  }
+  recorder.stop();
+  const auto lines = file.lines();
+  CHECK(lines.size() <= 4);
+  uint64_t told = 0;
+  for (const std::string& line : lines) {
+    told += nlohmann::json::parse(line).value("count", uint64_t{1});
+  }
+  CHECK(told == pushed + 1);
+  CHECK(recorder.recorded() == pushed + 1);
+  CHECK(recorder.condensed() == pushed - 1);
+  HitQuery all;
+  CHECK(recorder.history().find(all).size() == lines.size());
 }
 
 TEST_CASE("a full disk loses lines, counted, and nothing else", "[events][recorder]") {
@@ -141,6 +172,32 @@ TEST_CASE("a file that cannot be opened is named", "[events][recorder]") {
   const auto started = recorder.start();
   REQUIRE_FALSE(started);
   CHECK(started.error().message.find("/nonexistent/events.jsonl") != std::string::npos);
+}
+
+TEST_CASE("a file that cannot be opened leaves the history, and is written once it can be",
+          "[events][recorder]") {
+  const TemporaryFolder folder;
+  Faults faults;
+  Recorder recorder({folder / "later/events.jsonl"}, &faults);
+  EventRing& ring = recorder.add_ring();
+  CHECK_FALSE(recorder.start());
+  CHECK(faults.is_off(Part::kEventFile));
+  ring.push(hit(1));
+  while (recorder.recorded() < 1) {
+    std::this_thread::yield();
+  }
+  CHECK(recorder.history().last_number() == 1);
+  CHECK(recorder.unwritten() == 1);
+  recorder.reopen();  // still no folder
+  std::filesystem::create_directory(folder / "later");
+  recorder.reopen();
+  while (faults.is_off(Part::kEventFile)) {
+    std::this_thread::yield();
+  }
+  ring.push(hit(2));
+  recorder.stop();
+  CHECK(recorder.unwritten() == 1);
+  CHECK(folder.read("later/events.jsonl").find("n2.test") != std::string::npos);
 }
 
 TEST_CASE("without a file there is still the history", "[events][recorder]") {

@@ -1,0 +1,139 @@
+// What is wrong with keys, certificates and files around DNS stops none of its answers and none of its
+// blocks.
+#include <csignal>
+#include <functional>
+#include <thread>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/cenote_process.h"
+#include "tests/support/test_certificate.h"
+
+namespace cenote::faults_system_test {
+using namespace cenote::test;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kFeed = "  - {name: list, source: \"file:list.txt\", scope: suffix, category: c2}\n";
+
+// Everything that may be encrypted is, and every file that may be broken is.
+struct BrokenSite {
+  uint16_t dot_port = free_port();
+  uint16_t doh_port = free_port();
+  uint16_t control_port = free_port();
+  TemporaryFolder folder;
+  ScriptedUpstream upstream;
+  CenoteProcess cenote{folder, {.feeds = kFeed}, &upstream};
+
+  BrokenSite() {
+    namespace fs = std::filesystem;
+    folder.write("list.txt", "c2.evil-sample.test\n");
+    fs::create_directory(folder / "state");
+    for (const char* file : {"state/cookie.key", "state/incident.key", "state/ca.crt", "state/ca.key",
+                             "state/dns.key", "state/dns.crt", "control.crt", "control.key"}) {
+      folder.write(file, "no good");
+    }
+    folder.write("tokens.yaml", "tokens: [{name: a}]\n");
+    std::string config = folder.read("cenote.yaml");
+    const auto insert = [&](const std::string& section, const std::string& more) {
+      config.insert(config.find(section) + section.size(), more);
+    };
+    insert("listen:\n", "  dot: [\"" + address(dot_port) + "\"]\n  doh: [\"" + address(doh_port) + "\"]\n");
+    insert("control:\n", "  https: [\"" + address(control_port) +
+                             "\"]\n  tls: {certificate: control.crt, key: control.key}\n");
+    const std::string events = folder / "events.jsonl";
+    config.replace(config.find(events), events.size(), folder / "later/events.jsonl");
+    folder.write("cenote.yaml", config);
+  }
+  static std::string address(uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
+
+  [[nodiscard]] bool serves_dns() const {
+    const Message blocked = cenote.ask("c2.evil-sample.test", rrtype::kA);
+    const Message free = cenote.ask("www.example.com", rrtype::kA);
+    return blocked.ede == 15 && free.answers.size() == 1 && !free.ede;
+  }
+  // The parts with a fault, by name.
+  [[nodiscard]] std::vector<std::string> faults(bool off) const {
+    std::vector<std::string> parts;
+    const json status = json::parse(cenote.api("GET", "/v1/status").body);
+    for (const json& fault : status["faults"]) {
+      if (fault["off"] == off) {
+        parts.push_back(fault["part"]);
+      }
+    }
+    return parts;
+  }
+  [[nodiscard]] bool listens(uint16_t port) const { return connect_tcp(loopback(port)).get() >= 0; }
+};
+
+bool becomes(const std::function<bool()>& is) {
+  const auto deadline = std::chrono::steady_clock::now() + milliseconds{20000};
+  while (!is() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(milliseconds{50});
+  }
+  return is();
+}
+
+}  // namespace
+
+TEST_CASE(
+    "broken keys, certificates and files leave DNS and blocking on, and are said; a reload takes good ones",
+    "[system]") {
+  BrokenSite site;
+  CenoteProcess& cenote = site.cenote;
+  const bool started = cenote.start();
+  INFO(cenote.output());
+  REQUIRE(started);
+  CHECK(site.serves_dns());
+  CHECK(site.faults(true) ==
+        std::vector<std::string>{"dot", "doh", "page_https", "control_https", "tokens", "event_file"});
+  CHECK(site.faults(false).empty());  // the secrets were made again
+  CHECK(site.folder.read("state/cookie.key.damaged") == "no good");
+  CHECK(site.folder.read("state/incident.key.damaged") == "no good");
+  CHECK(cenote.output().find("move both away") != std::string::npos);
+  CHECK(cenote.output().find("  off         page_https: ") != std::string::npos);
+  const std::string status = cenote.command({"status"}).out;
+  CHECK(status.find("off      page_https: blockpage CA: ") != std::string::npos);
+  CHECK(status.find("page https") == std::string::npos);
+  CHECK(cenote.api("GET", "/metrics").body.find("cenote_part_off{part=\"dot\"} 1") != std::string::npos);
+  CHECK(http(cenote.page(), "GET / HTTP/1.1\r\nHost: c2.evil-sample.test\r\nAccept: text/html\r\n").status ==
+        403);
+  for (const uint16_t port : {site.dot_port, site.doh_port, site.control_port, cenote.secure_page().port()}) {
+    CHECK_FALSE(site.listens(port));
+  }
+
+  for (const char* file : {"state/ca.crt", "state/ca.key", "state/dns.key", "state/dns.crt", "tokens.yaml"}) {
+    std::filesystem::remove(site.folder / file);
+  }
+  const CertificateFiles control(make_certificate("DNS:control.example.test"));
+  namespace fs = std::filesystem;
+  fs::copy_file(control.certificate(), site.folder / "control.crt", fs::copy_options::overwrite_existing);
+  fs::copy_file(control.key(), site.folder / "control.key", fs::copy_options::overwrite_existing);
+  fs::create_directory(site.folder / "later");
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return site.faults(true).empty(); }));
+  CHECK(site.faults(false).empty());
+  for (const uint16_t port : {site.dot_port, site.doh_port, site.control_port, cenote.secure_page().port()}) {
+    CHECK(becomes([&] { return site.listens(port); }));
+  }
+  CHECK(site.serves_dns());
+  CHECK(cenote.api("GET", "/metrics").body.find("cenote_part_off{part=\"dot\"} 0") != std::string::npos);
+  cenote.signal(SIGTERM);
+  CHECK(cenote.wait_for_exit() == 0);
+}
+
+TEST_CASE("a check tells what a start would complain of, and makes nothing", "[system]") {
+  const BrokenSite site;
+  const Ran ran = run_cenote({"check", "--config", site.cenote.config()});
+  CAPTURE(ran.out);
+  CHECK(ran.exit_code == 0);
+  for (const char* what : {"control.tls: warning: ", "blockpage.ca: warning: ", "events.file: warning: "}) {
+    CHECK(ran.out.find(what) != std::string::npos);
+  }
+  CHECK(ran.out.find("later: No such file") != std::string::npos);
+  CHECK(site.folder.read("state/cookie.key") == "no good");
+}
+
+}  // namespace cenote::faults_system_test
