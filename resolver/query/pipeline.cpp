@@ -35,7 +35,7 @@ void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admis
 
 void Pipeline::connect(Forwarder& forwarder) noexcept {
   if (forwarder_ != nullptr) {
-    in_flight_.outdate();
+    in_flight_.outdate([this](uint16_t zone) { return rebinding_guard_.covers(zone); });
   }
   forwarder_ = &forwarder;
   ++settings_number_;
@@ -258,7 +258,7 @@ size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, Mono
   const size_t size = entry.copy(scratch_, now);
   ExtendedError said;
   ExtendedError staleness;
-  Said answer{Bytes(scratch_).first(size), entry.partition(), entry.findings};
+  Said answer{Bytes(scratch_).first(size), rebinding_guard_.covers(entry.partition()), entry.findings};
   if (entry.has_error()) {
     said = entry.error();
     answer.error = answer.upstream = &said;
@@ -291,7 +291,7 @@ size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
       record(query);
     }
   }
-  if (rebinding_guard_.covers(said.zone) &&
+  if (said.is_guarded &&
       rebinding_guard_.withholds(query.message.name, said.message, parts_.policy, said.findings)) {
     return withhold(query, said.upstream);
   }

@@ -74,13 +74,16 @@ class Pipeline final : ResolutionEvents {
   [[nodiscard]] ResolutionEvents& resolution_events() noexcept { return *this; }
 
   // `buffer` begins with the message's `size` bytes and has room for the answer (512 at least, for a stream
-  // 65535). Returns the answer's size, or 0: silence, or an answer that follows through `path.sink`.
+  // 65535). Returns the answer's size, or 0: silence, or, when promised() has grown, a reply that follows
+  // through `path.sink`.
   size_t on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept;
 
   // A listener has dropped a datagram or connection whose sender it cannot believe.
   void count_bad_proxy() noexcept { counters_.bad_proxies.add(); }
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] size_t waiting() const noexcept { return in_flight_.waiting(); }
+  // So many queries have begun to wait so far: each gets one reply.
+  [[nodiscard]] uint64_t promised() const noexcept { return promised_; }
 
  private:
   // What a stage says: the query goes on to the next one, or it is done with an answer of so many bytes.
@@ -117,12 +120,12 @@ class Pipeline final : ResolutionEvents {
   // What upstream said, now or some time ago.
   struct Said {
     Bytes message;
-    uint16_t zone;
+    bool is_guarded;  // against rebinding
     AnswerCache::Entry::Findings& findings;
     const ExtendedError* error = nullptr;     // what the client is told: ours or upstream's
     const ExtendedError* upstream = nullptr;  // upstream's, whatever the client is told
   };
-  size_t answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
+  size_t answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                        AnswerCache::Entry::Findings& findings) noexcept;
   size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
   size_t answer_with(Query& query, const Said& said) noexcept;
@@ -141,6 +144,7 @@ class Pipeline final : ResolutionEvents {
   Parts parts_;
   Forwarder* forwarder_ = nullptr;
   InFlight in_flight_;
+  uint64_t promised_ = 0;
   std::unique_ptr<LocalNames> local_names_;
   RateLimiter rate_limiter_;
   RebindingGuard rebinding_guard_;
