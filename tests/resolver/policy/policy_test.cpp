@@ -138,6 +138,44 @@ TEST_CASE("precedence: what several entries make of one name", "[policy]") {
   CHECK(Judge(listed)(asked) == expected);
 }
 
+TEST_CASE("no number of deeper entries hides another feed's block, or an exception", "[policy]") {
+  std::vector<Listed> listed{block("evil.test")};
+  std::string deep = "evil.test";
+  for (int i = 0; i < 100; ++i) {
+    deep.insert(0, i % 2 == 0 ? "a." : "b.");
+    listed.push_back(block(deep, Scope::kSuffix, Action::kMonitor, "mon"));
+    listed.push_back(block(deep, Scope::kBelow, Action::kMonitor, "mon"));
+  }
+  const Judge judge(listed);
+  CHECK(judge(deep) == Action::kSinkhole);
+  CHECK(judge("x." + deep) == Action::kSinkhole);
+  CHECK(judge.policy.explain(name("x." + deep), judge.asker).size() == 201);
+  listed.push_back(allow("evil.test"));
+  CHECK(Judge(listed)("x." + deep) == Action::kMonitor);
+  std::vector<Listed> blocks;
+  for (int bits = 0; bits <= 32; ++bits) {
+    blocks.push_back(block("0.0.0.0/" + std::to_string(bits), Scope::kExact, Action::kMonitor, "mon"));
+    blocks.push_back(block("0.0.0.0/" + std::to_string(bits), Scope::kExact, Action::kMonitor, "more"));
+  }
+  blocks.push_back(block("0.0.0.0/1"));
+  CHECK(Judge(blocks).policy.decide(IpAddress(), {}).action == Action::kSinkhole);
+}
+
+TEST_CASE("a feed's own allow lifts its entries as deep as its own deepest one, among many", "[policy]") {
+  std::vector<Listed> listed;
+  for (int i = 0; i < 40; ++i) {
+    const std::string feed = "f" + std::to_string(i);
+    listed.push_back(block("x.test", Scope::kSuffix, Action::kNxdomain, feed));
+    listed.push_back(allow("a.x.test", Scope::kSuffix, feed));
+    listed.push_back(allow("x.test", Scope::kExact, feed));
+  }
+  CHECK(Judge(listed)("a.x.test") == Action::kPass);
+  CHECK(Judge(listed)("x.test") == Action::kPass);
+  CHECK(Judge(listed)("b.x.test") == Action::kNxdomain);
+  listed.push_back(block("x.test"));
+  CHECK(Judge(listed)("a.x.test") == Action::kSinkhole);
+}
+
 TEST_CASE("of equal entries the graver category speaks, then confidence, then the newest", "[policy]") {
   Listed phishing = block("x.test", Scope::kSuffix, Action::kSinkhole, "p");
   phishing.category = "phishing";
