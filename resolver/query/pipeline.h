@@ -1,6 +1,6 @@
-// The way of a question: listen -> parse -> admit -> recall -> decide -> cache -> upstream -> inspect ->
-// answer -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's
-// loop.
+// The way of a question: listen -> parse -> admit -> limit -> recall -> decide -> cache -> upstream ->
+// inspect -> answer -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on
+// that worker's loop.
 #pragma once
 
 #include <deque>
@@ -95,8 +95,9 @@ class Pipeline final : ResolutionEvents {
   static Step done(size_t size) noexcept { return {true, size}; }
 
   Step parse(Query& query) noexcept;
-  Step admit(Query& query) noexcept;
+  void admit(Query& query) noexcept;
   Step limit(Query& query) noexcept;
+  Step refuse(Query& query) noexcept;
   Step recall(Query& query) noexcept;
   Step decide(Query& query) noexcept;
   Step answer_locally(Query& query) noexcept;
@@ -113,6 +114,7 @@ class Pipeline final : ResolutionEvents {
   void choose_nsid(Query& query) const noexcept;
   [[nodiscard]] WallTime wall_time() noexcept;
   [[nodiscard]] bool is_exempt(const IpAddress& client) const noexcept;
+  [[nodiscard]] bool is_proven(const Query& query) const noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;
 
   template <typename Answer>
@@ -136,6 +138,7 @@ class Pipeline final : ResolutionEvents {
   size_t block(Query& query, Bytes chain) noexcept;
   size_t error(Query& query, Rcode rcode) noexcept;
   size_t error(Query& query, Rcode rcode, Ede code, std::string_view text) noexcept;
+  size_t refuse_stranger(Query& query) noexcept;
   IncidentId record(const Query& query) noexcept;
   void count_answer(Bytes answer) noexcept;
   [[nodiscard]] bool find_key(Query& query) const noexcept;  // false: no upstream serves its zone
@@ -147,6 +150,7 @@ class Pipeline final : ResolutionEvents {
   uint64_t promised_ = 0;
   std::unique_ptr<LocalNames> local_names_;
   RateLimiter rate_limiter_;
+  RateLimiter refusal_limiter_ = RateLimiter::of_refusals();
   RebindingGuard rebinding_guard_;
   uint32_t settings_number_ = 1;                          // of our names and the upstreams
   MonoTime withholding_told_ = MonoTime{} - seconds{60};  // in the log
