@@ -103,6 +103,10 @@ void MessageBuilder::write_name(const Name& name, bool compress) {
 }
 
 bool MessageBuilder::write_rdata(Bytes message, const RecordView& record) {
+  if ((record.type == rrtype::kHttps || record.type == rrtype::kSvcb) &&
+      !is_service_binding(message, record)) {
+    return false;
+  }
   ByteReader reader(message.first(record.end()), record.rdata_offset);
   const auto copy = [&](size_t size) { writer_.bytes(reader.bytes(size)); };
   for (const char part : layout_of(record.type)) {

@@ -240,6 +240,35 @@ TEST_CASE("rdata must have its type's size", "[dns][scrub]") {
   CHECK(scrub_response(wire, false, response) == status);
 }
 
+TEST_CASE("a service binding that cannot be read to its end makes the response unfit",
+          "[dns][scrub]") {  // RFC 9460 section 2.2
+  const auto [rdata, status] = GENERATE(table<Wire, ScrubStatus>({
+      {{0, 1, 0}, ScrubStatus::kOk},
+      {{0, 1, 1, 't', 0}, ScrubStatus::kOk},
+      {{0, 1, 1, 'T', 0, 0, 4, 0, 4, 1, 2, 3, 4}, ScrubStatus::kOk},
+      {{0, 1, 0, 0, 4, 0, 3, 1, 2, 3, 0, 4, 0, 4, 203, 0, 113, 7}, ScrubStatus::kMalformed},
+      {{0, 1, 0, 0, 1, 0, 99, 2, 'h', '2', 0, 4, 0, 4, 203, 0, 113, 7}, ScrubStatus::kMalformed},
+      {{0, 1, 0, 0, 4, 0}, ScrubStatus::kMalformed},
+      {{0, 1, 1, 't', 0xC0, 12}, ScrubStatus::kMalformed},  // a compressed target
+      {{0, 1, 0xC0, 12}, ScrubStatus::kMalformed},
+      {{0, 1}, ScrubStatus::kMalformed},
+  }));
+  CAPTURE(rdata);
+  for (const uint16_t type : {rrtype::kHttps, rrtype::kSvcb}) {
+    Wire wire = reply_to("a.test", type).wire();
+    wire[7] = 1;
+    put_u16(wire, 0xC00C);
+    put_u16(wire, type);
+    put_u16(wire, 1);
+    put_u16(wire, 0);
+    put_u16(wire, 60);
+    put_u16(wire, rdata.size());
+    wire.insert(wire.end(), rdata.begin(), rdata.end());
+    ScrubbedResponse response;
+    CHECK(scrub_response(wire, false, response) == status);
+  }
+}
+
 TEST_CASE("names in rdata come out as they went in, whatever was compressed", "[dns][scrub]") {
   // RFC 1035 section 3.3, RFC 3597 section 4. ldns reads both sides.
   const auto [type, fixed, behind] = GENERATE(table<uint16_t, Wire, Wire>({
