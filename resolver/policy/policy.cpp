@@ -7,6 +7,7 @@
 
 #include "ioc/updater.h"
 #include "resolver/dns/records.h"
+#include "resolver/policy/embedded_address.h"
 
 namespace cenote {
 namespace {
@@ -235,6 +236,15 @@ void Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker, bo
 
 Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
                               bool& touched) const noexcept {
+  Verdict verdict = judge_block(address, kind, asker, touched);
+  if (const auto inside = embedded_v4(address)) {
+    take_stronger(verdict, judge_block(*inside, kind, asker, touched));
+  }
+  return verdict;
+}
+
+Verdict Policy::judge_block(const IpAddress& address, MatchKind kind, const Asker& asker,
+                            bool& touched) const noexcept {
   Verdict verdict;
   const Hits hits(*snapshot_, address);
   if (hits.empty() || is_own_address(address)) {

@@ -347,6 +347,25 @@ TEST_CASE("a hint of a service binding is an address like any other",
   CHECK(judge.inspect(https_with_hint({192, 0, 2, 7})).untouched);
 }
 
+TEST_CASE("an IPv6 address is judged with the IPv4 address inside of it", "[policy][inspect]") {
+  const Judge judge({block("203.0.113.0/24"), block("64:ff9b::/96", Scope::kSuffix, Action::kMonitor, "v6")});
+  const Reply asked(query("a.test", rrtype::kAaaa));
+  const auto inspect = [&](const std::string& address) {
+    return judge.inspect(Reply(asked).answer("a.test. 5 IN AAAA " + address));
+  };
+  for (const char* address : {"64:ff9b::203.0.113.5", "2002:cb00:7105::1", "::203.0.113.5",
+                              "2001:0:4136:e378:8000:63bf:34ff:8efa", "64:ff9b:1::203.0.113.5"}) {
+    CAPTURE(address);
+    const Verdict verdict = inspect(address).verdict;
+    CHECK(verdict.action == Action::kSinkhole);
+    CHECK(verdict.match == MatchKind::kAddress);
+    CHECK(verdict.address == IpAddress::v4({203, 0, 113, 5}));
+    CHECK(judge.policy.decide(*IpAddress::from_text(address), judge.asker).blocks());
+  }
+  CHECK(inspect("64:ff9b::192.0.2.5").verdict.action == Action::kMonitor);
+  CHECK(inspect("2002:c000:0205::1").untouched);
+}
+
 TEST_CASE("the sinkhole's own address is not judged again", "[policy][inspect]") {  // RPZ section 6.1
   PolicySettings settings;
   settings.sinkhole.ipv4.otherwise = IpAddress::v4({203, 0, 113, 80});
