@@ -87,10 +87,10 @@ size_t CompiledSnapshot::find(const Name& name, std::span<Hit> out) const noexce
       if (scope == (is_whole ? Scope::kBelow : Scope::kExact)) {
         continue;
       }
-      if (found == out.size()) {
-        return found;
+      if (found < out.size()) {
+        out[found] = {matches[i].depth, scope, record};
       }
-      out[found++] = {matches[i].depth, scope, record};
+      ++found;
     }
   }
   return found;
@@ -107,10 +107,10 @@ size_t CompiledSnapshot::find(const IpAddress& address, std::span<Hit> out) cons
   for (size_t i = 0; i < count; ++i) {
     uint32_t single = 0;
     for (const uint32_t record : records_->listed(matches[i].value, single)) {
-      if (found == out.size()) {
-        return found;
+      if (found < out.size()) {
+        out[found] = {matches[i].length, Scope::kSuffix, record};
       }
-      out[found++] = {matches[i].length, Scope::kSuffix, record};
+      ++found;
     }
   }
   return found;

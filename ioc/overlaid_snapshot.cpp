@@ -10,11 +10,16 @@ uint64_t sum(uint64_t count, int64_t more) noexcept {
   return static_cast<uint64_t>(static_cast<int64_t>(count) + more);
 }
 
-// The hits of a look-up as they are found, no more than there is room for.
-struct Hits {
+// The hits of a look-up as they are found: all are counted, and written as far as there is room.
+struct Found {
   std::span<Hit> out;
   size_t count = 0;
-  [[nodiscard]] bool is_full() const noexcept { return count == out.size(); }
+  void add(const Hit& hit) noexcept {
+    if (count < out.size()) {
+      out[count] = hit;
+    }
+    ++count;
+  }
 };
 
 }  // namespace
@@ -43,17 +48,17 @@ size_t OverlaidSnapshot::find(const Name& name, std::span<Hit> out) const noexce
                   });
   std::array<NameIndex::Match, kMaxLabels + 1> matches;
   const std::span<const NameIndex::Match> in_base(matches.data(), index.find(asked, matches));
-  Hits hits{out};
+  Found found{out};
   const auto take = [&](std::span<const uint32_t> records, size_t depth) {
     for (const uint32_t record : records) {
       const Scope scope = scope_of(record);
-      if (scope != (depth == asked.label_count() ? Scope::kBelow : Scope::kExact) && !hits.is_full()) {
-        hits.out[hits.count++] = {static_cast<uint8_t>(depth), scope, record};
+      if (scope != (depth == asked.label_count() ? Scope::kBelow : Scope::kExact)) {
+        found.add({static_cast<uint8_t>(depth), scope, record});
       }
     }
   };
   auto match = in_base.begin();
-  for (size_t depth = asked.depth() + 1; depth-- > 0 && !hits.is_full();) {
+  for (size_t depth = asked.depth() + 1; depth-- > 0;) {
     const bool is_in_base = match != in_base.end() && match->depth == depth;
     if (const Overlay::Listed* listed = overlay_->find(asked, depth)) {
       take(overlay_->records(*listed), depth);
@@ -63,7 +68,7 @@ size_t OverlaidSnapshot::find(const Name& name, std::span<Hit> out) const noexce
     }
     match += is_in_base ? 1 : 0;
   }
-  return hits.count;
+  return found.count;
 }
 
 bool OverlaidSnapshot::has_entry_below(const Name& name) const noexcept {
@@ -81,10 +86,10 @@ size_t OverlaidSnapshot::find(const IpAddress& address, std::span<Hit> out) cons
   std::array<AddressIndex::Match, AddressIndex::kMostMatches> own_matches;
   const std::span in_base(base_matches.data(), base_->address_index().find(address, base_matches));
   const std::span own(own_matches.data(), overlay_->address_index().find(address, own_matches));
-  Hits hits{out};
+  Found found{out};
   const auto take = [&](std::span<const uint32_t> records, uint8_t length) {
-    for (size_t i = 0; i < records.size() && !hits.is_full(); ++i) {
-      hits.out[hits.count++] = {length, Scope::kSuffix, records[i]};
+    for (const uint32_t record : records) {
+      found.add({length, Scope::kSuffix, record});
     }
   };
   auto base_match = in_base.begin();
@@ -104,7 +109,7 @@ size_t OverlaidSnapshot::find(const IpAddress& address, std::span<Hit> out) cons
     take(overlay_->records(overlay_->blocks()[own_match->value].listed), own_match->length);
     ++own_match;
   }
-  return hits.count;
+  return found.count;
 }
 
 Record OverlaidSnapshot::record(uint32_t id) const noexcept {

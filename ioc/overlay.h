@@ -38,7 +38,7 @@ class Overlay {
   struct Listed {
     uint64_t changed = 0;  // the generation that touched it last
     uint32_t at = 0;       // its records
-    uint8_t count = 0;     // 0: nothing lists it any more
+    uint16_t count = 0;    // 0: nothing lists it any more
     bool in_base = false;
   };
   struct NameEntry {

@@ -129,17 +129,25 @@ void OverlayBuilder::count_entries(const std::vector<SaidRecord>& said, int64_t 
 
 Overlay::Listed OverlayBuilder::list(const Present& before, std::vector<SaidRecord>& after,
                                      uint64_t generation) {
+  if (after.size() > RecordTable::kMaxListed) {  // as RecordTableBuilder does
+    const auto order = [](const SaidRecord& each) {
+      const bool allows = each.said.action == Action::kAllow;
+      return std::tuple(allows, allows ? UINT16_MAX - each.said.feed : 0);
+    };
+    std::stable_sort(after.begin(), after.end(),
+                     [&](const SaidRecord& a, const SaidRecord& b) { return order(a) < order(b); });
+    after.resize(RecordTable::kMaxListed);
+  }
   std::sort(after.begin(), after.end(), [](const SaidRecord& a, const SaidRecord& b) {
     return std::tuple(a.scope, a.said.feed, a.number) < std::tuple(b.scope, b.said.feed, b.number);
   });
-  after.resize(std::min(after.size(), RecordTable::kMaxListed));
   count_entries(before.said, -1);
   count_entries(after, 1);
   Overlay::Listed listed;
   listed.changed = generation;
   listed.in_base = before.in_base;
   listed.at = static_cast<uint32_t>(made_->records_.size());
-  listed.count = static_cast<uint8_t>(after.size());
+  listed.count = static_cast<uint16_t>(after.size());
   for (const SaidRecord& each : after) {
     made_->records_.push_back(each.number);
   }

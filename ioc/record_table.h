@@ -64,7 +64,8 @@ class RecordTable {
   // exist.
   [[nodiscard]] bool fits(size_t feeds, size_t categories) const noexcept;
 
-  static constexpr size_t kMaxListed = 255;
+  // Of one name. A feed has eighteen at most, an exception one for each client.
+  static constexpr size_t kMaxListed = 4095;
 
  private:
   friend class RecordTableBuilder;
@@ -116,6 +117,7 @@ class RecordTableBuilder {
 
  private:
   uint32_t reference(std::vector<uint32_t>& records);
+  void cut(std::vector<uint32_t>& records) const;
   void number_records();
   std::vector<uint32_t> number_targets();
   void write_rows(ImageWriter& out) const;

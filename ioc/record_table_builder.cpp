@@ -26,16 +26,29 @@ uint32_t RecordTableBuilder::add(const RecordRow& row) {
   return static_cast<uint32_t>(rows_.size() - 1);
 }
 
+// What allows a name goes first, the exceptions, which are the last feed, last of that: no number of entries
+// that lift a block may push the block out.
+void RecordTableBuilder::cut(std::vector<uint32_t>& records) const {
+  std::stable_sort(records.begin(), records.end(), [&](uint32_t a, uint32_t b) {
+    const auto order = [&](uint32_t record) {
+      const bool allows = profile(record).action == Action::kAllow;
+      return std::tuple(allows, allows ? UINT16_MAX - profile(record).feed : 0);
+    };
+    return order(a) < order(b);
+  });
+  records.resize(RecordTable::kMaxListed);
+}
+
 uint32_t RecordTableBuilder::reference(std::vector<uint32_t>& records) {
+  if (records.size() > RecordTable::kMaxListed) {
+    cut(records);
+  }
   std::sort(records.begin(), records.end(), [&](uint32_t a, uint32_t b) {
     return std::tuple(profile(a).scope, profile(a).feed, a) <
            std::tuple(profile(b).scope, profile(b).feed, b);
   });
   if (records.size() == 1) {
     return records.front();
-  }
-  if (records.size() > RecordTable::kMaxListed) {
-    records.resize(RecordTable::kMaxListed);
   }
   const auto [at, is_new] = known_lists_.try_emplace(records, static_cast<uint32_t>(lists_.size()));
   if (is_new) {

@@ -5,6 +5,7 @@
 // after each worker and the web loop have let go of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -19,7 +20,7 @@ namespace cenote {
 using FeedId = uint16_t;     // index into the snapshot's feeds
 using CategoryId = uint8_t;  // index into the snapshot's categories
 constexpr size_t kMaxCategories = 256;
-constexpr size_t kMaxHits = 32;  // entries that one look-up can report
+constexpr size_t kUsualHits = 32;  // entries that a look-up reports, with some to spare: most report none
 
 // Why one feed lists one name or block. The texts live as long as the snapshot.
 struct Record {
@@ -59,8 +60,10 @@ class Snapshot {
   virtual ~Snapshot() = default;
 
   [[nodiscard]] virtual uint64_t generation() const noexcept = 0;
-  // All records that cover `name`, most specific first, at most out.size(); returns how many were written.
-  // Never allocates. Expired records are reported too: the caller knows what time it is.
+  // The records that cover `name`, most specific first, as many as there is room for. Returns how many there
+  // are, which may be more: a feed may list a name and a hundred parents of it, and what is left out could be
+  // another feed's block. Hits has room for all. Never allocates. Expired records are reported too: the
+  // caller knows what time it is.
   virtual size_t find(const Name& name, std::span<Hit> out) const noexcept = 0;
   // True when any entry lies strictly below `name`: then NXDOMAIN for `name` would hide it (RFC 8020).
   [[nodiscard]] virtual bool has_entry_below(const Name& name) const noexcept = 0;
@@ -72,6 +75,27 @@ class Snapshot {
   [[nodiscard]] virtual uint64_t names() const noexcept = 0;      // distinct (name, scope) entries
   [[nodiscard]] virtual uint64_t addresses() const noexcept = 0;  // distinct blocks
   [[nodiscard]] virtual uint64_t bytes() const noexcept = 0;      // memory it holds
+};
+
+// All records that cover a name or an address. Allocates only where there are more than usual.
+class Hits {
+ public:
+  template <typename Listed>
+  Hits(const Snapshot& snapshot, const Listed& listed) : count_(snapshot.find(listed, few_)) {
+    if (count_ > few_.size()) {
+      many_.resize(count_);
+      snapshot.find(listed, many_);
+    }
+  }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] std::span<const Hit> all() const noexcept {
+    return count_ > few_.size() ? std::span<const Hit>(many_) : std::span<const Hit>(few_).first(count_);
+  }
+
+ private:
+  std::array<Hit, kUsualHits> few_;
+  std::vector<Hit> many_;
+  size_t count_;
 };
 
 }  // namespace cenote

@@ -206,22 +206,23 @@ ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
 
 // Whether the feed has an entry of exactly this name or block.
 bool Updater::Work::lists(const std::string& feed, const std::string& canonical) const {
-  std::array<Hit, kMaxHits> hits;
-  size_t count = 0;
-  size_t depth = 0;
+  const auto has = [&](const auto& listed, size_t depth) {
+    const Hits hits(*snapshot_, listed);
+    const std::span<const Hit> all = hits.all();
+    return std::any_of(all.begin(), all.end(), [&](const Hit& hit) {
+      return hit.depth == depth && snapshot_->feeds()[snapshot_->record(hit.record).feed].name == feed;
+    });
+  };
   if (const auto prefix = Prefix::from_text(canonical)) {
-    count = snapshot_->find(prefix->address, hits);
-    depth = prefix->length;
-  } else if (auto name = Name::from_text(canonical)) {
-    depth = name->label_count();
-    static_cast<void>(name->prepend_label("x"));  // so that entries for "everything below" are seen
-    count = snapshot_->find(*name, hits);
-    const size_t exact = snapshot_->find(*Name::from_text(canonical), std::span(hits).subspan(count));
-    count += exact;
+    return has(prefix->address, prefix->length);
   }
-  return std::any_of(hits.begin(), hits.begin() + static_cast<ptrdiff_t>(count), [&](const Hit& hit) {
-    return hit.depth == depth && snapshot_->feeds()[snapshot_->record(hit.record).feed].name == feed;
-  });
+  const auto name = Name::from_text(canonical);
+  if (!name) {
+    return false;
+  }
+  Name child = *name;
+  static_cast<void>(child.prepend_label("x"));  // so that entries for "everything below" are seen
+  return has(*name, name->label_count()) || has(child, name->label_count());
 }
 
 ChangeResult Updater::Work::remove_indicator(const std::string& feed, const std::string& name,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ioc/updater.h"
+#include "resolver/policy/embedded_address.h"
 
 namespace cenote {
 namespace {
@@ -81,11 +82,27 @@ Explanation explain(const Policy& policy, const ExplainQuestion& question) {
   explanation.generation = policy.generation();
   explanation.verdict =
       question.address ? policy.decide(*question.address, asker) : policy.decide(question.name, asker);
-  for (const Consideration& considered :
-       question.address ? policy.explain(*question.address, asker) : policy.explain(question.name, asker)) {
-    explanation.steps.push_back(to_step(considered, question, *policy.snapshot()));
+  const auto add = [&](const ExplainQuestion& asked) {
+    for (const Consideration& considered :
+         asked.address ? policy.explain(*asked.address, asker) : policy.explain(asked.name, asker)) {
+      explanation.steps.push_back(to_step(considered, asked, *policy.snapshot()));
+    }
+  };
+  add(question);
+  if (const auto inside = question.address ? embedded_v4(*question.address) : std::nullopt) {
+    ExplainQuestion asked = question;
+    asked.address = inside;
+    add(asked);
   }
   return explanation;
+}
+
+std::string matched_by(const Explanation& explanation) {
+  ExplainQuestion matched = explanation.question;
+  if (explanation.verdict.is_about_address()) {
+    matched.address = explanation.verdict.address;  // which may be one inside of what was asked
+  }
+  return listed_at(matched, explanation.verdict.depth);
 }
 
 }  // namespace cenote

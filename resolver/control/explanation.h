@@ -49,6 +49,8 @@ struct Explanation {
 
 // The name or block of an entry of that depth that covers what was asked.
 std::string listed_at(const ExplainQuestion& question, uint8_t depth);
+// The entry that decided. REQUIRES: one did.
+std::string matched_by(const Explanation& explanation);
 // Upstream is not asked, so what an answer would carry is not judged.
 Explanation explain(const Policy& policy, const ExplainQuestion& question);
 

@@ -204,7 +204,7 @@ Json to_json(const Explanation& explanation) {
             {"verdict", to_text(verdict.action)},
             {"generation", explanation.generation}};
   if (verdict.match != MatchKind::kNone) {
-    json["match"] = {{"kind", to_text(verdict.match)},      {"indicator", listed_at(question, verdict.depth)},
+    json["match"] = {{"kind", to_text(verdict.match)},      {"indicator", matched_by(explanation)},
                      {"scope", to_text(verdict.scope)},     {"feed", verdict.feed.view()},
                      {"category", verdict.category.view()}, {"confidence", verdict.confidence},
                      {"threat", verdict.threat.view()},     {"reference", verdict.reference.view()}};

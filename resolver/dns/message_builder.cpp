@@ -1,7 +1,5 @@
 #include "resolver/dns/message_builder.h"
 
-#include <xxhash.h>
-
 namespace cenote {
 namespace {
 
@@ -52,10 +50,6 @@ bool may_compress(uint16_t type) noexcept {
          type == rrtype::kMx;
 }
 
-uint32_t hash_of(Bytes name) noexcept {
-  return static_cast<uint32_t>(XXH3_64bits(name.data(), name.size()));
-}
-
 }  // namespace
 
 MessageBuilder::MessageBuilder(const Name& question, uint16_t type) : question_(question) {
@@ -67,45 +61,41 @@ MessageBuilder::MessageBuilder(const Name& question, uint16_t type) : question_(
 
 // Before the first name that is another: most answers hold none.
 void MessageBuilder::note_question() {
-  if (!suffixes_.empty()) {
+  if (!tails_.empty()) {
     return;
   }
   const NameLabels labels(question_);
+  const TailHashes hashes(question_, labels);
   for (size_t i = 0; i < labels.count(); ++i) {
-    const size_t offset = labels.offset(i);
-    suffixes_.push_back(
-        {hash_of(question_.wire().subspan(offset)), static_cast<uint16_t>(kHeaderBytes + offset)});
+    tails_.add(hashes.of(i), kHeaderBytes + labels.offset(i));
   }
 }
 
+bool MessageBuilder::is_written(Bytes tail, size_t offset) const noexcept {
+  Name written;
+  ByteReader reader(writer_.written(), offset);
+  return Name::read(reader, written) && is_same_name(written.wire(), tail);
+}
+
 void MessageBuilder::write_name(const Name& name, bool compress) {
-  constexpr size_t kPointerReach = 0x3FFF;
   if (compress && !name.is_root() && name == question_) {
     writer_.u16(0xC000 | kHeaderBytes);
     return;
   }
   note_question();
   const NameLabels labels(name);
-  const Bytes wire = name.wire();
+  const TailHashes hashes(name, labels);
   for (size_t i = 0; i < labels.count(); ++i) {
-    const Bytes tail = wire.subspan(labels.offset(i));
-    const uint32_t hash = hash_of(tail);
+    const Bytes tail = name.wire().subspan(labels.offset(i));
     if (compress) {
-      for (const Suffix& known : suffixes_) {
-        if (known.hash != hash) {
-          continue;
-        }
-        Name written;
-        ByteReader reader(writer_.written(), known.offset);
-        if (Name::read(reader, written) && written.size() == tail.size() &&
-            std::equal(tail.begin(), tail.end(), written.wire().begin())) {
-          writer_.u16(static_cast<uint16_t>(0xC000 | known.offset));
-          return;
-        }
+      const auto is_same = [&](size_t offset) { return is_written(tail, offset); };
+      if (const auto offset = tails_.find(hashes.of(i), is_same)) {
+        writer_.u16(static_cast<uint16_t>(0xC000 | *offset));
+        return;
       }
     }
-    if (writer_.size() <= kPointerReach) {
-      suffixes_.push_back({hash, static_cast<uint16_t>(writer_.size())});
+    if (writer_.size() <= WrittenTails::kReach) {
+      tails_.add(hashes.of(i), writer_.size());
     }
     writer_.bytes(tail.first(size_t{1} + tail[0]));
   }
@@ -113,6 +103,10 @@ void MessageBuilder::write_name(const Name& name, bool compress) {
 }
 
 bool MessageBuilder::write_rdata(Bytes message, const RecordView& record) {
+  if ((record.type == rrtype::kHttps || record.type == rrtype::kSvcb) &&
+      !is_service_binding(message, record)) {
+    return false;
+  }
   ByteReader reader(message.first(record.end()), record.rdata_offset);
   const auto copy = [&](size_t size) { writer_.bytes(reader.bytes(size)); };
   for (const char part : layout_of(record.type)) {

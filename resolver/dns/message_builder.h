@@ -8,6 +8,7 @@
 #include <boost/container/small_vector.hpp>
 
 #include "resolver/dns/records.h"
+#include "resolver/dns/written_tails.h"
 
 namespace cenote {
 
@@ -25,11 +26,8 @@ class MessageBuilder {
   void finish(Rcode rcode, std::vector<uint8_t>& message, std::vector<uint16_t>& ttl_offsets);
 
  private:
-  struct Suffix {
-    uint32_t hash;
-    uint16_t offset;
-  };
   void note_question();
+  [[nodiscard]] bool is_written(Bytes tail, size_t offset) const noexcept;
   void write_name(const Name& name, bool compress);
   bool write_rdata(Bytes message, const RecordView& record);
 
@@ -37,8 +35,7 @@ class MessageBuilder {
   std::array<uint8_t, kMaxMessageBytes> bytes_;
   ByteWriter writer_{bytes_};
   boost::container::small_vector<uint16_t, 16> ttl_offsets_;
-  boost::container::small_vector<Suffix, 16>
-      suffixes_;  // names written so far, by the hash of what follows their offset
+  WrittenTails tails_;  // written so far
   std::array<uint16_t, 2> counts_{};
   size_t authority_start_ = 0;
 };

@@ -1,6 +1,24 @@
 #include "resolver/dns/records.h"
 
 namespace cenote {
+namespace {
+
+// Moves behind the name that stands there; what a pointer leads to is not looked at.
+void skip_name(ByteReader& reader) noexcept {
+  while (reader.ok()) {
+    const uint8_t length = reader.u8();
+    if (length == 0) {
+      return;
+    }
+    if (length > kMaxLabelBytes) {
+      (length & 0xC0) == 0xC0 ? reader.skip(1) : reader.fail();
+      return;
+    }
+    reader.skip(length);
+  }
+}
+
+}  // namespace
 
 RecordReader::RecordReader(Bytes message) noexcept : reader_(message) {
   read_header();
@@ -34,23 +52,44 @@ void RecordReader::read_behind_name() noexcept {
   question_end_ = reader_.offset();
 }
 
-bool RecordReader::read_owner(Name& out) noexcept {
+bool RecordReader::read_owner(ByteReader& reader, const Name& question_name, Name& out) noexcept {
   // A pointer to the question, as most owners are.
-  if (reader_.remaining() >= 2 && u16_at(reader_.all(), reader_.offset()) == (0xC000 | kHeaderBytes)) {
-    reader_.skip(2);
-    out = question_name_;
+  if (reader.remaining() >= 2 && u16_at(reader.all(), reader.offset()) == (0xC000 | kHeaderBytes)) {
+    reader.skip(2);
+    out = question_name;
     return true;
   }
   // The root, as an OPT record's is.
-  if (reader_.remaining() >= 1 && reader_.all()[reader_.offset()] == 0) {
-    reader_.skip(1);
+  if (reader.remaining() >= 1 && reader.all()[reader.offset()] == 0) {
+    reader.skip(1);
     out = Name();
     return true;
   }
-  return Name::read(reader_, out);
+  return Name::read(reader, out);
+}
+
+bool RecordReader::read_owner(RecordView& record) noexcept {
+  ByteReader reader(reader_.all(), record.start);
+  if (!read_owner(reader, question_name_, record.owner)) {
+    reader_.fail();
+    return false;
+  }
+  return true;
 }
 
 bool RecordReader::next(RecordView& out) noexcept {
+  return begin_record(out) && read_owner(reader_, question_name_, out.owner) && finish_record(out);
+}
+
+bool RecordReader::next_unnamed(RecordView& out) noexcept {
+  if (!begin_record(out)) {
+    return false;
+  }
+  skip_name(reader_);
+  return finish_record(out);
+}
+
+bool RecordReader::begin_record(RecordView& out) noexcept {
   size_t section = 0;
   while (section < left_.size() && left_[section] == 0) {
     ++section;
@@ -61,9 +100,10 @@ bool RecordReader::next(RecordView& out) noexcept {
   --left_[section];
   out.section = static_cast<Section>(section);
   out.start = reader_.offset();
-  if (!read_owner(out.owner)) {
-    return false;
-  }
+  return true;
+}
+
+bool RecordReader::finish_record(RecordView& out) noexcept {
   constexpr size_t kFixedBytes = 10;  // type, class, TTL, size of the data
   const Bytes fixed = reader_.bytes(kFixedBytes);
   if (fixed.empty()) {
@@ -99,11 +139,21 @@ size_t read_soa(Bytes message, const RecordView& record, MutableBytes out) noexc
   return reader.ok() && writer.ok() ? writer.size() : 0;
 }
 
+bool is_service_binding(Bytes message, const RecordView& record) noexcept {
+  const size_t target_at = record.rdata_offset + 2;
+  bool is_plain = false;
+  const auto on_target = [&](const Name& target) {
+    is_plain = target_at + target.size() <= record.end() &&
+               target.is_written(message.subspan(target_at, target.size()));
+  };
+  return read_service_binding(message, record, on_target, [](Bytes) {}) && is_plain;
+}
+
 uint32_t lifetime_of(Bytes message) noexcept {
   RecordReader reader(message);
   RecordView record;
   uint32_t least = UINT32_MAX;
-  while (reader.next(record)) {
+  while (reader.next_unnamed(record)) {
     if (record.section == Section::kAdditional) {
       break;
     }

@@ -1,6 +1,9 @@
 #include "resolver/dns/scrub.h"
 
 #include <array>
+#include <bitset>
+
+#include <boost/container/small_vector.hpp>
 
 #include "resolver/dns/message_builder.h"
 #include "resolver/dns/records.h"
@@ -11,6 +14,7 @@ namespace {
 struct Chain {
   std::array<Name, kMaxChain + 1> names;  // the question, then each CNAME target
   size_t size = 1;
+  std::bitset<kMaxChain + 1> left;  // the names whose CNAME was kept
 
   [[nodiscard]] const Name& end() const noexcept { return names[size - 1]; }
   [[nodiscard]] bool contains(const Name& name) const noexcept {
@@ -19,27 +23,54 @@ struct Chain {
   }
 };
 
-// Follows the CNAMEs from the question, in whatever order the records stand. False: a loop, or too long.
-bool follow_chain(const RecordReader& from_question, Bytes message, Chain& chain) noexcept {
-  while (true) {
-    RecordReader reader = from_question;
-    RecordView record;
-    Name target;
-    bool found = false;
-    while (!found && reader.next(record) && record.section == Section::kAnswer) {
-      found = record.type == rrtype::kCname && record.klass == kClassIn && record.owner == chain.end() &&
-              reader.question_type() != rrtype::kCname && read_rdata_name(message, record, 0, target);
+// More CNAMEs than any honest answer holds.
+constexpr size_t kMostAliases = 64;
+
+struct Alias {
+  Name owner;
+  Name target;
+};
+using Aliases = boost::container::small_vector<Alias, 4>;
+
+// The CNAMEs of an answer as they stand there. False: there are too many, or one is malformed.
+bool collect_aliases(const RecordReader& from_question, Bytes message, Aliases& aliases) {
+  RecordReader reader = from_question;
+  RecordView record;
+  while (reader.next_unnamed(record) && record.section == Section::kAnswer) {
+    if (record.type != rrtype::kCname || record.klass != kClassIn) {
+      continue;
     }
-    if (!reader.ok()) {
+    if (aliases.size() == kMostAliases || !reader.read_owner(record)) {
       return false;
     }
-    if (!found) {
+    Alias& alias = aliases.emplace_back();
+    alias.owner = record.owner;
+    if (!read_rdata_name(message, record, 0, alias.target)) {
+      aliases.pop_back();  // It leads nowhere, and is not kept.
+    }
+  }
+  return reader.ok();
+}
+
+// Follows the CNAMEs from the question, in whatever order the records stand. False: a loop, or too long.
+bool follow_chain(const RecordReader& from_question, Bytes message, Chain& chain) {
+  if (from_question.question_type() == rrtype::kCname) {
+    return true;
+  }
+  Aliases aliases;
+  if (!collect_aliases(from_question, message, aliases)) {
+    return false;
+  }
+  while (true) {
+    const auto step = std::find_if(aliases.begin(), aliases.end(),
+                                   [&](const Alias& alias) { return alias.owner == chain.end(); });
+    if (step == aliases.end()) {
       return true;
     }
-    if (chain.size > kMaxChain || chain.contains(target)) {
+    if (chain.size > kMaxChain || chain.contains(step->target)) {
       return false;
     }
-    chain.names[chain.size++] = target;
+    chain.names[chain.size++] = step->target;
   }
 }
 
@@ -53,24 +84,33 @@ uint16_t covered_type(Bytes message, const RecordView& record) noexcept {
   return reader.u16();
 }
 
-// Is this CNAME a step of the chain? A second one at the same name would be a way around it (RFC 2181 section
-// 10.1 allows only one).
-bool is_step(Bytes message, const RecordView& record, const Chain& chain) noexcept {
+// Is this CNAME a step of the chain, for the first time? A second one at the same name would be a way around
+// it (RFC 2181 section 10.1 allows only one), or thousands of them work for whoever judges them.
+bool take_step(Bytes message, const RecordView& record, Chain& chain) noexcept {
   Name target;
   if (!read_rdata_name(message, record, 0, target)) {
     return false;
   }
   for (size_t i = 0; i + 1 < chain.size; ++i) {
     if (chain.names[i] == record.owner) {
-      return chain.names[i + 1] == target;
+      const bool is_step = !chain.left[i] && chain.names[i + 1] == target;
+      chain.left[i] = chain.left[i] || is_step;
+      return is_step;
     }
   }
   return false;
 }
 
+// The one CNAME that was asked for itself.
+bool take_alias(const RecordView& record, Chain& chain) noexcept {
+  const bool is_first = !chain.left[0] && record.owner == chain.names[0];
+  chain.left[0] = chain.left[0] || is_first;
+  return is_first;
+}
+
 // Does this answer record belong to the question? What was asked at the chain's names, the CNAMEs between
 // them, a DNAME above one of them, and their signatures.
-bool keeps_answer(Bytes message, const RecordView& record, const Chain& chain, uint16_t type,
+bool keeps_answer(Bytes message, const RecordView& record, Chain& chain, uint16_t type,
                   bool dnssec_ok) noexcept {
   if (record.klass != kClassIn) {
     return false;
@@ -80,8 +120,8 @@ bool keeps_answer(Bytes message, const RecordView& record, const Chain& chain, u
     return std::any_of(chain.names.begin(), chain.names.begin() + static_cast<ptrdiff_t>(chain.size),
                        [&](const Name& name) { return name.is_at_or_below(record.owner); });
   }
-  if (record.type == rrtype::kCname && type != rrtype::kCname) {
-    return is_step(message, record, chain);
+  if (record.type == rrtype::kCname) {
+    return type == rrtype::kCname ? take_alias(record, chain) : take_step(message, record, chain);
   }
   return (record.type == type || type == rrtype::kAny || is_signature) && chain.contains(record.owner);
 }
@@ -122,7 +162,8 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   bool has_data = false;
   std::array<uint32_t, 2> least{UINT32_MAX, UINT32_MAX};  // TTL by section
   uint32_t negative = UINT32_MAX;
-  while (reader.next(record)) {
+  while (reader.next_unnamed(record) &&
+         (record.section == Section::kAdditional || reader.read_owner(record))) {
     const bool keep =
         record.section == Section::kAnswer
             ? keeps_answer(message, record, chain, reader.question_type(), dnssec_ok)
@@ -168,7 +209,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
 std::optional<Bytes> find_edns_option(Bytes message, uint16_t code) noexcept {
   RecordReader reader(message);
   RecordView record;
-  while (reader.next(record)) {
+  while (reader.next_unnamed(record)) {
     if (record.type != rrtype::kOpt) {
       continue;
     }

@@ -48,6 +48,7 @@ enum class Ede : uint16_t {
   kNotSupported = 21,
   kNoReachableAuthority = 22,
   kNetworkError = 23,
+  kInvalidData = 24,
 };
 
 namespace flag {  // of the header's second 16 bits, RFC 1035 section 4.1.1 and RFC 4035 section 3

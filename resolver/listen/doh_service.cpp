@@ -65,20 +65,17 @@ void DohService::serve(HttpRequest request, HttpResponder responder) {
   path.peer.client = request.client;
   path.client_name = ClientName(query.client_name);
   path.connection = waiting_.insert(std::move(responder));
-  const size_t waiting_before = pipeline_.waiting();
+  const uint64_t promised_before = pipeline_.promised();
   const size_t size = pipeline_.on_message(path, buffer_, query.size);
-  if (size != 0) {
+  if (size != 0 || pipeline_.promised() == promised_before) {
     reply(path, Bytes(buffer_).first(size));
-  } else if (pipeline_.waiting() == waiting_before) {
-    // Silence, by policy: HTTP knows none, and a request that hangs would hold a stream.
-    (*waiting_.find(path.connection))->respond(refusal(503));
-    waiting_.erase(path.connection);
   }
 }
 
+// Where policy wants silence HTTP knows none: a request that hangs would hold a stream.
 void DohService::reply(const ReplyPath& path, Bytes message) noexcept {
   if (auto* responder = waiting_.find(path.connection)) {
-    (*responder)->respond(response_of(message));
+    (*responder)->respond(message.empty() ? refusal(503) : response_of(message));
     waiting_.erase(path.connection);
   }
 }

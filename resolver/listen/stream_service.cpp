@@ -67,7 +67,7 @@ class StreamService::Connection final : public StreamEvents {
 
   void on_closed(StreamEnd /*end*/, std::string_view /*why*/) override { service_.drop(path_.connection); }
 
-  // An answer that had to wait. False: the client does not read, or has gone.
+  // An answer that had to wait; empty: none comes. False: the client does not read, or has gone.
   bool answer_later(MutableBytes framed) {
     --under_way_;
     if (paused_ && under_way_ < service_.limits_.questions_under_way) {
@@ -75,7 +75,7 @@ class StreamService::Connection final : public StreamEvents {
       service_.resume_soon(path_.connection);  // not in here: the pipeline is in the middle of its answers
     }
     deadline_ = service_.loop_.now() + service_.limits_.idle;
-    return stream_->send(framed);
+    return framed.empty() || stream_->send(framed);
   }
 
   [[nodiscard]] bool is_over(MonoTime now) const noexcept {
@@ -156,10 +156,10 @@ class StreamService::Connection final : public StreamEvents {
     deadline_ = service_.loop_.now() + service_.limits_.idle;
     const MutableBytes body = MutableBytes(service_.buffer_).subspan(kFrameHeaderSize);
     std::copy(message.begin(), message.end(), body.begin());
-    const size_t waiting_before = service_.pipeline_.waiting();
+    const uint64_t promised_before = service_.pipeline_.promised();
     const size_t size = service_.pipeline_.on_message(path_, body, message.size());
     if (size == 0) {
-      if (service_.pipeline_.waiting() > waiting_before &&
+      if (service_.pipeline_.promised() != promised_before &&
           ++under_way_ >= service_.limits_.questions_under_way) {
         paused_ = true;
         stream_->set_reading(false);
@@ -270,8 +270,10 @@ void StreamService::reply(const ReplyPath& path, Bytes message) noexcept {
     return;  // The client went away meanwhile.
   }
   ByteWriter frame(buffer_);
-  write_frame_header(frame, message.size());
-  frame.bytes(message);
+  if (!message.empty()) {
+    write_frame_header(frame, message.size());
+    frame.bytes(message);
+  }
   if (!(*connection)->answer_later(MutableBytes(buffer_).first(frame.size()))) {
     drop(path.connection);
   }

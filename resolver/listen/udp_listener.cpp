@@ -50,7 +50,9 @@ std::optional<size_t> UdpListener::take_header(ReplyPath& path, MutableBytes buf
 }
 
 void UdpListener::reply(const ReplyPath& path, Bytes message) noexcept {
-  server_->send(path.peer, message);
+  if (!message.empty()) {
+    server_->send(path.peer, message);
+  }
 }
 
 }  // namespace cenote

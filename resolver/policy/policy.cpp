@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include <boost/container/static_vector.hpp>
+#include <boost/container/small_vector.hpp>
 
 #include "ioc/updater.h"
 #include "resolver/dns/records.h"
+#include "resolver/policy/embedded_address.h"
 
 namespace cenote {
 namespace {
@@ -29,6 +30,33 @@ bool is_block(Action action) noexcept {
 int rank_of(const Hit& hit) noexcept {
   return hit.depth * 2 + (hit.scope == Scope::kExact ? 1 : 0);
 }
+
+// What the entries are worth that allow a name. One lifts every entry of its depth or above it, by depth
+// alone: whoever allows "x.test" with all below means the hosts file's exact "x.test" too. An exception lifts
+// what any feed says, a feed's own "not this one" what that feed says.
+class Exceptions {
+ public:
+  // REQUIRES: deeper ones come first.
+  void add(const Consideration& exception, bool is_for_all) {
+    if (is_for_all) {
+      for_all_ = std::max<int>(for_all_, exception.hit.depth);
+    } else if (depth_of(exception.record.feed) < 0) {
+      of_feeds_.emplace_back(exception.record.feed, exception.hit.depth);
+    }
+  }
+  [[nodiscard]] bool lift(const Consideration& entry) const noexcept {
+    return std::max(for_all_, depth_of(entry.record.feed)) >= entry.hit.depth;
+  }
+
+ private:
+  [[nodiscard]] int depth_of(FeedId feed) const noexcept {
+    const auto found = std::find_if(of_feeds_.begin(), of_feeds_.end(),
+                                    [&](const auto& each) { return each.first == feed; });
+    return found == of_feeds_.end() ? -1 : found->second;
+  }
+  int for_all_ = -1;  // the deepest
+  boost::container::small_vector<std::pair<FeedId, uint8_t>, 4> of_feeds_;
+};
 
 // A verdict that acts beats one that only records; of equals the earlier stays.
 void take_stronger(Verdict& best, const Verdict& other) noexcept {
@@ -104,6 +132,7 @@ bool Policy::is_among(const Asker& asker, std::string_view clients) const noexce
 // REQUIRES: `all` is most specific first, hit and record filled in.
 size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const noexcept {
   using Fate = Consideration::Fate;
+  Exceptions exceptions;
   for (Consideration& each : all) {
     const Record& record = each.record;
     each.action = effective_action(record, asker.group);
@@ -116,16 +145,11 @@ size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const 
       // An exception may be bound to some clients; a feed's own "not this one" never is.
       const bool bound = static_cast<int>(record.feed) == exceptions_feed_ && !record.source_ref.empty();
       each.fate = bound && !is_among(asker, record.source_ref) ? Fate::kOtherClient : Fate::kException;
+      if (each.fate == Fate::kException) {
+        exceptions.add(each, static_cast<int>(record.feed) == exceptions_feed_);
+      }
     }
   }
-  const auto excepted = [&](const Consideration& candidate) {
-    return std::any_of(all.begin(), all.end(), [&](const Consideration& other) {
-      // By depth alone: whoever allows "x.test" with all below means the hosts file's exact "x.test" too.
-      return other.fate == Fate::kException && other.hit.depth >= candidate.hit.depth &&
-             (static_cast<int>(other.record.feed) == exceptions_feed_ ||
-              other.record.feed == candidate.record.feed);
-    });
-  };
   const auto beats = [&](const Consideration& a, const Consideration& b) {
     if (is_block(a.action) != is_block(b.action)) {
       return is_block(a.action);
@@ -147,7 +171,7 @@ size_t Policy::consider(std::span<Consideration> all, const Asker& asker) const 
         all[i].action == Action::kAllow) {
       continue;
     }
-    if (excepted(all[i])) {
+    if (exceptions.lift(all[i])) {
       all[i].fate = Fate::kExcepted;
     } else if (winner == all.size() || beats(all[i], all[winner])) {
       winner = i;
@@ -173,7 +197,7 @@ void Policy::fill(Verdict& verdict, const Consideration& winner) const noexcept 
 
 // Fills the verdict from the winner among `hits`; false when none of them acts.
 bool Policy::judge(std::span<const Hit> hits, const Asker& asker, Verdict& verdict) const noexcept {
-  boost::container::static_vector<Consideration, kMaxHits> all;
+  boost::container::small_vector<Consideration, kUsualHits> all;
   for (const Hit& hit : hits) {
     all.push_back({hit, snapshot_->record(hit.record), Action::kPass, Consideration::Fate::kOutranked});
   }
@@ -194,13 +218,12 @@ void Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker, bo
   if (snapshot_ == nullptr) {
     return;
   }
-  std::array<Hit, kMaxHits> hits;
-  const size_t count = snapshot_->find(name, hits);
-  if (count == 0) {
+  const Hits hits(*snapshot_, name);
+  if (hits.empty()) {
     return;
   }
   touched = true;
-  if (!judge(std::span(hits).first(count), asker, verdict)) {
+  if (!judge(hits.all(), asker, verdict)) {
     return;
   }
   verdict.match = kind;
@@ -213,14 +236,22 @@ void Policy::judge_name(const Name& name, MatchKind kind, const Asker& asker, bo
 
 Verdict Policy::judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
                               bool& touched) const noexcept {
+  Verdict verdict = judge_block(address, kind, asker, touched);
+  if (const auto inside = embedded_v4(address)) {
+    take_stronger(verdict, judge_block(*inside, kind, asker, touched));
+  }
+  return verdict;
+}
+
+Verdict Policy::judge_block(const IpAddress& address, MatchKind kind, const Asker& asker,
+                            bool& touched) const noexcept {
   Verdict verdict;
-  std::array<Hit, kMaxHits> hits;
-  const size_t count = snapshot_->find(address, hits);
-  if (count == 0 || is_own_address(address)) {
+  const Hits hits(*snapshot_, address);
+  if (hits.empty() || is_own_address(address)) {
     return verdict;
   }
   touched = true;
-  if (judge(std::span(hits).first(count), asker, verdict)) {
+  if (judge(hits.all(), asker, verdict)) {
     verdict.match = kind;
     verdict.address = address;
   }
@@ -283,11 +314,9 @@ std::vector<Consideration> Policy::explain_all(const Listed& listed, const Asker
   if (snapshot_ == nullptr) {
     return all;
   }
-  std::array<Hit, kMaxHits> hits;
-  const size_t count = snapshot_->find(listed, hits);
-  for (size_t i = 0; i < count; ++i) {
-    all.push_back(
-        {hits[i], snapshot_->record(hits[i].record), Action::kPass, Consideration::Fate::kOutranked});
+  const Hits hits(*snapshot_, listed);
+  for (const Hit& hit : hits.all()) {
+    all.push_back({hit, snapshot_->record(hit.record), Action::kPass, Consideration::Fate::kOutranked});
   }
   consider(all, asker);
   return all;

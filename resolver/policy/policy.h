@@ -92,8 +92,11 @@ class Policy {
  private:
   void judge_name(const Name& name, MatchKind kind, const Asker& asker, bool& touched,
                   Verdict& verdict) const noexcept;
+  // With the IPv4 address inside of it: the verdict has the one that is listed.
   [[nodiscard]] Verdict judge_address(const IpAddress& address, MatchKind kind, const Asker& asker,
                                       bool& touched) const noexcept;
+  [[nodiscard]] Verdict judge_block(const IpAddress& address, MatchKind kind, const Asker& asker,
+                                    bool& touched) const noexcept;
   template <typename Listed>
   std::vector<Consideration> explain_all(const Listed& listed, const Asker& asker) const;
   bool judge(std::span<const Hit> hits, const Asker& asker, Verdict& verdict) const noexcept;

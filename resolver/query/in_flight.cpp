@@ -158,9 +158,12 @@ void InFlight::recycle(std::vector<WaitingQuery> waiters) {
   }
 }
 
-void InFlight::outdate() {
+void InFlight::outdate(const std::function<bool(uint16_t)>& is_guarded) {
   by_hash_.clear();
-  groups_.for_each([](Handle, Group& group) { group.is_outdated = true; });
+  groups_.for_each([&](Handle, Group& group) {
+    group.is_guarded = group.is_outdated ? group.is_guarded : is_guarded(group.key.partition);
+    group.is_outdated = true;
+  });
 }
 
 InFlight::Group InFlight::take(uint64_t cookie) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -40,6 +41,7 @@ class InFlight {
     uint64_t hash = 0;         // the key's
     uint64_t domain = 0;       // whose questions are counted together
     bool is_outdated = false;  // asked of upstreams that were replaced since
+    bool is_guarded = false;   // an outdated one: the rebinding guard covered its zone, by the old numbers
     bool is_overdue = false;   // its waiters were given something stale; who comes later is, too
     std::vector<WaitingQuery> waiters;
   };
@@ -54,8 +56,9 @@ class InFlight {
   std::optional<uint64_t> start(const CacheKey& key);
   // The group's waiters, who go; the question stays under way.
   std::vector<WaitingQuery> release(uint64_t cookie);
-  // The upstreams were replaced, and their zones' numbers: nobody joins any more what is under way.
-  void outdate();
+  // The upstreams are replaced, and their zones' numbers: nobody joins any more what is under way.
+  // `is_guarded`: by number, whether the rebinding guard covers a zone until now.
+  void outdate(const std::function<bool(uint16_t)>& is_guarded);
   // Takes the group out; empty when it is not known (any more).
   Group take(uint64_t cookie);
   // A group's waiters have gone: the next one's take their memory.

@@ -35,7 +35,7 @@ void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admis
 
 void Pipeline::connect(Forwarder& forwarder) noexcept {
   if (forwarder_ != nullptr) {
-    in_flight_.outdate();
+    in_flight_.outdate([this](uint16_t zone) { return rebinding_guard_.covers(zone); });
   }
   forwarder_ = &forwarder;
   ++settings_number_;
@@ -47,10 +47,11 @@ size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t s
 
   Step step = parse(query);  // first, for nothing can be said to what is no query
   if (!step.done) {
-    step = admit(query);  // before any work is spent on a stranger
+    admit(query);
+    step = limit(query);  // before any answer: a forged address must not be flooded through us
   }
   if (!step.done) {
-    step = limit(query);  // a forged address must not be flooded through us
+    step = refuse(query);  // before any work is spent on a stranger
   }
   if (!step.done) {
     step = recall(query);  // most have been asked before, and nothing of theirs is listed
@@ -72,63 +73,6 @@ size_t Pipeline::on_message(const ReplyPath& path, MutableBytes buffer, size_t s
   return step.size;
 }
 
-Pipeline::Step Pipeline::parse(Query& query) noexcept {
-  const QueryStatus status = parse_query(query.packet, query.message);
-  if (status == QueryStatus::kIgnore) {
-    counters_.ignored.add();
-    return done(0);
-  }
-  counters_.queries[static_cast<size_t>(query.path.transport)].add();
-  switch (status) {
-    case QueryStatus::kFormErr:
-      counters_.malformed.add();
-      return done(error(query, Rcode::kFormErr));
-    case QueryStatus::kNotImp:
-      return done(error(query, Rcode::kNotImp));
-    case QueryStatus::kBadVers:
-      return done(error(query, Rcode::kBadVers));
-    case QueryStatus::kRefused:
-      return done(error(query, Rcode::kRefused, Ede::kNotSupported, ""));
-    default:
-      return kNext;
-  }
-}
-
-Pipeline::Step Pipeline::admit(Query& query) noexcept {
-  const Clients& clients = parts_.policy.clients();
-  query.asker.address = query.path.client().address();
-  if (!clients.may_ask(query.asker.address, query.path.has_certificate)) {
-    counters_.refused_clients.add();
-    return done(error(query, Rcode::kRefused, Ede::kProhibited, "this resolver does not serve your network"));
-  }
-  query.asker.group = clients.group_of(query.asker.address, query.path.client_name);
-  query.asker.unix_time = unix_seconds(wall_time());
-  choose_options(query);
-  if (query.message.klass == kClassChaos) {
-    return done(write_identity(query.buffer, query.limit(), query.message, query.packet, parts_.names));
-  }
-  return kNext;
-}
-
-// What the answer's OPT will carry.
-void Pipeline::choose_options(Query& query) noexcept {
-  const Edns& edns = query.message.edns;
-  ReplyOptions& reply = query.message.reply;
-  if (edns.cookie_size != 0) {
-    reply.has_cookie = true;
-    reply.cookie = cookies_.make(Bytes(edns.cookie).first(kClientCookieBytes), query.asker.address,
-                                 static_cast<uint32_t>(query.asker.unix_time));
-  }
-  reply.pads = edns.pads && query.is_encrypted();  // RFC 7830 section 4; in clear it would only cost
-  reply.keepalive = edns.keeps_open ? query.path.keepalive : uint16_t{0};
-  choose_nsid(query);
-}
-
-// Again for a query that has waited: the settings may be others by now.
-void Pipeline::choose_nsid(Query& query) const noexcept {
-  query.message.reply.nsid = query.message.edns.asks_nsid ? parts_.names.identity : std::string_view();
-}
-
 WallTime Pipeline::wall_time() noexcept {
   const MonoTime now = loop_.now();
   if (now - wall_read_ >= seconds{1}) {
@@ -136,34 +80,6 @@ WallTime Pipeline::wall_time() noexcept {
     wall_read_ = now;
   }
   return wall_ + std::chrono::duration_cast<WallTime::duration>(now - wall_read_);
-}
-
-bool Pipeline::is_exempt(const IpAddress& client) const noexcept {
-  return std::any_of(parts_.admission.exempt.begin(), parts_.admission.exempt.end(),
-                     [&](const Prefix& block) { return block.contains(client); });
-}
-
-// Only datagrams have forged addresses, and a good cookie proves that this one has not (RFC 7873
-// section 5.2.4).
-Pipeline::Step Pipeline::limit(Query& query) noexcept {
-  if (!rate_limiter_.is_on() || !query.is_datagram() || is_exempt(query.asker.address)) {
-    return kNext;
-  }
-  const Edns& edns = query.message.edns;
-  if (cookies_.is_good(Bytes(edns.cookie).first(edns.cookie_size), query.asker.address,
-                       static_cast<uint32_t>(query.asker.unix_time))) {
-    return kNext;
-  }
-  const auto verdict = rate_limiter_.judge(query.asker.address, loop_.now());
-  if (verdict == RateLimiter::Verdict::kAnswer) {
-    return kNext;
-  }
-  counters_.rate_limited.add();
-  if (verdict == RateLimiter::Verdict::kDrop) {
-    return done(0);
-  }
-  AnswerWriter answer(query.buffer, query.limit(), query.message, query.packet);
-  return done(answer.finish(Rcode::kNoError, flag::kTc));
 }
 
 uint32_t Pipeline::rules() const noexcept {
@@ -258,7 +174,7 @@ size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, Mono
   const size_t size = entry.copy(scratch_, now);
   ExtendedError said;
   ExtendedError staleness;
-  Said answer{Bytes(scratch_).first(size), entry.partition(), entry.findings};
+  Said answer{Bytes(scratch_).first(size), rebinding_guard_.covers(entry.partition()), entry.findings};
   if (entry.has_error()) {
     said = entry.error();
     answer.error = answer.upstream = &said;
@@ -291,7 +207,7 @@ size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
       record(query);
     }
   }
-  if (rebinding_guard_.covers(said.zone) &&
+  if (said.is_guarded &&
       rebinding_guard_.withholds(query.message.name, said.message, parts_.policy, said.findings)) {
     return withhold(query, said.upstream);
   }

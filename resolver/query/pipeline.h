@@ -1,6 +1,6 @@
-// The way of a question: listen -> parse -> admit -> recall -> decide -> cache -> upstream -> inspect ->
-// answer -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on that worker's
-// loop.
+// The way of a question: listen -> parse -> admit -> limit -> recall -> decide -> cache -> upstream ->
+// inspect -> answer -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on
+// that worker's loop.
 #pragma once
 
 #include <deque>
@@ -74,13 +74,16 @@ class Pipeline final : ResolutionEvents {
   [[nodiscard]] ResolutionEvents& resolution_events() noexcept { return *this; }
 
   // `buffer` begins with the message's `size` bytes and has room for the answer (512 at least, for a stream
-  // 65535). Returns the answer's size, or 0: silence, or an answer that follows through `path.sink`.
+  // 65535). Returns the answer's size, or 0: silence, or, when promised() has grown, a reply that follows
+  // through `path.sink`.
   size_t on_message(const ReplyPath& path, MutableBytes buffer, size_t size) noexcept;
 
   // A listener has dropped a datagram or connection whose sender it cannot believe.
   void count_bad_proxy() noexcept { counters_.bad_proxies.add(); }
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] size_t waiting() const noexcept { return in_flight_.waiting(); }
+  // So many queries have begun to wait so far: each gets one reply.
+  [[nodiscard]] uint64_t promised() const noexcept { return promised_; }
 
  private:
   // What a stage says: the query goes on to the next one, or it is done with an answer of so many bytes.
@@ -92,8 +95,9 @@ class Pipeline final : ResolutionEvents {
   static Step done(size_t size) noexcept { return {true, size}; }
 
   Step parse(Query& query) noexcept;
-  Step admit(Query& query) noexcept;
+  void admit(Query& query) noexcept;
   Step limit(Query& query) noexcept;
+  Step refuse(Query& query) noexcept;
   Step recall(Query& query) noexcept;
   Step decide(Query& query) noexcept;
   Step answer_locally(Query& query) noexcept;
@@ -110,6 +114,7 @@ class Pipeline final : ResolutionEvents {
   void choose_nsid(Query& query) const noexcept;
   [[nodiscard]] WallTime wall_time() noexcept;
   [[nodiscard]] bool is_exempt(const IpAddress& client) const noexcept;
+  [[nodiscard]] bool is_proven(const Query& query) const noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;
 
   template <typename Answer>
@@ -117,12 +122,12 @@ class Pipeline final : ResolutionEvents {
   // What upstream said, now or some time ago.
   struct Said {
     Bytes message;
-    uint16_t zone;
+    bool is_guarded;  // against rebinding
     AnswerCache::Entry::Findings& findings;
     const ExtendedError* error = nullptr;     // what the client is told: ours or upstream's
     const ExtendedError* upstream = nullptr;  // upstream's, whatever the client is told
   };
-  size_t answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
+  size_t answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                        AnswerCache::Entry::Findings& findings) noexcept;
   size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
   size_t answer_with(Query& query, const Said& said) noexcept;
@@ -133,6 +138,7 @@ class Pipeline final : ResolutionEvents {
   size_t block(Query& query, Bytes chain) noexcept;
   size_t error(Query& query, Rcode rcode) noexcept;
   size_t error(Query& query, Rcode rcode, Ede code, std::string_view text) noexcept;
+  size_t refuse_stranger(Query& query) noexcept;
   IncidentId record(const Query& query) noexcept;
   void count_answer(Bytes answer) noexcept;
   [[nodiscard]] bool find_key(Query& query) const noexcept;  // false: no upstream serves its zone
@@ -141,8 +147,10 @@ class Pipeline final : ResolutionEvents {
   Parts parts_;
   Forwarder* forwarder_ = nullptr;
   InFlight in_flight_;
+  uint64_t promised_ = 0;
   std::unique_ptr<LocalNames> local_names_;
   RateLimiter rate_limiter_;
+  RateLimiter refusal_limiter_ = RateLimiter::of_refusals();
   RebindingGuard rebinding_guard_;
   uint32_t settings_number_ = 1;                          // of our names and the upstreams
   MonoTime withholding_told_ = MonoTime{} - seconds{60};  // in the log

@@ -7,6 +7,10 @@ namespace {
 // RFC 8767 section 5: a client gives up after a few seconds, so it gets a stale answer before.
 constexpr milliseconds kClientPatience{1800};
 
+bool is_good(const Resolution& resolution) noexcept {
+  return resolution.answered && !resolution.response.is_failure();
+}
+
 }  // namespace
 
 Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
@@ -32,6 +36,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
                     ? answer_from_entry(query, *stale, now)
                     : error(query, Rcode::kServFail, Ede::kOther, "too many questions are waiting"));
   }
+  ++promised_;
   if (stale != nullptr) {
     wait_for(joined->cookie, now);
   }
@@ -84,21 +89,21 @@ void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) 
     if (parts_.recent != nullptr) {
       parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
     }
-    // What was pushed while the query waited acts on it, too.
+    // What was pushed while the query waited acts on it, too. Its group is a number of the configuration that
+    // was in force when it came: another one may have other groups.
     if (query.clear_under != rules()) {
+      query.asker.group = parts_.policy.clients().group_of(query.asker.address, query.path.client_name);
       parts_.policy.decide(query.message.name, query.asker, query.verdict);
     }
     const size_t size = query.verdict.blocks() ? block(query, {}) : answer(query);
     count_answer(Bytes(reply_).first(size));
-    if (size != 0) {
-      waiter.path.sink->reply(waiter.path, Bytes(reply_).first(size));
-    }
+    waiter.path.sink->reply(waiter.path, Bytes(reply_).first(size));
   }
 }
 
 void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
   InFlight::Group group = in_flight_.take(cookie);
-  const bool good = resolution.answered && !resolution.response.is_failure();
+  const bool good = is_good(resolution);
   AnswerCache::Entry* entry = nullptr;
   counters_.upstream_failures.add(good ? 0 : 1);
   // What replaced servers say is for those who wait; the cache belongs to their successors.
@@ -110,20 +115,21 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
   AnswerCache::Entry::Findings uncached;
   counters_.forwarded.add(group.waiters.size());
   answer_each(group.waiters, [&](Query& query) {
-    return answer_waiter(query, group.key, good, resolution, entry != nullptr ? entry->findings : uncached);
+    return answer_waiter(query, group, resolution, entry != nullptr ? entry->findings : uncached);
   });
   in_flight_.recycle(std::move(group.waiters));
 }
 
-size_t Pipeline::answer_waiter(Query& query, const CacheKey& key, bool good, const Resolution& resolution,
+size_t Pipeline::answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                                AnswerCache::Entry::Findings& findings) noexcept {
-  if (!good) {
-    return answer_failure(query, key, resolution);
+  if (!is_good(resolution)) {
+    return answer_failure(query, group.key, resolution);
   }
+  const bool is_guarded = group.is_outdated ? group.is_guarded : rebinding_guard_.covers(group.key.partition);
   const ScrubbedResponse& response = resolution.response;
   const ExtendedError error = response.error ? response.error->view() : ExtendedError{};
   const ExtendedError* said = response.error ? &error : nullptr;
-  return answer_with(query, {response.message, key.partition, findings, said, said});
+  return answer_with(query, {response.message, is_guarded, findings, said, said});
 }
 
 size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {

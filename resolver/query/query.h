@@ -18,6 +18,8 @@ struct Query {
   MutableBytes buffer;  // begins with the query; the answer is written over it
   Bytes packet;         // the query as received, in `buffer`
   QueryMessage message;
+  QueryStatus status = QueryStatus::kOk;
+  bool is_stranger = false;  // its client may not ask
   Policy::Asker asker;
   Verdict verdict;
   bool has_upstream = false;  // for the name's zone; from the look-up in the cache on, as what follows

@@ -9,7 +9,12 @@
 namespace cenote {
 namespace {
 
-constexpr size_t kBuckets = 8192;  // 256 KiB
+constexpr size_t kBuckets = 8192;         // 256 KiB
+constexpr size_t kRefusalBuckets = 1024;  // 32 KiB
+// Somebody who asks by mistake sees a few refusals. A flood with the forged addresses of one network is its
+// victim's flood, so a whole /24 or /56 shares them.
+constexpr unsigned kRefusalRate = 10;
+constexpr unsigned kRefusalSlip = 2;
 constexpr size_t kWays = 4;
 constexpr int64_t kOne = 1000;
 constexpr int64_t kBurst = 2;  // seconds' worth
@@ -17,11 +22,23 @@ constexpr int64_t kBurst = 2;  // seconds' worth
 }  // namespace
 
 RateLimiter::RateLimiter(const AdmissionSettings& settings)
-    : rate_(settings.rate), slip_(settings.slip), seed_(Random().u64()), buckets_(is_on() ? kBuckets : 0) {}
+    : RateLimiter(Limits{settings.rate, settings.slip, 4, 8, kBuckets}) {}
+
+RateLimiter::RateLimiter(const Limits& limits)
+    : rate_(limits.per_second),
+      slip_(limits.slip_every),
+      v4_bytes_(limits.v4_bytes),
+      v6_bytes_(limits.v6_bytes),
+      seed_(Random().u64()),
+      buckets_(is_on() ? limits.buckets : 0) {}
+
+RateLimiter RateLimiter::of_refusals() {
+  return RateLimiter(Limits{kRefusalRate, kRefusalSlip, 3, 7, kRefusalBuckets});
+}
 
 // The client's own, or that of whoever of its few neighbours has been silent longest.
 RateLimiter::Bucket& RateLimiter::bucket_of(uint64_t client, MonoTime now) noexcept {
-  Bucket* const first = &buckets_[client % (kBuckets / kWays) * kWays];
+  Bucket* const first = &buckets_[client % (buckets_.size() / kWays) * kWays];
   Bucket* const found =
       std::find_if(first, first + kWays, [&](const Bucket& each) { return each.client == client; });
   if (found != first + kWays) {
@@ -34,7 +51,7 @@ RateLimiter::Bucket& RateLimiter::bucket_of(uint64_t client, MonoTime now) noexc
 }
 
 RateLimiter::Verdict RateLimiter::judge(const IpAddress& client, MonoTime now) noexcept {
-  const Bytes address = client.host_bytes();
+  const Bytes address = client.bytes().first(client.is_v4() ? v4_bytes_ : v6_bytes_);
   Bucket& bucket = bucket_of(XXH3_64bits_withSeed(address.data(), address.size(), seed_), now);
   const int64_t passed = std::chrono::duration_cast<milliseconds>(now - bucket.filled).count();
   bucket.left = std::min(bucket.left + passed * rate_, kBurst * rate_ * kOne);

@@ -13,6 +13,8 @@ namespace cenote {
 class RateLimiter {
  public:
   explicit RateLimiter(const AdmissionSettings& settings);
+  // Of refusals to those who may not ask: 10 a second for a whole network of theirs, whatever is configured.
+  static RateLimiter of_refusals();
 
   enum class Verdict : uint8_t {
     kAnswer,
@@ -23,6 +25,14 @@ class RateLimiter {
   [[nodiscard]] bool is_on() const noexcept { return rate_ != 0; }
 
  private:
+  struct Limits {
+    unsigned per_second;
+    unsigned slip_every;
+    size_t v4_bytes;  // of an address that make one client
+    size_t v6_bytes;
+    size_t buckets;
+  };
+  explicit RateLimiter(const Limits& limits);
   struct Bucket {
     uint64_t client = 0;
     MonoTime filled;
@@ -33,6 +43,8 @@ class RateLimiter {
 
   unsigned rate_;
   unsigned slip_;
+  size_t v4_bytes_;
+  size_t v6_bytes_;
   uint64_t seed_;
   std::vector<Bucket> buckets_;
 };

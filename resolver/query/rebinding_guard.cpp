@@ -4,16 +4,10 @@
 #include <array>
 
 #include "resolver/dns/records.h"
+#include "resolver/policy/embedded_address.h"
 
 namespace cenote {
 namespace {
-
-// The address that NAT64 translates to (RFC 6052 section 2.2, the well-known prefix): behind a translator
-// 64:ff9b::10.0.0.1 is 10.0.0.1, which RFC 6052 section 3.1 forbids and a translator may do all the same.
-std::optional<IpAddress> translated(const IpAddress& address) noexcept {
-  static const Prefix kNat64 = *Prefix::from_text("64:ff9b::/96");
-  return kNat64.contains(address) ? IpAddress::from_bytes(address.bytes().subspan(12)) : std::nullopt;
-}
 
 // An upstream that is a Cenote, too, leads to our block page: that is no attack. One that is on the client's
 // own machine is no page for others.
@@ -35,9 +29,14 @@ bool is_inner(const IpAddress& address) noexcept {
     }
     return blocks;
   }();
-  const IpAddress meant = translated(address).value_or(address);
-  return std::any_of(kInner.begin(), kInner.end(),
-                     [&](const Prefix& block) { return block.contains(meant); });
+  const auto is_in_block = [](const IpAddress& meant) {
+    return std::any_of(kInner.begin(), kInner.end(),
+                       [&](const Prefix& block) { return block.contains(meant); });
+  };
+  // Behind a translator 64:ff9b::10.0.0.1 is 10.0.0.1, which RFC 6052 section 3.1 forbids and a translator
+  // may do all the same.
+  const auto inside = embedded_v4(address);
+  return is_in_block(address) || (inside && is_in_block(*inside));
 }
 
 bool leads_inside(Bytes message, const Name& question, const Policy& policy) noexcept {

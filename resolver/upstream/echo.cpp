@@ -31,7 +31,7 @@ Bytes find_options(Bytes reply, uint16_t& rcode) noexcept {
   RecordReader reader(reply);
   RecordView record;
   rcode = reader.flags() & flag::kRcode;
-  while (reader.next(record)) {
+  while (reader.next_unnamed(record)) {
     if (record.type == rrtype::kOpt && record.section == Section::kAdditional) {
       rcode = static_cast<uint16_t>(rcode | (record.ttl_bits >> 24 << 4));
       return reply.subspan(record.rdata_offset, record.rdata_size);

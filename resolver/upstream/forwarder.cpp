@@ -14,6 +14,13 @@ ReplyKind judge(Bytes message, const UpstreamQuestion& question, bool over_strea
   if ((flags & flag::kTc) != 0 && !over_stream) {
     return ReplyKind::kTruncated;
   }
+  // A stream has room for all that there is (RFC 7766 section 8), so this is half an answer, or none.
+  if ((flags & flag::kTc) != 0) {
+    resolution.answered = true;
+    resolution.response = {};
+    resolution.response.error = {Ede::kInvalidData, "an upstream cut its answer short over a stream, too"};
+    return ReplyKind::kBad;
+  }
   if (scrub_response(message, question.dnssec_ok, resolution.response) != ScrubStatus::kOk) {
     return ReplyKind::kBad;
   }

@@ -150,7 +150,7 @@ void bench_overlay(std::unique_ptr<const CompiledSnapshot> snapshot,
     const OverlaidSnapshot overlaid(layers, 2);
     std::printf("  with %zu changes over it:\n ", layers.overlay->size());
     time_lookups(questions, true, [&](const Questions& q, size_t i) {
-      std::array<Hit, kMaxHits> hits;
+      std::array<Hit, kUsualHits> hits;
       return overlaid.find(q.names[i], hits);
     });
   }
@@ -196,7 +196,7 @@ void bench_ours(const std::vector<std::string>& listed, const std::vector<Questi
       static_cast<double>((*snapshot)->name_index().bytes()) / names,
       static_cast<double>((*snapshot)->bytes()) / names, done, added, sorted - added, done - sorted);
   time_lookups(questions, true, [&](const Questions& q, size_t i) {
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     return (*snapshot)->find(q.names[i], hits);
   });
   bench_overlay(std::move(*snapshot), questions);

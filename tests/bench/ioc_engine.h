@@ -71,7 +71,7 @@ class Worker {
   void look_up_when_due(const Snapshot& snapshot, size_t i) {
     due_ = std::max(due_ + kPause, WallClock::now());
     std::this_thread::sleep_until(due_);
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     found_ = found_ + snapshot.find(asked_[i % asked_.size()], hits);
     latencies_.push_back(ms_since(due_) * 1000);
   }
@@ -79,7 +79,7 @@ class Worker {
   void run() {
     ::prctl(PR_SET_TIMERSLACK, 1UL);
     std::shared_ptr<const Snapshot> snapshot;
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     for (size_t i = 0; !stop_; ++i) {
       if (has_next_.load(std::memory_order_acquire)) {
         const std::lock_guard lock(mutex_);
@@ -300,7 +300,7 @@ inline void bench_engine(size_t names, const std::string& folder, const Lists& l
       cpu_seconds() - cpu,
       static_cast<double>(engine.snapshot()->bytes()) / static_cast<double>(engine.snapshot()->names()));
   engine.stop();
-  std::array<Hit, kMaxHits> hits;
+  std::array<Hit, kUsualHits> hits;
   for (const char* which : {"first", "second"}) {
     const auto restart = WallClock::now();
     const double loaded = engine.start();

@@ -31,19 +31,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       }
     }
   };
-  std::array<Hit, kMaxHits> hits;
   for (const char* text :
        {".", "test", "a.test", "x.a.test", "b.example", "deep.er.b.example", "zz", "\\000.test"}) {
     const Name name = Name::from_text(text).value();
-    read(std::span<const Hit>(hits).first((*snapshot)->find(name, hits)));
+    read(Hits(**snapshot, name).all());
     static_cast<void>((*snapshot)->has_entry_below(name));
   }
   for (const char* text : {"192.0.2.1", "198.51.100.7", "2001:db8::1"}) {
-    read(std::span<const Hit>(hits).first((*snapshot)->find(IpAddress::from_text(text).value(), hits)));
+    read(Hits(**snapshot, IpAddress::from_text(text).value()).all());
   }
   NameCursor cursor((*snapshot)->name_index());
   for (int i = 0; i < 1000 && cursor.next(); ++i) {
-    read(std::span<const Hit>(hits).first(0));
+    read({});
   }
   std::vector<FeedPart> parts;
   for (const SnapshotFeed& feed : (*snapshot)->feeds()) {

@@ -92,7 +92,7 @@ class Restarted {
   [[nodiscard]] uint64_t generation() const { return updater_.generation(); }
   // The feeds that list it, or a name above it.
   [[nodiscard]] std::multiset<std::string> feeds_of(const std::string& name) const {
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
     std::multiset<std::string> feeds;
     for (size_t hit = 0; hit < count; ++hit) {

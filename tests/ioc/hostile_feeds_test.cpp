@@ -33,7 +33,7 @@ class Target {
   }
   bool lists(const std::string& name) {
     const std::lock_guard lock(mutex_);
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     return snapshot_->find(*Name::from_text(name), hits) != 0;
   }
   Updater& updater() { return updater_; }

@@ -13,9 +13,8 @@ namespace {
 using namespace test;
 
 std::vector<Hit> find(const Snapshot& snapshot, std::string_view asked) {
-  std::vector<Hit> hits(kMaxHits);
-  hits.resize(snapshot.find(name(asked), hits));
-  return hits;
+  const Hits hits(snapshot, name(asked));
+  return {hits.all().begin(), hits.all().end()};
 }
 
 }  // namespace
@@ -47,6 +46,48 @@ TEST_CASE("scopes cover what they say and the most specific comes first", "[ioc]
   CHECK(find(*snapshot, "aa.test").empty());
   CHECK(snapshot->has_entry_below(name("test")));
   CHECK_FALSE(snapshot->has_entry_below(name("a.test")));
+}
+
+TEST_CASE("a look-up says how many entries there are, whatever room it has", "[ioc][snapshot]") {
+  FeedRun run;
+  std::string deep = "x.test";
+  for (int i = 0; i < 60; ++i) {
+    run.add(listed(deep, Scope::kSuffix), feed("f"));
+    deep.insert(0, "a.");
+  }
+  for (int bits = 1; bits <= 32; ++bits) {
+    run.add(listed_block("128.0.0.0/" + std::to_string(bits)), feed("f"));
+    run.add(listed_block("8000::/" + std::to_string(4 * bits)), feed("f"));
+  }
+  run.finish();
+  const FeedPart part{"f", &run};
+  const auto snapshot = open(build_snapshot(nullptr, {&part, 1}, 1, 1));
+  CHECK(find(*snapshot, deep).size() == 60);
+  CHECK(Hits(*snapshot, *IpAddress::from_text("128.0.0.0")).all().size() == 32);
+  std::array<Hit, 2> few;
+  CHECK(snapshot->find(name(deep), few) == 60);
+  CHECK(few[1].depth == few[0].depth - 1);
+  CHECK(snapshot->find(*IpAddress::from_text("8000::"), few) == 32);
+  CHECK(few[1].depth == 124);
+}
+
+TEST_CASE("entries that allow a name push no block of it out, however many they are", "[ioc][snapshot]") {
+  FeedRun block;
+  block.add(listed("x.test", Scope::kSuffix), feed("c2"));
+  block.finish();
+  FeedRun allow;
+  for (int i = 0; i < 5000; ++i) {
+    Indicator indicator = listed("x.test", Scope::kExact);
+    indicator.action = Action::kAllow;
+    indicator.source_ref = "id-" + std::to_string(i);
+    allow.add(indicator, feed("other"));
+  }
+  allow.finish();
+  const std::array parts{FeedPart{"other", &allow}, FeedPart{"c2", &block}};
+  const auto snapshot = open(build_snapshot(nullptr, parts, 1, 1));
+  const auto hits = find(*snapshot, "x.test");
+  CHECK(hits.size() == 4095);
+  CHECK(snapshot->feeds()[snapshot->record(hits.back().record).feed].name == "c2");
 }
 
 TEST_CASE("a record says everything its feed said", "[ioc][snapshot]") {

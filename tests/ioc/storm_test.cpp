@@ -47,7 +47,7 @@ class Asker {
       went_back += snapshot->generation() < generation ? 1 : 0;
       generation = snapshot->generation();
       for (size_t i = 0; i < 50; ++i, ++asked) {
-        std::array<Hit, kMaxHits> hits;
+        std::array<Hit, kUsualHits> hits;
         const Name name = *Name::from_text("w.steady" + std::to_string((asked + i) % 2000) + ".example.com");
         const size_t count = snapshot->find(name, hits);
         missed += count == 0 ? 1 : 0;

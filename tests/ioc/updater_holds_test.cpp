@@ -72,7 +72,7 @@ class Server {
   }
   Action action(const std::string& name) {
     const std::lock_guard lock(mutex_);
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     const size_t count = snapshot_->find(*Name::from_text(name), hits);
     return count == 0 ? Action::kPass : snapshot_->record(hits[0].record).action;
   }

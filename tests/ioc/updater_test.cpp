@@ -66,21 +66,21 @@ class Running {
   // The action of the first entry that covers the name; kPass when none does.
   Action action(std::string_view name) {
     const std::lock_guard lock(mutex_);
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
     return count == 0 ? Action::kPass : snapshot_->record(hits[0].record).action;
   }
   // Whom the first of them is for, when it is an exception.
   std::string excepted(std::string_view name) {
     const std::lock_guard lock(mutex_);
-    std::array<Hit, kMaxHits> hits;
+    std::array<Hit, kUsualHits> hits;
     const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
     return count == 0 ? "nobody" : std::string(snapshot_->record(hits[0].record).source_ref);
   }
   void wait_for(std::string_view name, Action wanted) {
     std::unique_lock lock(mutex_);
     const bool came = changed_.wait_for(lock, seconds(60), [&] {
-      std::array<Hit, kMaxHits> hits;
+      std::array<Hit, kUsualHits> hits;
       const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
       return (count == 0 ? Action::kPass : snapshot_->record(hits[0].record).action) == wanted;
     });

@@ -21,9 +21,8 @@ size_t FakeSnapshot::write(std::vector<Hit> hits, std::span<Hit> out) const noex
   std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
     return a.depth != b.depth ? a.depth > b.depth : a.scope < b.scope;
   });
-  const size_t count = std::min(hits.size(), out.size());
-  std::copy_n(hits.begin(), count, out.begin());
-  return count;
+  std::copy_n(hits.begin(), std::min(hits.size(), out.size()), out.begin());
+  return hits.size();
 }
 
 size_t FakeSnapshot::find(const Name& name, std::span<Hit> out) const noexcept {

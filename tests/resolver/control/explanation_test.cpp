@@ -79,4 +79,20 @@ TEST_CASE("it is told whom an exception is for, and whether the client is among 
   }
 }
 
+TEST_CASE("an address is explained with the IPv4 address inside of it", "[control][explanation]") {
+  Policy policy{PolicySettings{}};
+  Listed listed;
+  listed.what = "203.0.113.0/24";
+  policy.adopt(std::make_shared<FakeSnapshot>(std::vector{listed}));
+  ExplainQuestion question;
+  question.address = *IpAddress::from_text("64:ff9b::203.0.113.5");
+  question.client = *IpAddress::from_text("10.0.0.1");
+  const Explanation explanation = explain(policy, question);
+  CHECK(explanation.verdict.blocks());
+  CHECK(matched_by(explanation) == "203.0.113.0/24");
+  REQUIRE(explanation.steps.size() == 1);
+  CHECK(explanation.steps[0].indicator == "203.0.113.0/24");
+  CHECK(explanation.steps[0].fate == "won");
+}
+
 }  // namespace cenote::explanation_test

@@ -112,6 +112,14 @@ TEST_CASE("a broken service binding is told as such", "[dns][records]") {
   CHECK_FALSE(read_binding(https(rdata)).ok);
 }
 
+TEST_CASE("of a broken service binding all is read that can be", "[dns][records]") {
+  const auto binding = read_binding(https({0, 1, 0,              //
+                                           0, 4, 0, 3, 1, 2, 3,  // a hint of three bytes
+                                           0, 4, 0, 4, 203, 0, 113, 7}));
+  CHECK_FALSE(binding.ok);
+  CHECK(binding.hints == std::vector<Wire>{{203, 0, 113, 7}});
+}
+
 TEST_CASE("types and rcodes have texts", "[dns][types]") {
   CHECK(type_text(rrtype::kHttps) == "HTTPS");
   CHECK(type_text(65280) == "TYPE65280");  // RFC 3597 section 5

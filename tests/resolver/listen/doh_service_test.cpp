@@ -5,6 +5,7 @@
 
 #include "resolver/base/base64.h"
 #include "tests/support/cenote_process.h"
+#include "tests/support/fake_snapshot.h"
 #include "tests/support/served_pipeline.h"
 
 namespace cenote::doh_service_test {
@@ -109,6 +110,21 @@ TEST_CASE("RFC 8484 section 4.1: an answer is as long as it needs to be, whateve
   const Message message = answer_in(served.get(query("www.example.com", rrtype::kA, {.udp_size = 512})));
   CHECK(message.answers.size() == 60);
   CHECK_FALSE(message.tc);
+}
+
+TEST_CASE("a question that policy meets with silence is refused, also when only the answer explains it",
+          "[listen][doh]") {
+  Served served([](const Wire& asked, bool) {
+    return std::vector<Wire>{Reply(asked).answer("www.example.com. 60 IN CNAME x.drop.example.").wire()};
+  });
+  Listed dropped;
+  dropped.what = "drop.example";
+  dropped.action = Action::kDrop;
+  served.on_loop([&] { served.policy().adopt(std::make_shared<FakeSnapshot>(std::vector{dropped})); });
+  for (int i = 0; i < 2; ++i) {  // from the upstream, then from the cache
+    CHECK(served.get(query("www.example.com", rrtype::kA)).status == 503);
+  }
+  CHECK(served.get(query("drop.example", rrtype::kA)).status == 503);
 }
 
 TEST_CASE("what is no DNS request gets a client error that says so", "[listen][doh]") {

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <unistd.h>
 
+#include "tests/support/fake_snapshot.h"
 #include "tests/support/served_pipeline.h"
 
 namespace cenote::stream_service_test {
@@ -185,6 +186,27 @@ TEST_CASE("a connection that stays idle is closed", "[listen][stream]") {  // RF
   REQUIRE(read_frame(used.get()));
   CHECK(is_closed(silent, milliseconds{4000}));
   CHECK(is_closed(used, milliseconds{4000}));
+  CHECK(served.becomes([&] { return served.connections() == 0; }));
+}
+
+TEST_CASE("a question whose answer policy meets with silence keeps no connection and takes no place",
+          "[listen][stream]") {
+  Served served({.questions_under_way = 4, .idle = seconds{1}}, [](const Wire& asked, bool) {
+    return std::vector<Wire>{Reply(asked).answer("www.example.com. 60 IN CNAME x.drop.example.").wire()};
+  });
+  Listed dropped;
+  dropped.what = "drop.example";
+  dropped.action = Action::kDrop;
+  served.on_loop([&] { served.policy().adopt(std::make_shared<FakeSnapshot>(std::vector{dropped})); });
+  const Descriptor client = served.connect();
+  for (int i = 0; i < 12; ++i) {  // more than may be under way at once
+    REQUIRE(send_all(client.get(), kQuestion));
+  }
+  REQUIRE(served.becomes([&] { return served.upstream.queries() == 1 && served.waiting() == 0; }));
+  served.upstream.set(ScriptedUpstream::default_script);
+  REQUIRE(send_all(client.get(), framed(query("www.other.example", rrtype::kA))));
+  CHECK(is_answered(client));
+  CHECK(is_closed(client, milliseconds{4000}));
   CHECK(served.becomes([&] { return served.connections() == 0; }));
 }
 

@@ -138,6 +138,44 @@ TEST_CASE("precedence: what several entries make of one name", "[policy]") {
   CHECK(Judge(listed)(asked) == expected);
 }
 
+TEST_CASE("no number of deeper entries hides another feed's block, or an exception", "[policy]") {
+  std::vector<Listed> listed{block("evil.test")};
+  std::string deep = "evil.test";
+  for (int i = 0; i < 100; ++i) {
+    deep.insert(0, i % 2 == 0 ? "a." : "b.");
+    listed.push_back(block(deep, Scope::kSuffix, Action::kMonitor, "mon"));
+    listed.push_back(block(deep, Scope::kBelow, Action::kMonitor, "mon"));
+  }
+  const Judge judge(listed);
+  CHECK(judge(deep) == Action::kSinkhole);
+  CHECK(judge("x." + deep) == Action::kSinkhole);
+  CHECK(judge.policy.explain(name("x." + deep), judge.asker).size() == 201);
+  listed.push_back(allow("evil.test"));
+  CHECK(Judge(listed)("x." + deep) == Action::kMonitor);
+  std::vector<Listed> blocks;
+  for (int bits = 0; bits <= 32; ++bits) {
+    blocks.push_back(block("0.0.0.0/" + std::to_string(bits), Scope::kExact, Action::kMonitor, "mon"));
+    blocks.push_back(block("0.0.0.0/" + std::to_string(bits), Scope::kExact, Action::kMonitor, "more"));
+  }
+  blocks.push_back(block("0.0.0.0/1"));
+  CHECK(Judge(blocks).policy.decide(IpAddress(), {}).action == Action::kSinkhole);
+}
+
+TEST_CASE("a feed's own allow lifts its entries as deep as its own deepest one, among many", "[policy]") {
+  std::vector<Listed> listed;
+  for (int i = 0; i < 40; ++i) {
+    const std::string feed = "f" + std::to_string(i);
+    listed.push_back(block("x.test", Scope::kSuffix, Action::kNxdomain, feed));
+    listed.push_back(allow("a.x.test", Scope::kSuffix, feed));
+    listed.push_back(allow("x.test", Scope::kExact, feed));
+  }
+  CHECK(Judge(listed)("a.x.test") == Action::kPass);
+  CHECK(Judge(listed)("x.test") == Action::kPass);
+  CHECK(Judge(listed)("b.x.test") == Action::kNxdomain);
+  listed.push_back(block("x.test"));
+  CHECK(Judge(listed)("a.x.test") == Action::kSinkhole);
+}
+
 TEST_CASE("of equal entries the graver category speaks, then confidence, then the newest", "[policy]") {
   Listed phishing = block("x.test", Scope::kSuffix, Action::kSinkhole, "p");
   phishing.category = "phishing";
@@ -307,6 +345,25 @@ TEST_CASE("a hint of a service binding is an address like any other",
   const Judge judge({block("203.0.113.0/24")});
   CHECK(judge.inspect(https_with_hint({203, 0, 113, 7})).verdict.match == MatchKind::kServiceHint);
   CHECK(judge.inspect(https_with_hint({192, 0, 2, 7})).untouched);
+}
+
+TEST_CASE("an IPv6 address is judged with the IPv4 address inside of it", "[policy][inspect]") {
+  const Judge judge({block("203.0.113.0/24"), block("64:ff9b::/96", Scope::kSuffix, Action::kMonitor, "v6")});
+  const Reply asked(query("a.test", rrtype::kAaaa));
+  const auto inspect = [&](const std::string& address) {
+    return judge.inspect(Reply(asked).answer("a.test. 5 IN AAAA " + address));
+  };
+  for (const char* address : {"64:ff9b::203.0.113.5", "2002:cb00:7105::1", "::203.0.113.5",
+                              "2001:0:4136:e378:8000:63bf:34ff:8efa", "64:ff9b:1::203.0.113.5"}) {
+    CAPTURE(address);
+    const Verdict verdict = inspect(address).verdict;
+    CHECK(verdict.action == Action::kSinkhole);
+    CHECK(verdict.match == MatchKind::kAddress);
+    CHECK(verdict.address == IpAddress::v4({203, 0, 113, 5}));
+    CHECK(judge.policy.decide(*IpAddress::from_text(address), judge.asker).blocks());
+  }
+  CHECK(inspect("64:ff9b::192.0.2.5").verdict.action == Action::kMonitor);
+  CHECK(inspect("2002:c000:0205::1").untouched);
 }
 
 TEST_CASE("the sinkhole's own address is not judged again", "[policy][inspect]") {  // RPZ section 6.1

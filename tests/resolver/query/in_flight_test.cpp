@@ -69,13 +69,14 @@ TEST_CASE("what replaced upstreams were asked is answered, and joined by nobody"
   InFlight in_flight;
   const Asked asked("a.test");
   const auto before = in_flight.join(asked.key, asked.query);
-  in_flight.outdate();
+  in_flight.outdate([](uint16_t) { return true; });
   CHECK(in_flight.find(asked.key) == nullptr);
   const auto after = in_flight.join(asked.key, asked.query);
   CHECK(after->is_first);
   CHECK_FALSE(in_flight.find(after->cookie)->is_outdated);
   const auto group = in_flight.take(before->cookie);
   CHECK(group.is_outdated);
+  CHECK(group.is_guarded);
   CHECK(group.waiters.size() == 1);
   CHECK(in_flight.find(asked.key) != nullptr);
   CHECK(in_flight.take(after->cookie).waiters.size() == 1);

@@ -227,6 +227,21 @@ TEST_CASE("a truncated answer is fetched over TCP", "[upstream][forwarder]") {
   CHECK(upstream.tcp_queries() == 1);
 }
 
+TEST_CASE("an answer that is cut short over a stream, too, is none", "[upstream][forwarder]") {
+  const bool has_records = GENERATE(false, true);
+  ScriptedUpstream first([&](const Wire& query, bool) {
+    Reply reply(query);
+    return std::vector<Wire>{
+        (has_records ? reply.answer("n0.example. 5 IN A 192.0.2.9") : reply).truncated().wire()};
+  });
+  const Resolution resolution = Asker({first.address()}).ask();
+  CHECK(resolution.response.is_failure());
+  REQUIRE(resolution.response.error);
+  CHECK(resolution.response.error->code == Ede::kInvalidData);
+  ScriptedUpstream second;
+  CHECK(is_good(Asker({first.address(), second.address()}).ask()));
+}
+
 TEST_CASE("when all answer badly the last word is passed on, with its extended error",
           "[upstream][forwarder]") {
   ScriptedUpstream upstream([](const Wire& query, bool) {
