@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "ioc/durable_file.h"
+#include "ioc/sealed_text.h"
+#include "resolver/base/log.h"
 #include "resolver/net/digest.h"
 
 namespace cenote {
@@ -17,6 +21,12 @@ namespace {
 using OrderedJson = nlohmann::ordered_json;
 
 const std::string kBeginning(64, '0');  // what the first line has in place of a hash
+constexpr std::string_view kLineBegin = "{\"number\":";
+
+// Some 10 MB of memory. A change needs the disk that the record does not fit on any more, so few ever wait.
+constexpr size_t kMostWaiting = 20'000;
+
+constexpr size_t kMostTail = 64 * 1024;  // no line is longer: names and reasons are bounded
 
 std::string line_of(const AuditEntry& entry, uint64_t number, const std::string& previous) {
   const OrderedJson json{{"number", number},
@@ -31,7 +41,23 @@ std::string line_of(const AuditEntry& entry, uint64_t number, const std::string&
                          {"rejected", entry.rejected},
                          {"held", entry.held},
                          {"previous", previous}};
-  return json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
+  return seal_line(json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace));
+}
+
+// What a write that did not come to its end leaves: the beginning of a line, and not all of it.
+bool is_half_a_line(std::string_view tail) {
+  const std::string_view begin = tail.substr(0, kLineBegin.size());
+  return kLineBegin.starts_with(begin) &&
+         !OrderedJson::parse(tail.substr(0, tail.size() - 1), nullptr, false).is_object();
+}
+
+// The generation of a line whose checksum, where it has one, is right; 0: of none.
+uint64_t generation_of(const OrderedJson& json, const std::string& line) {
+  constexpr uint64_t kMost = uint64_t{1} << 62;  // more is damage, and the next number must fit
+  const auto found = json.find("generation");
+  const bool is_number = found != json.end() && found->is_number_unsigned() && unseal_line(line);
+  const uint64_t generation = is_number ? found->get<uint64_t>() : 0;
+  return generation < kMost ? generation : 0;
 }
 
 // Reads on from one line to the next and keeps what the next one must say.
@@ -42,16 +68,12 @@ struct Chain {
 
   bool follow(const std::string& line) {
     const OrderedJson json = OrderedJson::parse(line, nullptr, false);
-    if (!json.is_object() || !json.contains("number") || !json.contains("previous") ||
-        json["number"] != lines + 1 || json["previous"] != head) {
-      return false;
-    }
+    const bool fits = json.is_object() && json.contains("number") && json.contains("previous") &&
+                      json["number"] == lines + 1 && json["previous"] == head && unseal_line(line);
+    generation = json.is_object() ? std::max(generation, generation_of(json, line)) : generation;
     ++lines;
-    if (const auto found = json.find("generation"); found != json.end() && found->is_number_unsigned()) {
-      generation = std::max(generation, found->get<uint64_t>());
-    }
     head = sha256_hex(line);
-    return true;
+    return fits;
   }
 };
 
@@ -96,7 +118,7 @@ AuditLog::~AuditLog() {
 Result<std::unique_ptr<AuditLog>> AuditLog::open(const std::string& path) {
   std::unique_ptr<AuditLog> log(new AuditLog);
   log->path_ = path;
-  log->file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  log->file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (log->file_ < 0) {
     return fail("{}: {}", path, std::strerror(errno));
   }
@@ -114,38 +136,130 @@ Result<void> AuditLog::resume() {
   uint64_t whole = 0;
   for (std::string line; std::getline(in, line) && !in.eof();) {
     whole += line.size() + 1;
-    if (!chain.follow(line)) {
-      ++chain.lines;
-      chain.head = sha256_hex(line);
+    if (!chain.follow(line) && first_bad_ == 0) {
+      first_bad_ = chain.lines;
     }
-  }
-  const off_t size = ::lseek(file_, 0, SEEK_END);
-  if (size > static_cast<off_t>(whole) && ::ftruncate(file_, static_cast<off_t>(whole)) != 0) {
-    return fail("{}: {}", path_, std::strerror(errno));
   }
   lines_ = chain.lines;
   generation_ = chain.generation;
-  size_ = whole;
   head_ = chain.head;
-  return {};
+  size_ = whole;
+  return cut_tail();
+}
+
+Result<void> AuditLog::cut_tail() {
+  const off_t size = ::lseek(file_, 0, SEEK_END);
+  if (size <= static_cast<off_t>(size_)) {
+    return {};
+  }
+  std::string tail(std::min<size_t>(static_cast<size_t>(size) - size_, kMostTail), '\0');
+  const ssize_t got = ::pread(file_, tail.data(), tail.size(), static_cast<off_t>(size_));
+  tail.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  log::warn("{}: half a line behind line {} is cut off", path_, lines_);
+  if (!is_half_a_line(tail)) {
+    const std::string aside = path_ + std::string(kDamaged);
+    std::error_code error;
+    std::filesystem::copy_file(path_, aside, std::filesystem::copy_options::overwrite_existing, error);
+    log::error("{}: damaged behind line {}: {}", path_, lines_,
+               error ? "no copy can be made: " + error.message() : "a copy is left in " + aside);
+    first_bad_ = first_bad_ == 0 ? lines_ + 1 : first_bad_;
+  }
+  return ::ftruncate(file_, static_cast<off_t>(size_)) == 0 ? Result<void>{}
+                                                            : fail("{}: {}", path_, std::strerror(errno));
 }
 
 Result<void> AuditLog::append(const AuditEntry& entry) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() >= kMostWaiting) {
+      return fail("{}: {} entries wait to be written; \"{}\" by {}, generation {}, is left out", path_,
+                  waiting_.size(), entry.what, entry.who, entry.generation);
+    }
+    waiting_.push_back(entry);
+  }
+  return flush();
+}
+
+// The lock is not held while the disk works: readers must not wait for it.
+Result<void> AuditLog::flush() {
+  while (true) {
+    AuditEntry entry;
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.empty()) {
+        return {};
+      }
+      entry = waiting_.front();
+    }
+    if (Result<void> written = write_line(entry); !written) {
+      return written;
+    }
+    const std::lock_guard lock(mutex_);
+    waiting_.pop_front();
+  }
+}
+
+size_t AuditLog::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
+// Whole, or not at all: half a line would break the chain, and the next one would stick to it.
+Result<void> AuditLog::write_line(const AuditEntry& entry) {
   const std::string line = line_of(entry, lines_ + 1, head_);
-  const std::string bytes = line + '\n';
-  const off_t before = ::lseek(file_, 0, SEEK_END);
-  const ssize_t written = ::write(file_, bytes.data(), bytes.size());
-  if (written != static_cast<ssize_t>(bytes.size()) || ::fdatasync(file_) != 0) {
-    const int error = errno;
-    static_cast<void>(::ftruncate(file_, before));  // half a line would break the chain
-    return fail("{}: {}", path_, std::strerror(error));
+  Result<void> written = write_bytes(line + '\n');
+  if (!written) {
+    is_torn_ = ::ftruncate(file_, static_cast<off_t>(size_)) != 0;
+    return written;
   }
   const std::lock_guard lock(mutex_);
+  size_ += line.size() + 1;
   ++lines_;
-  size_ += bytes.size();
   head_ = sha256_hex(line);
   generation_ = std::max(generation_, entry.generation);
   return {};
+}
+
+Result<void> AuditLog::write_bytes(std::string_view bytes) {
+  if (is_torn_ && ::ftruncate(file_, static_cast<off_t>(size_)) != 0) {
+    return fail("{}: {}", path_, std::strerror(errno));
+  }
+  is_torn_ = false;
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t written =
+        ::pwrite(file_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(size_ + done));
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      return fail("{}: {}", path_, std::strerror(written == 0 ? EIO : errno));
+    }
+    done += static_cast<size_t>(written);
+  }
+  return ::fdatasync(file_) == 0 ? Result<void>{} : fail("{}: {}", path_, std::strerror(errno));
+}
+
+std::vector<AuditEntry> AuditLog::after(uint64_t generation, size_t most) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<AuditEntry> found;
+  std::ifstream in(path_, std::ios::binary);
+  for (std::string line; found.size() < most && std::getline(in, line);) {
+    const OrderedJson json = OrderedJson::parse(line, nullptr, false);
+    if (!json.is_object() || generation_of(json, line) <= generation) {
+      continue;
+    }
+    try {
+      AuditEntry entry;
+      entry.who = json.at("who");
+      entry.what = json.at("what");
+      entry.outcome = json.at("outcome");
+      entry.generation = generation_of(json, line);
+      found.push_back(std::move(entry));
+    } catch (const OrderedJson::exception&) {
+      continue;
+    }
+  }
+  return found;
 }
 
 AuditLog::Page AuditLog::read(uint64_t after, size_t limit) const {
@@ -171,7 +285,7 @@ Result<AuditLog::Verified> AuditLog::verify(const std::string& path) {
   Chain chain;
   for (std::string line; std::getline(in, line);) {
     if (!chain.follow(line)) {
-      return fail("{}: line {} does not follow from the line before it", path, chain.lines + 1);
+      return fail("{}: line {} was changed, or does not follow from the line before it", path, chain.lines);
     }
   }
   return Verified{chain.lines, chain.head};

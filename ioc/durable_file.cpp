@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "resolver/base/log.h"
+
 namespace cenote {
 namespace {
 
@@ -44,6 +46,7 @@ bool write_all(int descriptor, Bytes bytes) {
       continue;
     }
     if (written <= 0) {
+      errno = written == 0 ? EIO : errno;  // no error is said where nothing was written
       return false;
     }
     bytes = bytes.subspan(static_cast<size_t>(written));
@@ -60,6 +63,40 @@ Result<void> sync_folder_of(const std::string& path) {
   return {};
 }
 
+Result<std::string> set_aside(const std::string& path, std::string_view end) {
+  constexpr int kMostOfOneName = 1000;
+  for (int i = 1; i <= kMostOfOneName; ++i) {
+    std::string aside = path + std::string(end) + (i == 1 ? "" : fmt::format("-{}", i));
+    struct stat status {};
+    if (::lstat(aside.c_str(), &status) == 0) {
+      continue;  // of an earlier time
+    }
+    return ::rename(path.c_str(), aside.c_str()) == 0 ? Result<std::string>(std::move(aside)) : failed(path);
+  }
+  return fail("{}: {} of that name were set aside; look at them and remove them", path, kMostOfOneName);
+}
+
+bool is_set_aside(std::string_view name) noexcept {
+  return name.find(kDamaged) != std::string_view::npos || name.find(kLost) != std::string_view::npos;
+}
+
+Result<void> move_over(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) {
+    return {};
+  }
+  const Error error = failed(to);
+  struct stat status {};
+  if (::stat(to.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return error;
+  }
+  const auto aside = set_aside(to, kDamaged);
+  if (!aside) {
+    return aside.error();
+  }
+  log::error("{}: a folder stood where a file belongs; it is left in {}", to, *aside);
+  return ::rename(from.c_str(), to.c_str()) == 0 ? Result<void>{} : failed(to);
+}
+
 Result<void> replace_file(const std::string& path, Bytes bytes, Durability durability) {
   const std::string beside = path + ".new";
   {
@@ -71,8 +108,8 @@ Result<void> replace_file(const std::string& path, Bytes bytes, Durability durab
       return error;
     }
   }
-  if (::rename(beside.c_str(), path.c_str()) != 0) {
-    return failed(path);
+  if (Result<void> moved = move_over(beside, path); !moved) {
+    return moved;
   }
   return durability == Durability::kDurable ? sync_folder_of(path) : Result<void>{};
 }
@@ -89,7 +126,8 @@ Result<std::string> read_whole_file(const std::string& path, uint64_t most) {
 Result<void> read_pieces(const std::string& path, uint64_t most,
                          const std::function<Result<void>(Bytes)>& take) {
   constexpr size_t kPiece = 256 * 1024;
-  const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Nobody waits for the writer of a pipe that stands where a file belongs.
+  const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
   if (!descriptor.is_open() || ::fstat(descriptor.number(), &status) != 0) {
     return failed(path);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "resolver/base/bytes.h"
 #include "resolver/base/result.h"
@@ -22,5 +23,15 @@ Result<void> read_pieces(const std::string& path, uint64_t most,
 // The steps of it, for who writes a file by and by.
 bool write_all(int descriptor, Bytes bytes);           // false: see errno
 Result<void> sync_folder_of(const std::string& path);  // a rename lasts only when its folder does
+// Renames `from` over `to`. A folder that stands there, which is no work of ours, is set aside.
+Result<void> move_over(const std::string& from, const std::string& to);
+
+// What cannot be read or is not needed is never deleted unseen: it stays beside its place under another name,
+// for a person to look at.
+constexpr std::string_view kDamaged = ".damaged";
+constexpr std::string_view kLost = ".lost";
+// Renames `path` to itself with `end` behind it, and a number when that is taken. Gives the new path.
+Result<std::string> set_aside(const std::string& path, std::string_view end);
+bool is_set_aside(std::string_view name) noexcept;  // one of those names
 
 }  // namespace cenote

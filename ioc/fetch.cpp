@@ -93,7 +93,8 @@ void set_limits(CURL* curl, const FetchRequest& request, Transfer& transfer) {
   // A feed that was asked for in secret never comes in clear.
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, request.url.starts_with("http://") ? "http,https" : "https");
   curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request.most_bytes));
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(request.timeout.count()));
+  const auto left = std::chrono::ceil<milliseconds>(request.end - mono_now()).count();
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<int64_t>(left, 1)));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 15L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L);  // bytes a second, below which a server is stuck
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 30L);
@@ -213,6 +214,7 @@ Result<Fetched> fetch(const FetchRequest& request, const std::atomic<bool>& canc
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   FetchRequest step = request;
+  step.end = std::min(request.end, mono_now() + request.timeout);
   const std::string host = place_of(request.url).host;
   for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
     Transfer transfer{{}, request.most_bytes, request.list, &cancelled};

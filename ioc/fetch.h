@@ -24,8 +24,11 @@ struct FetchRequest {
   IncomingList* list = nullptr;  // takes the body as it comes, instead of Fetched::body
   HostResolver resolve;          // instead of the machine's resolver, which may be ourselves; may be empty
   uint64_t most_bytes = uint64_t{256} << 20;  // after decompression by the transfer
-  seconds timeout{120};
+  seconds timeout{120};                       // of one answer, redirects and all
+  MonoTime end = MonoTime::max();             // of everything: pages and redirects must not add up to days
 };
+constexpr seconds kMostFetchTime{15 *
+                                 60};  // of a collection, however many pages a server has: others wait for it
 
 struct Fetched {
   bool is_unchanged = false;

@@ -108,6 +108,7 @@ std::string query_after(const Page& page) {
 
 Result<Fetched> fetch_taxii(const FetchRequest& given, const std::atomic<bool>& cancelled) {
   FetchRequest request = given;
+  request.end = std::min(given.end, mono_now() + kMostFetchTime);
   request.url = objects_url(given.url);
   request.accept = "application/taxii+json;version=2.1";
   Fetched whole;

@@ -64,7 +64,7 @@ Image::~Image() {
 }
 
 Result<std::unique_ptr<const Image>> Image::map_file(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // it may be a pipe
   if (descriptor < 0) {
     return fail("{}: {}", path, std::strerror(errno));
   }

@@ -50,9 +50,10 @@ void add_record(std::string& out, std::string_view record, uint64_t at) {
 
 JournalContent parse_journal(std::string_view file) {
   JournalContent content;
-  if (!file.starts_with(kJournalMagic)) {
+  if (!file.starts_with(
+          kJournalMagic)) {  // it is put there whole: a shorter one was cut, an empty one emptied
     content.other_bytes = file.size();
-    content.is_damaged = file.size() >= kJournalMagic.size();
+    content.is_damaged = true;
     return content;
   }
   uint64_t at = kJournalMagic.size();
@@ -113,6 +114,9 @@ Result<void> Journal::append(std::string_view record) {
   std::string bytes;
   bytes.reserve(sizeof(RecordHead) + record.size());
   add_record(bytes, record, size_);
+  if (size_ + bytes.size() > kMostJournalBytes) {
+    return fail("{}: would be larger than the next start reads; push the whole list", path_);
+  }
   for (size_t done = 0; done < bytes.size();) {
     const ssize_t written =
         ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(size_ + done));
@@ -120,6 +124,7 @@ Result<void> Journal::append(std::string_view record) {
       continue;
     }
     if (written <= 0) {
+      errno = written == 0 ? EIO : errno;  // no error is said where nothing was written
       const Error error = fail("{}: {}", path_, std::strerror(errno));
       static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_)));
       return error;

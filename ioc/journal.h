@@ -18,7 +18,7 @@ struct JournalContent {
   std::vector<std::string> records;
   uint64_t good_bytes = 0;   // of the file, up to and with the last good record
   uint64_t other_bytes = 0;  // behind them
-  bool is_damaged = false;   // records follow behind those bytes: no crash does that
+  bool is_damaged = false;   // no crash does that: the beginning is not there, or records follow behind them
 };
 
 JournalContent parse_journal(std::string_view file);

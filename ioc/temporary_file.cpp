@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -40,7 +39,8 @@ Result<void> TemporaryFile::append(Bytes piece) {
 Result<void> TemporaryFile::write_at(uint64_t at, Bytes bytes) const {
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (written < 0 && errno != EINTR) {
+    errno = written == 0 ? EIO : errno;  // no error is said where nothing was written
+    if (written <= 0 && errno != EINTR) {
       return fail("{}: {}", path_, std::strerror(errno));
     }
     const auto done = static_cast<size_t>(std::max<ssize_t>(written, 0));
@@ -64,8 +64,11 @@ Result<size_t> TemporaryFile::read_at(uint64_t at, MutableBytes room) const {
 
 Result<void> TemporaryFile::keep_as(const std::string& path, Durability durability) {
   const bool is_durable = durability == Durability::kDurable;
-  if ((is_durable && ::fsync(descriptor_) != 0) || ::rename(path_.c_str(), path.c_str()) != 0) {
+  if (is_durable && ::fsync(descriptor_) != 0) {
     return fail("{}: {}", path, std::strerror(errno));
+  }
+  if (Result<void> moved = move_over(path_, path); !moved) {
+    return moved;
   }
   path_ = path;
   is_kept_ = true;

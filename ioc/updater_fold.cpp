@@ -1,8 +1,7 @@
-#include <cstdio>
-
 #include <unistd.h>
 
 #include "ioc/background_thread.h"
+#include "ioc/durable_file.h"
 #include "ioc/updater_work.h"
 #include "resolver/base/guarded.h"
 #include "resolver/base/log.h"
@@ -77,8 +76,8 @@ void Updater::Work::finish_fold(const Fold& fold,
     return;
   }
   const std::string path = store_->snapshot_path(fold.generation);
-  if (::rename(fold.file.c_str(), path.c_str()) != 0) {
-    log::error("fold: {} cannot be renamed", fold.file);
+  if (Result<void> moved = move_over(fold.file, path); !moved) {
+    log::error("fold: {}", moved.error().message);
     return;
   }
   if (Result<void> folded = store_->fold(fold.generation, (*base)->checksum()); !folded) {

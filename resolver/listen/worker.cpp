@@ -81,6 +81,7 @@ Result<void> Worker::open_dot(const ListenSettings& listen) {
     services.push_back(std::move(*dot));
   }
   dot_tls_ = std::move(context);
+  const std::lock_guard lock(listeners_mutex_);
   std::move(services.begin(), services.end(), std::back_inserter(streams_));
   return {};
 }
@@ -100,6 +101,7 @@ Result<void> Worker::open_doh(const ListenSettings& listen) {
     }
   }
   doh_tls_ = std::move(context);
+  const std::lock_guard lock(listeners_mutex_);
   doh_ = std::move(service);
   return {};
 }
@@ -203,7 +205,8 @@ void Worker::finish_when_idle() {
   }
 }
 
-uint64_t Worker::refused_connections() const noexcept {
+uint64_t Worker::refused_connections() const {
+  const std::lock_guard lock(listeners_mutex_);
   uint64_t refused = doh_ ? doh_->refused() : 0;
   for (const auto& service : streams_) {
     refused += service->refused();

@@ -54,7 +54,7 @@ class alignas(64) Worker {
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return pipeline_.counters(); }
   [[nodiscard]] const AnswerCache::Counters& cache_counters() const noexcept { return cache_.counters(); }
   // Since the start, over all addresses; from any thread.
-  [[nodiscard]] uint64_t refused_connections() const noexcept;
+  [[nodiscard]] uint64_t refused_connections() const;
   [[nodiscard]] uint64_t passed_over() const noexcept;
   [[nodiscard]] const RecentNames& recent_names() const noexcept { return recent_; }  // from any thread
   // Shows the upstream servers to `read(const ServerPool&)`; a reload may replace them afterwards.
@@ -88,6 +88,8 @@ class alignas(64) Worker {
   std::unique_ptr<TlsContext> dot_tls_;
   std::unique_ptr<TlsContext> doh_tls_;
   std::vector<std::unique_ptr<UdpListener>> udp_;
+  mutable std::mutex
+      listeners_mutex_;  // held to add to streams_ or doh_, and to look at them from another thread
   std::vector<std::unique_ptr<StreamService>> streams_;
   std::unique_ptr<DohService> doh_;
   std::unique_ptr<Timer> stopping_;

@@ -1,8 +1,11 @@
 #include "ioc/audit_log.h"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <sys/resource.h>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -144,6 +147,93 @@ TEST_CASE("half a line, which nobody was told of, is cut off at the start", "[io
   const auto verified = AuditLog::verify(path);
   REQUIRE(verified);
   CHECK(verified->lines == 2);
+}
+
+TEST_CASE("a last line that was changed shows, too", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  {
+    auto log = AuditLog::open(path);
+    REQUIRE(log);
+    REQUIRE((*log)->append(entry("push", 1)));
+    REQUIRE((*log)->append(entry("push", 2)));
+  }
+  const std::string text = contents(path);
+  for (size_t at = text.find('\n') + 1; at < text.size(); ++at) {
+    std::string flipped = text;
+    flipped[at] = static_cast<char>(flipped[at] ^ 1);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << flipped;
+    CAPTURE(at);
+    auto log = AuditLog::open(path);
+    REQUIRE(log);
+    // Without the checksum's name it reads as a line of a version that wrote none, and says the same.
+    const bool has_name = flipped.find("\",\"checksum\":\"", text.find('\n')) != std::string::npos;
+    REQUIRE(((*log)->first_bad_line() == 2 || !has_name));
+    REQUIRE((*log)->last_generation() <= 2);
+  }
+}
+
+TEST_CASE("a line of a version that wrote no checksum is good", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  std::ofstream(path) << R"({"number":1,"generation":4,"what":"push a","previous":")" << std::string(64, '0')
+                      << "\"}\n";
+  auto log = AuditLog::open(path);
+  REQUIRE(log);
+  CHECK((*log)->first_bad_line() == 0);
+  CHECK((*log)->last_generation() == 4);
+  REQUIRE((*log)->append(entry("push b", 5)));
+  CHECK(AuditLog::verify(path));
+}
+
+namespace {
+
+// No file grows beyond `bytes` as long as this lives: as on a full disk, the last write is a short one.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit now{bytes, before_.rlim_max};
+    ::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &now) == 0);
+  }
+  ~SmallDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("what does not fit on the disk waits in order, and leaves no torn line", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  auto log = AuditLog::open(path);
+  REQUIRE(log);
+  REQUIRE((*log)->append(entry("push", 1)));
+  const std::string before = contents(path);
+  {
+    const SmallDisk full(before.size() + 100);
+    for (const uint64_t generation : {uint64_t{2}, uint64_t{3}}) {
+      const Result<void> kept = (*log)->append(entry("push", generation));
+      REQUIRE_FALSE(kept);
+      CHECK_THAT(kept.error().message, Catch::Contains("large"));  // EFBIG, and never "Success"
+      CHECK(contents(path) == before);
+    }
+    CHECK((*log)->waiting() == 2);
+    CHECK((*log)->last_generation() == 1);
+    CHECK((*log)->read(0, 10).lines.size() == 1);
+  }
+  REQUIRE((*log)->append(entry("push", 4)));
+  CHECK((*log)->waiting() == 0);
+  const auto verified = AuditLog::verify(path);
+  REQUIRE(verified);
+  CHECK(verified->lines == 4);
+  const auto later = (*log)->after(2, 10);
+  REQUIRE(later.size() == 2);
+  CHECK(later[0].generation == 3);
 }
 
 }  // namespace cenote::audit_log_test

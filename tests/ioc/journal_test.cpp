@@ -71,6 +71,16 @@ TEST_CASE("a journal that is torn at any byte keeps every whole record and goes 
   }
 }
 
+TEST_CASE("a journal without its whole beginning is damaged, for it is put there whole", "[ioc][journal]") {
+  const std::string whole = journal_of({"first"});
+  for (size_t size = 0; size < journal_of({}).size(); ++size) {
+    const JournalContent content = parse_journal(whole.substr(0, size));
+    CHECK(content.is_damaged);
+    CHECK(content.other_bytes == size);
+  }
+  CHECK_FALSE(parse_journal(journal_of({})).is_damaged);
+}
+
 TEST_CASE("zeros behind a journal, as a lost power leaves them, are a torn end", "[ioc][journal]") {
   const TemporaryFolder folder;
   folder.write("journal", journal_of({"first"}) + std::string(4096, '\0'));
