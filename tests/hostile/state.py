@@ -11,7 +11,7 @@ import wire
 from scenario import SLOWER, scenario
 from target import UnixConnection
 
-SAID = re.compile(r"\b(warning|error|critical)\b")
+SAID = re.compile(r"^\S+Z (warning|error|critical) ", re.MULTILINE)
 FEEDS = """
   - {name: c2, format: plain, category: c2, action: nxdomain}
   - {name: other, format: plain, category: malware, action: nxdomain}
