@@ -28,6 +28,8 @@ def flood(attack, sources, raws, per_second=PER_SECOND):
 def garbage(s):
     """Random bytes in datagrams from many ports: they are ignored or called malformed, and everybody else is answered."""
     s.attack(flood, [CLIENT] * 16, [s.random.randbytes(s.random.randint(1, 600)) for _ in range(500)], count=2)
+    s.storm()
+    s.expect_counted("cenote_malformed_total", "cenote_ignored_total")
 
 
 @scenario()
@@ -38,6 +40,8 @@ def malformed(s):
     raws += [wire.query("www.innocent.example", counts=counts) for counts in ((9, 9, 9, 9), (0, 0, 0, 1), (65535, 0, 0, 0), (1, 1, 0, 1))]
     raws += [wire.query(b"\xc0\x0c"), wire.query(b"\x3f" + b"a" * 63 + b"\xc0\x0c"), wire.query(b"\1a" * 200 + b"\0")]
     s.attack(flood, [CLIENT] * 16, raws, count=2)
+    s.storm()
+    s.expect_counted("cenote_malformed_total")
 
 
 @scenario()
@@ -46,6 +50,8 @@ def strangers(s):
     sources = [f"127.1.{i // 250}.{1 + i % 250}" for i in range(1000)]
     s.attack(flood, sources[:500], [wire.query(f"n{i}.innocent.example") for i in range(100)])
     s.attack(flood, sources[500:], [wire.query(f"n{i}.innocent.example") for i in range(100)])
+    s.storm()
+    s.expect_counted("cenote_refused_clients_total")
 
 
 @scenario(memory=48, site={"cache": "{size: 8MiB}"})
@@ -99,3 +105,4 @@ def reflection(s):
         s.figures[kind] = f"{count - slips}+{slips} slips, {size / max(1, sent * len(raw)):.2f}"
         s.expect(count - slips <= 4 * RATE, f"{kind}: {count - slips} answers to {sent} datagrams at {RATE} a second")
         s.expect(size <= sent * len(raw), f"{kind}: {size} bytes for {sent * len(raw)}")
+    s.expect_counted("cenote_rate_limited_total")

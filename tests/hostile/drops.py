@@ -2,9 +2,9 @@
 import time
 
 import wire
-from clients import DATA, HEADERS, PREFACE, RST_STREAM, frame, header_block
+from clients import DATA, HEADERS, PREFACE, frame, header_block
 from scenario import SLOWER, scenario
-from tools import CLIENT, Heard, count_ended, framed, opened, pour, take
+from tools import CLIENT, Answers, count_ended, framed, opened, pour, take
 
 CLOSED_AFTER = 15  # seconds after its last question in which an idle connection of TCP or DoT is closed
 
@@ -60,18 +60,3 @@ def ask_over_doh(attack, source):
         attack.count["requests"] += 80
         attack.count["unanswered"] += 80 - heard.ended
         connection.close()
-
-
-class Answers(Heard):
-    """Counts the streams that have ended."""
-
-    def __init__(self):
-        super().__init__()
-        self.ended = 0
-
-    def feed(self, data):
-        self.rest += data
-        while len(self.rest) >= 9 + int.from_bytes(self.rest[:3], "big"):
-            kind, flags = self.rest[3], self.rest[4]
-            self.ended += kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & 1)
-            self.rest = self.rest[9 + int.from_bytes(self.rest[:3], "big"):]

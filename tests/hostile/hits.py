@@ -1,14 +1,27 @@
 """One client's blocked questions."""
+import select
 import time
 
 import wire
 from datagrams import flood
 from scenario import scenario
-from tools import CLIENT
+from tools import CLIENT, datagrams, try_send
 
 WITNESS = "127.0.0.77"
 FLOOD = 10_000  # a second, of each of two attackers
 MOST_FILE = 1.0  # MiB a second that the event file may grow by while one client floods it
+
+
+def fill_history(s, count=20_000, clients=100):
+    """So many hits of as many clients, in step with the server."""
+    socks = [datagrams(f"127.0.11.{1 + i}", s.ports["dns"]) for i in range(clients)]
+    for sock in socks:
+        for number in range(count // clients):
+            try_send(sock, wire.query(f"n{number}.page.example", id=number))
+        select.select([sock], [], [], 1)
+        s.count["datagrams"] += count // clients
+        sock.close()
+    time.sleep(0.2)
 
 
 @scenario(seconds=(3, 6))

@@ -1,6 +1,8 @@
 """Slow requests over HTTP/1.1, at DoH, the block page and the control API."""
 import time
 
+from hits import fill_history
+from http2 import QUESTION
 from scenario import scenario
 from tools import CLIENT, PAGE, STRANGER, opened, pour_again
 
@@ -50,12 +52,19 @@ def slow_bodies(s):
         s.attack(drip, kind, source, opening.encode(), b"b" * 1000, 100)
 
 
-@scenario()
+@scenario(memory=48)
 def pipelined_requests(s):
-    """Requests without a pause on HTTP/1.1 connections, whose answers are read: nobody else waits."""
-    s.attack(repeat, "page_http", STRANGER, f"GET / HTTP/1.1\r\nHost: {PAGE}\r\n\r\n".encode())
-    s.attack(repeat, "api", CLIENT, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    """Requests without a pause on HTTP/1.1 connections that are left before all answers are read, with a history full of hits
+    to look through: nobody else waits."""
+    fill_history(s)
+    s.attack(repeat, "page_http", STRANGER, request("GET", "/", PAGE))
+    s.attack(repeat, "doh", CLIENT, request("GET", f"/dns-query?dns={QUESTION}", "dns.example"))
+    s.attack(repeat, "api", CLIENT, request("GET", "/metrics", "localhost"))
 
 
-def repeat(attack, kind, source, request):
-    pour_again(attack, kind, source, request * 5000, "http/1.1")
+def request(method, path, host):
+    return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+
+
+def repeat(attack, kind, source, one):
+    pour_again(attack, kind, source, one * 5000, "http/1.1")

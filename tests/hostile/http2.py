@@ -5,8 +5,9 @@ import time
 
 import wire
 from clients import DATA, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame
+from hits import fill_history
 from scenario import scenario
-from tools import CLIENT, PAGE, STRANGER, Heard, opened, pour, pour_again, take, wait_for_the_end
+from tools import CLIENT, PAGE, STRANGER, Answers, Heard, opened, pour, pour_again, take, wait_for_the_end
 
 PRIORITY, CONTINUATION, UNKNOWN = 2, 9, 0x42
 END_STREAM, END_HEADERS = 1, 4
@@ -96,6 +97,32 @@ def empty_data(s):
 def unknown_frames(s):
     """Frames of a type that does not exist, without end: nobody else waits."""
     both(s, lambda kind: PREFACE + frame(UNKNOWN, 0, 0, b"") * 150_000 + frame(UNKNOWN, 0, 0, bytes(16000)) * 100)
+
+
+@scenario(memory=48)
+def page_requests(s):
+    """A stranger asks for pages as fast as a connection carries them, with a history full of hits to look through: pushes and
+    other people's pages go on."""
+    fill_history(s)
+    data = PREFACE + frame(WINDOW_UPDATE, 0, 0, struct.pack("!I", 2**31 - 1 - 65535))
+    s.attack(ask_for_pages, data)
+
+
+def ask_for_pages(attack, opening):
+    while attack.goes_on():
+        connection = opened(attack, "page", STRANGER)
+        if connection is None:
+            continue
+        heard = Answers()
+        end, sent = pour(attack, connection, opening, heard=heard), 0
+        while attack.goes_on() and end == "sent":
+            if sent - heard.ended < 50:
+                end = pour(attack, connection, frame(HEADERS, WHOLE, 1 + 2 * sent, head("page")), heard=heard)
+                sent += 1
+            elif not take(connection, True, heard):
+                break
+        attack.count["pages"] += heard.ended
+        connection.close()
 
 
 def hpack_bomb(kind):

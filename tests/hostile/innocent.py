@@ -14,7 +14,6 @@ import os
 import random
 import socket
 import ssl
-import struct
 import sys
 import time
 from collections import Counter

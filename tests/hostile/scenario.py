@@ -284,6 +284,11 @@ class Stage:
     def expect_log(self, pattern, text):
         self.expect(re.search(pattern, self.log()), text)
 
+    def expect_counted(self, *names):
+        """That one of these counters of /metrics went up."""
+        now = self.target.counters()
+        self.expect(any(now.get(name, 0) > self.counters.get(name, 0) for name in names), f"none of {', '.join(names)} in /metrics went up")
+
     def new_target(self, **options):
         target = self.machinery.new_target(**options)
         self.kept.append(target)
@@ -313,6 +318,7 @@ class Stage:
             return
         self.target = self.machinery.serve(definition)
         self.log_before = len(self.target.log())
+        self.counters = self.target.counters()
         self.memory_before = self.most_memory = self.target.resident()
         dropped = self.target.dropped()
         self.machinery.innocents.begin("attack")

@@ -11,7 +11,7 @@ import wire
 from scenario import SLOWER, scenario
 from target import UnixConnection
 
-SAID = re.compile(r"\b(warning|error|critical)\b")
+SAID = re.compile(r"^\S+Z (warning|error|critical) ", re.MULTILINE)
 FEEDS = """
   - {name: c2, format: plain, category: c2, action: nxdomain}
   - {name: other, format: plain, category: malware, action: nxdomain}
@@ -116,7 +116,7 @@ def corruption(s):
     target = built(s)
     template = target.folder / "template"
     shutil.copytree(target.folder / "state", template)
-    for _ in range(s.rounds(20, 200)):
+    for _ in range(s.rounds(12 if SLOWER > 1 else 20, 200)):
         shutil.rmtree(target.folder / "state")
         shutil.copytree(template, target.folder / "state")
         what = damage(s.random, target.folder / "state")
@@ -142,7 +142,8 @@ def strange_keys(s):
     state, template = target.folder / "state", target.folder / "template"
     shutil.copytree(state, template)
     for file in sorted(path.name for path in template.iterdir() if path.suffix in (".key", ".crt")):
-        for kind, content in (("empty", b""), ("nonsense", b"nonsense"), ("too long", bytes(100_000)), ("a folder", None)):
+        kinds = {"empty": b"", "a folder": None} if s.is_quick else {"empty": b"", "nonsense": b"nonsense", "too long": bytes(100_000), "a folder": None}
+        for kind, content in kinds.items():
             shutil.rmtree(state)
             shutil.copytree(template, state)
             if content is None:

@@ -204,6 +204,8 @@ def proxy_headers(s):
     for kind in ("tcp", "dot"):
         for source in ("127.0.0.200", STRANGER):
             s.attack(bad_headers, kind, source)
+    s.storm()
+    s.expect_counted("cenote_bad_proxies_total")
 
 
 def bad_headers(attack, kind, source):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
 import wire  # noqa: E402
-from clients import GOAWAY, WINDOW_UPDATE, tls_context  # noqa: E402
+from clients import DATA, GOAWAY, HEADERS, RST_STREAM, WINDOW_UPDATE, tls_context  # noqa: E402
 
 CLIENT = "127.0.5.5"  # may ask
 STRANGER = "127.1.0.5"  # may not
@@ -70,6 +70,21 @@ class Heard:
                 self.window += int.from_bytes(self.rest[9:13], "big")
             self.has_gone_away = self.has_gone_away or kind == GOAWAY
             self.rest = self.rest[9 + size:]
+
+
+class Answers(Heard):
+    """Counts the streams that have ended."""
+
+    def __init__(self):
+        super().__init__()
+        self.ended = 0
+
+    def feed(self, data):
+        self.rest += data
+        while len(self.rest) >= 9 + int.from_bytes(self.rest[:3], "big"):
+            kind, flags = self.rest[3], self.rest[4]
+            self.ended += kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & 1)
+            self.rest = self.rest[9 + int.from_bytes(self.rest[:3], "big"):]
 
 
 def pour(attack, connection, data, reads=True, heard=None):
