@@ -28,7 +28,7 @@ std::optional<WallTime> abuse_time(JsonObject object, std::string_view key) {
   return parse_wall_time(text, time) ? std::optional(time) : std::nullopt;
 }
 
-class Json : public JsonFormat {
+class JsonList : public JsonFormat {
  public:
   using JsonFormat::JsonFormat;
 
@@ -114,7 +114,7 @@ class Json : public JsonFormat {
 }  // namespace
 
 std::unique_ptr<Stage> make_json(Intake& intake) {
-  return std::make_unique<Json>(intake);
+  return std::make_unique<JsonList>(intake);
 }
 
 }  // namespace cenote
