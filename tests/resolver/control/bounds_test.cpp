@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "resolver/control/api.h"
+#include "resolver/control/json.h"
 #include "resolver/net/digest.h"
 #include "tests/resolver/control/fake_backend.h"
 
