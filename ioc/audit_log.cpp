@@ -85,7 +85,7 @@ std::vector<std::string> last_lines(int file, uint64_t end, uint64_t wanted) {
   uint64_t ends = 0;  // of lines, that are in `text`
   // One end more than lines: the one before the first.
   while (begin > 0 && ends <= wanted && text.size() < AuditLog::kMostPageBytes) {
-    std::string piece(std::min(piece_size, begin), '\0');
+    std::string piece(std::min({piece_size, begin, AuditLog::kMostPageBytes - text.size()}), '\0');
     begin -= piece.size();
     if (::pread(file, piece.data(), piece.size(), static_cast<off_t>(begin)) !=
         static_cast<ssize_t>(piece.size())) {

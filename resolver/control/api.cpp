@@ -228,14 +228,18 @@ std::shared_ptr<HttpBodySink> ControlApi::new_text(const std::string& who) const
 }
 
 void ControlApi::serve(HttpRequest request, HttpResponder responder) {
-  if (auto* upload = dynamic_cast<Upload*>(request.body_sink.get())) {
-    upload->complete();
+  try {
+    if (auto* upload = dynamic_cast<Upload*>(request.body_sink.get())) {
+      upload->complete();
+    }
+    const auto call = std::make_shared<ControlCall>(*this, backend_, streams_, unsent_, std::move(request),
+                                                    std::move(responder), clock_());
+    std::string sender;  // empty: over the socket
+    guarded(call, [&] { serve(call, sender); });
+    budget_.spend(sender, clock_().mono - call->now.mono);
+  } catch (const std::exception& thrown) {  // the connection says that it failed
+    log::error("control: {}", thrown.what());
   }
-  const auto call = std::make_shared<ControlCall>(*this, backend_, streams_, std::move(request),
-                                                  std::move(responder), clock_());
-  std::string sender;  // empty: over the socket
-  guarded(call, [&] { serve(call, sender); });
-  budget_.spend(sender, clock_().mono - call->now.mono);
 }
 
 void ControlApi::serve(const ControlCallRef& call, std::string& sender) {
@@ -245,8 +249,9 @@ void ControlApi::serve(const ControlCallRef& call, std::string& sender) {
     call->token = *asked.token;
   }
   if (!call->request.over_unix_socket) {
-    // Who shows no good token is known by its address.
-    sender = asked.token != nullptr ? asked.token->name : call->request.client.address().to_text();
+    // Who shows no good token is known by its host; no token's name begins like that.
+    const IpAddress client = call->request.client.address();
+    sender = asked.token != nullptr ? asked.token->name : "\n" + std::string(as_text(client.host_bytes()));
     if (!budget_.has_left(sender, call->now.mono)) {
       over_budget_.add();
       HttpResponse response =

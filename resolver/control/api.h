@@ -14,6 +14,7 @@
 #include "resolver/control/settings.h"
 #include "resolver/control/time_budget.h"
 #include "resolver/control/tokens.h"
+#include "resolver/control/unsent_answers.h"
 #include "resolver/control/upload.h"
 #include "resolver/net/http.h"
 
@@ -64,6 +65,7 @@ class ControlApi final : public HttpSite {
   Places reads_;    // that the updater's thread does, such as exports
   TimeBudget budget_;
   HitStreams streams_;
+  UnsentAnswers unsent_;
   Counter foreign_hosts_;
   Counter over_budget_;
   Counter without_place_;

@@ -46,6 +46,9 @@ std::string_view ControlCall::body() const {
 }
 
 void ControlCall::answer(HttpResponse response) {
+  if (!unsent.has_room(who(), response.body.size())) {
+    response = error_response(503, "busy", "this sender has not yet read what it was given before");
+  }
   response.headers.emplace_back("cache-control", "no-store");
   response.headers.emplace_back("x-content-type-options", "nosniff");
   // An answer may bring the connection's next request: what this one held is free for it.
@@ -55,6 +58,7 @@ void ControlCall::answer(HttpResponse response) {
     std::exchange(on_answer, nullptr)(response);
   }
   responder.respond(std::move(response));
+  unsent.add(who(), responder);
 }
 
 void ControlCall::answer(const Json& body, int status) {

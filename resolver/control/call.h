@@ -12,6 +12,7 @@
 #include "resolver/control/json.h"
 #include "resolver/control/places.h"
 #include "resolver/control/tokens.h"
+#include "resolver/control/unsent_answers.h"
 #include "resolver/net/http.h"
 
 namespace cenote {
@@ -21,11 +22,12 @@ class HitStreams;
 class Upload;
 
 struct ControlCall {
-  ControlCall(const ControlApi& of_api, ControlBackend& of, HitStreams& hits, HttpRequest asked,
-              HttpResponder way_back, Now time)
+  ControlCall(const ControlApi& of_api, ControlBackend& of, HitStreams& hits, UnsentAnswers& answers,
+              HttpRequest asked, HttpResponder way_back, Now time)
       : api(of_api),
         backend(of),
         streams(hits),
+        unsent(answers),
         request(std::move(asked)),
         responder(std::move(way_back)),
         now(time) {}
@@ -33,9 +35,10 @@ struct ControlCall {
   ControlCall(const ControlCall&) = delete;
   ControlCall& operator=(const ControlCall&) = delete;
 
-  const ControlApi& api;  // all three outlive a route, but not a call that waits
+  const ControlApi& api;  // all four are there as long as the web loop runs
   ControlBackend& backend;
   HitStreams& streams;
+  UnsentAnswers& unsent;
   HttpRequest request;
   HttpResponder responder;
   Now now;

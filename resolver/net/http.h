@@ -65,6 +65,7 @@ class HttpResponder {
     virtual void write(std::string chunk) = 0;
     virtual void finish() = 0;
     [[nodiscard]] virtual bool is_open() const = 0;
+    [[nodiscard]] virtual size_t unsent() const { return 0; }
   };
 
   explicit HttpResponder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
@@ -75,6 +76,8 @@ class HttpResponder {
   void write(std::string chunk) { exchange_->write(std::move(chunk)); }
   void finish() { exchange_->finish(); }
   [[nodiscard]] bool is_open() const { return exchange_->is_open(); }
+  // Bytes that have been given for this request, or on its connection, and wait for the reader.
+  [[nodiscard]] size_t unsent() const { return exchange_->unsent(); }
 
  private:
   std::shared_ptr<Exchange> exchange_;

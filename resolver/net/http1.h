@@ -23,6 +23,7 @@ class Http1 final : public HttpProtocol {
   void finish(uint32_t id) override;
   void abort(uint32_t id) override;
   [[nodiscard]] bool is_open(uint32_t id) const override { return answering_ && id == id_; }
+  [[nodiscard]] size_t unsent(uint32_t /*id*/) const override { return unsent(); }
   void go_away() override;
   [[nodiscard]] HttpProgress progress() const override;
 

@@ -428,6 +428,11 @@ bool Http2::is_open(uint32_t id) const {
   return found != exchanges_.end() && !found->second.has_ended;
 }
 
+size_t Http2::unsent(uint32_t id) const {
+  const auto found = exchanges_.find(id);
+  return found == exchanges_.end() ? 0 : found->second.body.size() - found->second.body_start;
+}
+
 void Http2::go_away() {
   const int32_t last = nghttp2_session_get_last_proc_stream_id(session_.get());
   nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);

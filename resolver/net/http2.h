@@ -29,6 +29,7 @@ class Http2 final : public HttpProtocol {
   void finish(uint32_t id) override;
   void abort(uint32_t id) override;
   [[nodiscard]] bool is_open(uint32_t id) const override;
+  [[nodiscard]] size_t unsent(uint32_t id) const override;
   void go_away() override;
   [[nodiscard]] HttpProgress progress() const override;
 

@@ -87,6 +87,12 @@ class HttpExchange final : public HttpResponder::Exchange {
     return connection_ != nullptr && !connection_->is_aborted_ && connection_->protocol_->is_open(id_);
   }
 
+  [[nodiscard]] size_t unsent() const override {
+    return connection_ == nullptr || connection_->is_aborted_
+               ? 0
+               : connection_->protocol_->unsent(id_) + connection_->stream_->pending_bytes();
+  }
+
   void leave() noexcept { connection_ = nullptr; }
 
  private:

@@ -80,6 +80,7 @@ class HttpProtocol {
   virtual void finish(uint32_t id) = 0;
   virtual void abort(uint32_t id) = 0;  // a streamed response that cannot be completed
   [[nodiscard]] virtual bool is_open(uint32_t id) const = 0;
+  [[nodiscard]] virtual size_t unsent(uint32_t id) const = 0;  // of its response, or of all of them
 
   virtual void go_away() = 0;  // answer what has come, then close
   [[nodiscard]] virtual HttpProgress progress() const = 0;

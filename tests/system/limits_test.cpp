@@ -4,8 +4,11 @@
 #include <filesystem>
 #include <thread>
 
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <poll.h>
 
 #include "resolver/net/digest.h"
 #include "tests/support/cenote_process.h"
@@ -22,8 +25,11 @@ struct Site {
   CenoteProcess cenote;
 
   Site()
-      : cenote(folder, {"  - {name: pushed, source: push, scope: suffix, category: phishing}\n"}, &upstream) {
-    write_tokens({{"reader", "read"}, {"bob", "push:pushed"}});
+      : cenote(folder,
+               {"  - {name: pushed, source: push, scope: suffix, category: phishing}\n"
+                "  - {name: two, source: push, scope: suffix, category: phishing}\n"},
+               &upstream) {
+    write_tokens({{"reader", "read"}, {"bob", "push:*"}});
     const bool started = cenote.start();
     INFO(cenote.output());
     REQUIRE(started);
@@ -68,13 +74,13 @@ TEST_CASE("who repeats a change several times over connections that wait for it 
           "[system]") {
   const Site site;
   std::string list;
-  for (int i = 0; i < 50'000; ++i) {
+  for (int i = 0; i < 20'000; ++i) {
     list += "host" + std::to_string(i) + ".phish-sample.test\n";
   }
   std::thread first([&] { static_cast<void>(site.ask("bob", "PUT /v1/feeds/pushed", list)); });
   std::this_thread::sleep_for(milliseconds{300});
   const std::string request =
-      "PUT /v1/feeds/pushed HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer bob-secret\r\nIdempotency-Key: K\r\n"
+      "PUT /v1/feeds/two HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer bob-secret\r\nIdempotency-Key: K\r\n"
       "Content-Length: 16\r\n\r\na.small.example\n";
   std::vector<Descriptor> clients;
   for (int i = 0; i < 5; ++i) {
@@ -84,6 +90,7 @@ TEST_CASE("who repeats a change several times over connections that wait for it 
   first.join();
   for (size_t i = 1; i < clients.size(); ++i) {
     const std::string answers = read_until(clients[i].get(), "idempotent-replay: true");
+    CAPTURE(answers);
     CHECK(answers.find("HTTP/1.1 200") != std::string::npos);
     CHECK(answers.find("HTTP/1.1 500") == std::string::npos);
   }
@@ -160,7 +167,12 @@ TEST_CASE("a block that was lifted is not explained any more", "[system]") {
   CHECK(page() == 403);
   REQUIRE(site.cenote.api("PUT", "/v1/feeds/pushed", "other.phish-sample.test\n").status == 200);
   REQUIRE(site.cenote.becomes_blocked("other.phish-sample.test"));
-  CHECK(page() == 421);
+  int status = page();
+  for (int i = 0; i < 100 && status != 421; ++i) {  // the page hears of it when the workers have
+    std::this_thread::sleep_for(milliseconds{20});
+    status = page();
+  }
+  CHECK(status == 421);
 }
 
 }  // namespace cenote::limits_test

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "resolver/control/api.h"
+#include "resolver/control/json.h"
 #include "resolver/net/digest.h"
 #include "tests/resolver/control/fake_backend.h"
 
@@ -431,6 +432,33 @@ TEST_CASE("a list of what is held has a bound, and says what it leaves out", "[c
   CHECK(held("")["left_out"] == 6);
   CHECK(held("?feed=phishing")["entries"].size() == 1);
   CHECK(held("?feed=phishing")["left_out"] == 0);
+}
+
+TEST_CASE("who does not read its answers gets no more of them", "[control][bounds]") {
+  UnsentAnswers answers;
+  std::vector<std::shared_ptr<RecordedExchange>> waiting;
+  const auto give = [&](const std::string& who, size_t bytes) {
+    if (!answers.has_room(who, bytes)) {
+      return false;
+    }
+    waiting.push_back(std::make_shared<RecordedExchange>());
+    waiting.back()->is_read = false;
+    waiting.back()->response.body.resize(bytes);
+    answers.add(who, HttpResponder(waiting.back()));
+    return true;
+  };
+  CHECK(give("reader", 100 * kMiB));
+  CHECK_FALSE(give("reader", 160 * kMiB));
+  CHECK(give("reader", 1000));
+  CHECK(give("ops", 200 * kMiB));
+  CHECK_FALSE(give("ops", kMiB));
+  CHECK(give("local", kMiB));
+  waiting[0]->is_read = true;
+  CHECK(give("reader", 20 * kMiB));
+  for (const auto& one : waiting) {
+    one->is_read = true;
+  }
+  CHECK(give("ops", 20 * kMiB));
 }
 
 TEST_CASE("one sender takes a part of the web thread's time", "[control][bounds]") {

@@ -151,6 +151,7 @@ class RecordedExchange final : public HttpResponder::Exchange {
   std::string streamed;
   bool is_finished = false;
   bool open = true;
+  bool is_read = true;  // at once
   int answers = 0;
 
   void respond(HttpResponse given) override {
@@ -161,6 +162,7 @@ class RecordedExchange final : public HttpResponder::Exchange {
   void write(std::string chunk) override { streamed += chunk; }
   void finish() override { is_finished = true; }
   [[nodiscard]] bool is_open() const override { return open && !is_finished; }
+  [[nodiscard]] size_t unsent() const override { return is_read ? 0 : response.body.size(); }
 
   [[nodiscard]] std::string header(std::string_view name) const {
     for (const auto& [key, value] : response.headers) {
