@@ -114,6 +114,23 @@ void show_explanation(Output& output, const Json& body) {
   }
 }
 
+// What is wrong with state_dir; nothing where all is well.
+void show_state(Output& output, const Json& state) {
+  for (const Json& loss : list_of(state, "losses")) {
+    output.line({Cell("state_dir: " + (loss.is_string() ? loss.get<std::string>() : ""), Colour::kRed)});
+  }
+  if (const uint64_t count = number_of(state, "set_aside"); count != 0) {
+    output.line({Cell(
+        fmt::format("state_dir: {} set aside (*.damaged, *.lost)", counted(count, "file is", "files are")),
+        Colour::kRed)});
+  }
+  if (const uint64_t count = number_of(state, "audit_waiting"); count != 0) {
+    output.line(
+        {Cell(fmt::format("audit.jsonl: {} to be written", counted(count, "entry waits", "entries wait")),
+              Colour::kRed)});
+  }
+}
+
 void show_server(Output& output, const Json& body) {
   const Json empty = Json::object();
   const auto part = [&](const char* key) -> const Json& {
@@ -142,6 +159,7 @@ void show_server(Output& output, const Json& body) {
        {"cache", fmt::format("{}, {}", counted(number_of(part("cache"), "entries"), "answer", "answers"),
                              size_text(number_of(part("cache"), "bytes")))},
        {"events", dropped == 0 ? Cell("") : Cell(fmt::format("{} were dropped", dropped), Colour::kRed)}});
+  show_state(output, part("state"));
   std::vector<std::vector<Cell>> upstreams;
   for (const Json& one : list_of(body, "upstreams")) {
     upstreams.push_back({text_of(one, "zone"), text_of(one, "server"),

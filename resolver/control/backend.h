@@ -44,6 +44,7 @@ struct ServerStatus {
   uint64_t cache_bytes = 0;
   std::vector<std::string> listeners;  // "dns 127.0.0.1:5300", "page https 127.0.0.1:8443"
   std::vector<UpstreamStatus> upstreams;
+  StateHealth state;
 };
 
 class ControlBackend {
