@@ -44,6 +44,33 @@ std::string line_of(const AuditEntry& entry, uint64_t number, const std::string&
   return seal_line(json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace));
 }
 
+// From the end, so that the newest of a record of years cost no more than those of a day. `size`: of the
+// file, up to and with its last line.
+std::vector<std::string> last_lines(int file, uint64_t size, uint64_t count) {
+  constexpr uint64_t kPiece = 64 * 1024;
+  std::string text;
+  uint64_t at = size;
+  for (uint64_t ends = 0; at > 0 && ends <= count;) {  // one more is the end of the line before them
+    std::string piece(std::min(kPiece, at), '\0');
+    const ssize_t got = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(at - piece.size()));
+    if (got != static_cast<ssize_t>(piece.size())) {
+      return {};
+    }
+    at -= piece.size();
+    ends += static_cast<uint64_t>(std::count(piece.begin(), piece.end(), '\n'));
+    text.insert(0, piece);
+  }
+  std::vector<std::string> lines;
+  for (size_t end = text.size(); end > 0 && lines.size() < count;) {
+    const size_t before = end < 2 ? std::string::npos : text.rfind('\n', end - 2);
+    const size_t begin = before == std::string::npos ? 0 : before + 1;
+    lines.push_back(text.substr(begin, end - 1 - begin));
+    end = begin;
+  }
+  std::reverse(lines.begin(), lines.end());
+  return lines;
+}
+
 // What a write that did not come to its end leaves: the beginning of a line, and not all of it.
 bool is_half_a_line(std::string_view tail) {
   const std::string_view begin = tail.substr(0, kLineBegin.size());
@@ -229,12 +256,8 @@ AuditLog::Page AuditLog::read(uint64_t after, size_t limit) const {
   page.last = lines_;
   page.head = head_;
   const uint64_t first = std::max(after, lines_ > limit ? lines_ - limit : 0);
-  std::ifstream in(path_, std::ios::binary);
-  uint64_t number = 0;
-  for (std::string line; number < lines_ && std::getline(in, line);) {
-    if (++number > first) {
-      page.lines.push_back(std::move(line));
-    }
+  if (first < lines_) {
+    page.lines = last_lines(file_, size_, lines_ - first);
   }
   return page;
 }
