@@ -295,7 +295,7 @@ Result<AuditLog::Verified> AuditLog::verify(const std::string& path) {
   Chain chain;
   for (std::string line; std::getline(in, line);) {
     if (!chain.follow(line)) {
-      return fail("{}: line {} was changed, or does not follow from the line before it", path, chain.lines);
+      return fail("{}: line {} does not follow from the line before it, or was changed", path, chain.lines);
     }
   }
   return Verified{chain.lines, chain.head};

@@ -45,7 +45,7 @@ Result<void> Updater::Work::open_records() {
   audit_ = std::move(*audit);
   if (audit_->first_bad_line() != 0) {
     lose(
-        fmt::format("audit.jsonl: line {} was changed, or does not follow from the line before it: "
+        fmt::format("audit.jsonl: line {} does not follow from the line before it, or was changed: "
                     "see cenote audit verify",
                     audit_->first_bad_line()));
   }
