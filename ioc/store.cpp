@@ -173,6 +173,10 @@ std::vector<GenerationRecord> Store::records(size_t most_changes) const {
   return all;
 }
 
+std::vector<GenerationRecord> Store::all_records() const {
+  return records(changes_.size());
+}
+
 std::vector<GenerationRecord> Store::history() const {
   std::vector<GenerationRecord> all = records(kKeptGenerations);
   all.erase(all.begin(), all.end() - static_cast<ptrdiff_t>(std::min(all.size(), kKeptGenerations)));

@@ -99,7 +99,7 @@ class Store {
   // The newest kKeptGenerations, newest last, without their feeds.
   [[nodiscard]] std::vector<GenerationRecord> history() const;
   // All that the files here tell of, also of more than kKeptGenerations small changes; newest last.
-  [[nodiscard]] std::vector<GenerationRecord> all_records() const { return records(changes_.size()); }
+  [[nodiscard]] std::vector<GenerationRecord> all_records() const;
   // With all that it needs; nullopt when it is not kept.
   [[nodiscard]] std::optional<StoredGeneration> generation(uint64_t number) const;
   // The generation whose snapshot is kept, and the changes since.
