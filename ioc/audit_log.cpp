@@ -13,6 +13,7 @@
 #include "ioc/durable_file.h"
 #include "ioc/sealed_text.h"
 #include "resolver/base/log.h"
+#include "resolver/base/text.h"
 #include "resolver/net/digest.h"
 
 namespace cenote {
@@ -66,7 +67,31 @@ struct Chain {
   uint64_t generation = 0;
   std::string head = kBeginning;
 
-  bool follow(const std::string& line) {
+  bool follow(const std::string& line) { return follows_at_a_glance(line) || follow_closely(line); }
+
+ private:
+  // A line whose checksum is right is one of ours, and stands as line_of() wrote it: no need to take a JSON
+  // apart for each line of a record of years, at a start that DNS waits for.
+  bool follows_at_a_glance(const std::string& line) {
+    constexpr std::string_view kGeneration =
+        ",\"generation\":";  // no text holds it: quotes are escaped there
+    const auto own = unseal_line(line);
+    const size_t at = line.find(kGeneration);
+    if (!own || own->size() == line.size() || at == std::string::npos ||
+        !own->starts_with(fmt::format("{{\"number\":{},", lines + 1)) ||
+        !own->ends_with(fmt::format(",\"previous\":\"{}\"}}", head))) {
+      return false;
+    }
+    const size_t digits = at + kGeneration.size();
+    const size_t end = line.find_first_not_of("0123456789", digits);
+    generation =
+        std::max(generation, parse_number(std::string_view(line).substr(digits, end - digits)).value_or(0));
+    ++lines;
+    head = sha256_hex(line);
+    return true;
+  }
+
+  bool follow_closely(const std::string& line) {
     const OrderedJson json = OrderedJson::parse(line, nullptr, false);
     const bool fits = json.is_object() && json.contains("number") && json.contains("previous") &&
                       json["number"] == lines + 1 && json["previous"] == head && unseal_line(line);
@@ -285,7 +310,7 @@ Result<AuditLog::Verified> AuditLog::verify(const std::string& path) {
   Chain chain;
   for (std::string line; std::getline(in, line);) {
     if (!chain.follow(line)) {
-      return fail("{}: line {} was changed, or does not follow from the line before it", path, chain.lines);
+      return fail("{}: line {} does not follow from the line before it, or was changed", path, chain.lines);
     }
   }
   return Verified{chain.lines, chain.head};

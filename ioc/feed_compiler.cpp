@@ -51,6 +51,7 @@ class Collector final : public FeedSink {
   Removed removed;
 
   void accept(const Indicator& indicator, uint64_t line) override {
+    ++out_.listed;
     if (removed.holds(indicator)) {
       return;
     }
@@ -64,7 +65,10 @@ class Collector final : public FeedSink {
     const auto held = guards_.check_private_suffix(settings_.guards);
     if (!held) {
       accept(indicator, line);
-    } else if (!removed.holds(indicator)) {
+      return;
+    }
+    ++out_.listed;
+    if (!removed.holds(indicator)) {
       decide(indicator, line, *held);
     }
   }
@@ -248,9 +252,11 @@ Result<CompiledFeed> compile_feed(const FeedSettings& settings, const std::vecto
   Collector sink(settings, content, compiled);
   ParseOptions patch_options = *options;
   patch_options.format = patch_format(format);
+  patch_options.encoding.clear();  // it came as JSON, whatever the feed's lists come in
   if (Result<void> patched = apply_patch(content.patch, patch_options, sink); !patched) {
     return patched.error();
   }
+  compiled.listed = 0;  // those were the patches'
   if (!content.file.empty()) {
     if (Result<void> parsed = parse_list(content, *options, sink); !parsed) {
       return parsed.error();

@@ -36,7 +36,8 @@ struct FeedContent {
 };
 
 struct CompiledFeed {
-  FeedRun run;  // finish()ed
+  FeedRun run;          // finish()ed
+  uint64_t listed = 0;  // good lines of the list, whatever became of them
   uint64_t rejected = 0;
   uint64_t refused = 0;  // of these the good ones that a guard or a person turned away
   uint64_t held = 0;

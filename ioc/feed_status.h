@@ -102,6 +102,13 @@ struct FeedStatus {
   SizeLimits limits;                  // of its next list
 };
 
+// What is known of damage to state_dir.
+struct StateHealth {
+  std::vector<std::string> losses;  // what this process's start found missing or damaged, for people
+  uint64_t set_aside = 0;           // files that starts left for a person to look at
+  uint64_t audit_waiting = 0;       // entries of the record of changes that could not be written yet
+};
+
 struct GenerationRecord {
   uint64_t number = 0;
   WallTime made{};

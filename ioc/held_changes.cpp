@@ -1,10 +1,13 @@
 #include "ioc/held_changes.h"
 
 #include <filesystem>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
+#include "ioc/content_hash.h"
 #include "ioc/durable_file.h"
+#include "ioc/sealed_text.h"
 #include "resolver/base/log.h"
 
 namespace cenote {
@@ -14,6 +17,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr std::string_view kJson = ".json";
+constexpr std::string_view kList = ".list";
 constexpr uint64_t kMostJsonBytes = uint64_t{1} << 20;
 
 Json json_of_held(const HeldList& held) {
@@ -27,9 +31,10 @@ Json json_of_held(const HeldList& held) {
 }
 
 Result<HeldList> read(const std::string& path) {
-  const auto text = read_whole_file(path, kMostJsonBytes);
+  const auto sealed = read_whole_file(path, kMostJsonBytes);
+  const auto text = sealed ? unseal(*sealed) : sealed;
   if (!text) {
-    return text.error();
+    return sealed ? text.error().within(path) : text.error();
   }
   try {
     const Json json = Json::parse(*text);
@@ -58,20 +63,50 @@ void HeldChanges::open(std::string folder) {
   folder_ = std::move(folder);
   std::error_code error;
   fs::create_directories(folder_, error);
+  std::set<std::string> feeds;
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
-    if (entry.path().extension() != kJson) {
-      continue;
+    const fs::path extension = entry.path().extension();
+    if (extension == kJson || extension == kList) {
+      feeds.insert(entry.path().stem().string());
     }
-    if (auto held = read(entry.path().string())) {
-      held_[held->change.feed] = std::move(*held);
-    } else {
-      log::error("{}", held.error().message);
+  }
+  for (const std::string& feed : feeds) {
+    if (Result<void> taken = take_over(feed); !taken) {
+      damaged_[feed] = fmt::format("a list that was held cannot be released any more: {}: push it again",
+                                   taken.error().message);
+      log::error("feed {}: {}", feed, damaged_[feed]);
+      for (const std::string& each : {path(feed, kJson), list_path(feed)}) {
+        static_cast<void>(set_aside(each, kDamaged));
+      }
     }
   }
 }
 
+// What it is and the list that came go together.
+Result<void> HeldChanges::take_over(const std::string& feed) {
+  auto held = read(path(feed, kJson));
+  if (!held) {
+    return held.error();
+  }
+  if (held->change.feed != feed) {
+    return fail("{}: is about another feed", path(feed, kJson));
+  }
+  if (!held->is_refused) {
+    ContentHash hash;
+    const Result<void> read_list = read_pieces(list_path(feed), kMostIncomingBytes, [&](Bytes piece) {
+      hash.add(piece);
+      return Result<void>{};
+    });
+    if (!read_list || hash.id() != held->content) {
+      return read_list ? fail("{}: damaged", list_path(feed)) : read_list;
+    }
+  }
+  held_[feed] = std::move(*held);
+  return {};
+}
+
 Result<void> HeldChanges::write(const HeldList& held) const {
-  const std::string text = json_of_held(held).dump(1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = seal(json_of_held(held).dump(1, ' ', false, Json::error_handler_t::replace));
   return replace_file(path(held.change.feed, kJson), as_bytes(text), Durability::kDurable);
 }
 
@@ -84,18 +119,24 @@ Result<void> HeldChanges::keep(HeldList held, IncomingList& list) {
     return kept;
   }
   held_[feed] = std::move(held);
+  damaged_.erase(feed);
   return {};
 }
 
 Result<void> HeldChanges::refuse(const std::string& feed) {
   HeldList& held = held_[feed];
   held.is_refused = true;
+  if (Result<void> written = write(held); !written) {
+    held.is_refused = false;
+    return written;
+  }
   std::error_code error;
   fs::remove(list_path(feed), error);
-  return write(held);
+  return {};
 }
 
 void HeldChanges::drop(const std::string& feed) {
+  damaged_.erase(feed);
   if (held_.erase(feed) == 0) {
     return;
   }

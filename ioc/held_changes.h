@@ -27,7 +27,7 @@ struct HeldList {
 
 class HeldChanges {
  public:
-  // Takes over what the folder holds; what cannot be read is said in the log and left out.
+  // Takes over what the folder holds. What cannot be read is said in the log and in damaged(), and set aside.
   void open(std::string folder);
 
   Result<void> keep(HeldList held, IncomingList& list);
@@ -36,13 +36,20 @@ class HeldChanges {
   [[nodiscard]] const HeldList* find(const std::string& feed) const;  // also a refused one
   [[nodiscard]] std::string list_path(const std::string& feed) const { return path(feed, ".list"); }
   [[nodiscard]] std::vector<HeldChange> waiting() const;
+  // What the start could not read of a feed, for people; empty: nothing, or a newer list came.
+  [[nodiscard]] std::string damaged(const std::string& feed) const {
+    const auto found = damaged_.find(feed);
+    return found == damaged_.end() ? "" : found->second;
+  }
 
  private:
   [[nodiscard]] std::string path(const std::string& feed, std::string_view end) const;
   Result<void> write(const HeldList& held) const;
+  Result<void> take_over(const std::string& feed);
 
   std::string folder_;
   std::map<std::string, HeldList> held_;
+  std::map<std::string, std::string> damaged_;  // by feed
 };
 
 }  // namespace cenote

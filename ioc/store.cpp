@@ -12,6 +12,7 @@
 #include "ioc/incoming_list.h"
 #include "ioc/journal.h"
 #include "ioc/small_change.h"
+#include "ioc/store_files.h"
 #include "ioc/store_json.h"
 #include "resolver/base/log.h"
 
@@ -20,29 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMostManifestBytes = uint64_t{256} << 20;
-
 constexpr uint64_t kMostOldSnapshotBytes = uint64_t{512} << 20;
-
-constexpr std::string_view kSnapshot = "snapshot-";
-constexpr std::string_view kJournal = "journal-";
-
-std::string manifest_path(const std::string& folder) {
-  return folder + "/manifest.json";
-}
-std::string previous_path(const std::string& folder) {
-  return folder + "/manifest.previous.json";
-}
-
-Result<std::vector<StoredGeneration>> read_manifest_file(const std::string& path) {
-  auto text = read_whole_file(path, kMostManifestBytes);
-  if (!text) {
-    return text.error();
-  }
-  auto generations = read_manifest(*text);
-  return generations ? std::move(generations)
-                     : Result<std::vector<StoredGeneration>>(generations.error().within(path));
-}
 
 std::vector<std::string> written(const std::vector<SmallChange>& changes) {
   std::vector<std::string> records;
@@ -74,81 +53,15 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& folder, StateLock 
   for (const auto& entry : fs::directory_iterator(incoming_folder(folder), error)) {
     fs::remove(entry.path(), error);  // of a process that died
   }
-  store->load();
+  if (Result<void> loaded = store->load(); !loaded) {
+    return loaded.error();
+  }
   return store;
 }
 
 Store::Store(std::string folder) : folder_(std::move(folder)), generations_(1) {}
 
 Store::~Store() = default;
-
-void Store::load() {
-  auto newest = read_manifest_file(manifest_path(folder_));
-  auto before = read_manifest_file(previous_path(folder_));
-  manifest_is_good_ = newest || !fs::exists(manifest_path(folder_));
-  if (!manifest_is_good_) {
-    log::error("{}; the generation before is used", newest.error().message);
-  }
-  if (newest || before) {
-    generations_ = std::move(newest ? *newest : *before);
-  }
-  current_ = generations_.back();
-  previous_base_ = newest && before ? before->back().number : 0;
-  set_aside_other_journals();
-  load_journal();
-}
-
-// Every record continues the one before: what does not is of no use, and nothing behind it either.
-void Store::load_journal() {
-  const std::string path = journal_path(base_number());
-  auto content = read_journal(path);
-  if (!content) {
-    log::error("{}", content.error().message);
-    return;
-  }
-  for (const std::string& record : content->records) {
-    auto change = read_small_change(record);
-    if (!change || change->number != current_.number + 1) {
-      log::error("{}: the change after generation {} cannot be read: it and what follows is lost", path,
-                 current_.number);
-      content->is_damaged = true;
-      content->good_bytes = journal_of(written(changes_)).size();
-      break;
-    }
-    apply(*change, current_);
-    changes_.push_back(std::move(*change));
-  }
-  journal_bytes_ = content->good_bytes;
-  if (content->is_damaged) {
-    const std::string aside = path + ".damaged";
-    std::error_code error;
-    fs::copy_file(path, aside, fs::copy_options::overwrite_existing, error);
-    log::error("{}: damaged; generation {} is the last that can be read, a copy is left in {}", path,
-               current_.number, aside);
-  } else if (content->other_bytes != 0) {
-    log::warn("{}: {} bytes of a change that was never acknowledged are dropped", path, content->other_bytes);
-  }
-}
-
-// A journal of a fold that did not come to its end, or of a manifest that cannot be read any more: its
-// changes must never be taken for those of a generation that gets the same number.
-void Store::set_aside_other_journals() {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder_, error)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kJournal) || name.find('.') != std::string::npos ||
-        entry.path() == journal_path(base_number()) || entry.path() == journal_path(previous_base_)) {
-      continue;
-    }
-    if (manifest_is_good_) {
-      fs::remove(entry.path(), error);
-    } else {
-      const std::string aside = entry.path().string() + ".lost";
-      fs::rename(entry.path(), aside, error);
-      log::error("{}: continues a generation that cannot be read: left in {}", name, aside);
-    }
-  }
-}
 
 std::string Store::content_id(std::string_view bytes) {
   ContentHash hash;
@@ -163,6 +76,7 @@ std::string Store::content_path(const std::string& id) const {
 Result<std::string> Store::put_content(std::string_view bytes) {
   const std::string id = content_id(bytes);
   const std::string path = content_path(id);
+  loose_bytes_ += bytes.size();
   // A file of that name may be damaged: only one that reads back right is the same.
   if (auto there = content(id); there && *there == bytes) {
     return id;
@@ -174,17 +88,21 @@ Result<std::string> Store::put_content(std::string_view bytes) {
 }
 
 Result<std::string> Store::put_content(IncomingList& list) {
-  ContentHash there;
-  const Result<void> read = read_pieces(content_path(list.id()), kMostIncomingBytes, [&](Bytes piece) {
-    there.add(piece);
-    return Result<void>{};
-  });
-  if (!read || there.id() != list.id()) {
+  if (!has_content(list.id())) {
     if (Result<void> kept = list.keep_as(content_path(list.id())); !kept) {
       return kept.error();
     }
   }
   return list.id();
+}
+
+bool Store::has_content(const std::string& id) const {
+  ContentHash there;
+  const Result<void> read = read_pieces(content_path(id), kMostIncomingBytes, [&](Bytes piece) {
+    there.add(piece);
+    return Result<void>{};
+  });
+  return read && there.id() == id;
 }
 
 Result<std::string> Store::content(const std::string& id) const {
@@ -193,6 +111,13 @@ Result<std::string> Store::content(const std::string& id) const {
     return fail("{}/contents/{}: damaged", folder_, id);
   }
   return bytes;
+}
+
+void Store::set_aside_content(const std::string& id) {
+  const auto aside = cenote::set_aside(content_path(id), kDamaged);
+  if (aside) {
+    log::error("contents/{}: cannot be read: left in {}", id, *aside);
+  }
 }
 
 Result<std::string> Store::patch_of(const StoredFeed& feed) const {
@@ -208,11 +133,11 @@ Result<std::string> Store::patch_of(const StoredFeed& feed) const {
 }
 
 std::string Store::journal_path(uint64_t generation) const {
-  return fmt::format("{}/{}{}", folder_, kJournal, generation);
+  return fmt::format("{}/{}{}", folder_, store_files::kJournal, generation);
 }
 
 std::string Store::snapshot_path(uint64_t generation) const {
-  return fmt::format("{}/{}{}", folder_, kSnapshot, generation);
+  return fmt::format("{}/{}{}", folder_, store_files::kSnapshot, generation);
 }
 
 Result<void> Store::put_snapshot(uint64_t generation, TemporaryFile& image) {
@@ -221,7 +146,7 @@ Result<void> Store::put_snapshot(uint64_t generation, TemporaryFile& image) {
   return image.keep_as(snapshot_path(generation), Durability::kAtomic);
 }
 
-std::vector<GenerationRecord> Store::history() const {
+std::vector<GenerationRecord> Store::records(size_t most_changes) const {
   std::vector<GenerationRecord> all;
   const auto add = [&](const auto& each) {
     all.push_back({each.number, each.made, each.what, each.who, each.names, each.addresses, false, true});
@@ -229,8 +154,17 @@ std::vector<GenerationRecord> Store::history() const {
   for (const StoredGeneration& generation : generations_) {
     add(generation);
   }
-  const size_t skipped = changes_.size() - std::min(changes_.size(), kKeptGenerations);
+  const size_t skipped = changes_.size() - std::min(changes_.size(), most_changes);
   std::for_each(changes_.begin() + static_cast<ptrdiff_t>(skipped), changes_.end(), add);
+  return all;
+}
+
+std::vector<GenerationRecord> Store::all_records() const {
+  return records(changes_.size());
+}
+
+std::vector<GenerationRecord> Store::history() const {
+  std::vector<GenerationRecord> all = records(kKeptGenerations);
   all.erase(all.begin(), all.end() - static_cast<ptrdiff_t>(std::min(all.size(), kKeptGenerations)));
   all.back().current = true;
   all.back().can_roll_back = false;
@@ -250,13 +184,12 @@ std::vector<StoredGeneration> Store::generations_until(uint64_t number) const {
   if (generations_.back().number != 0) {  // there is nothing before the first one
     kept = generations_;
   }
+  const auto end = std::find_if(changes_.begin(), changes_.end(),
+                                [&](const SmallChange& change) { return change.number > number; });
   StoredGeneration generation = generations_.back();
-  for (const SmallChange& change : changes_) {
-    if (change.number > number) {
-      break;
-    }
-    apply(change, generation);
-    if (change.number + kKeptGenerations > number) {
+  for (auto change = changes_.begin(); change != end; ++change) {
+    apply(*change, generation);
+    if (end - change <= static_cast<ptrdiff_t>(kKeptGenerations)) {
       kept.push_back(generation);
     }
   }
@@ -265,7 +198,8 @@ std::vector<StoredGeneration> Store::generations_until(uint64_t number) const {
 }
 
 // What was added to a feed by and by is one text, of which each generation has the beginning: one content is
-// enough for all of them.
+// enough for all of them. Where that cannot be read, what came since stays in the manifest: one feed's damage
+// must not keep the changes of all others from the disk.
 Result<void> Store::write_patches(std::vector<StoredGeneration>& generations) {
   struct Written {
     StoredFeed before;
@@ -283,7 +217,12 @@ Result<void> Store::write_patches(std::vector<StoredGeneration>& generations) {
                            longer->second.before.patch_tail.starts_with(feed.patch_tail);
       if (!goes_on) {
         auto text = patch_of(feed);
-        auto id = text ? put_content(*text) : text;
+        if (!text) {
+          log::error("feed {}: what was added and removed by and by cannot be read: {}", name,
+                     text.error().message);
+          continue;
+        }
+        auto id = put_content(*text);
         if (!id) {
           return id.error();
         }
@@ -333,12 +272,14 @@ Result<void> Store::append(SmallChange change) {
   if (Result<void> appended = journal_->append(write_small_change(change)); !appended) {
     return appended;
   }
+  loose_bytes_ += change.patch.size();
   apply(change, current_);
   changes_.push_back(std::move(change));
   return {};
 }
 
-// Whatever the new manifest names is on the disk before it: contents, and the journal that continues it.
+// Whatever the new manifest names is on the disk before it: contents, and the journal that continues it, an
+// empty one, too.
 Result<void> Store::replace_manifest(std::vector<StoredGeneration> generations,
                                      std::vector<SmallChange> later) {
   if (Result<void> written = write_patches(generations); !written) {
@@ -346,24 +287,24 @@ Result<void> Store::replace_manifest(std::vector<StoredGeneration> generations,
   }
   const uint64_t base = generations.back().number;
   const std::string journal = journal_of(written(later));
-  if (!later.empty()) {
-    if (Result<void> put = replace_file(journal_path(base), as_bytes(journal), Durability::kDurable); !put) {
-      return put;
-    }
-  } else {
-    ::unlink(journal_path(base).c_str());
+  if (Result<void> put = replace_file(journal_path(base), as_bytes(journal), Durability::kDurable); !put) {
+    return put;
   }
-  const std::string path = manifest_path(folder_);
-  if (manifest_is_good_) {  // there is none yet at the first commit
-    const std::string previous = previous_path(folder_);
+  const std::string text = write_manifest(generations);
+  if (text.size() > kMostManifestBytes) {
+    return fail("{}: single indicators and exceptions take {} bytes, more than a start reads", folder_,
+                text.size());
+  }
+  const std::string path = store_files::manifest(folder_);
+  if (manifest_is_good_) {  // there is none yet at the first commit, and a lost one is no way back
+    const std::string previous = store_files::previous_manifest(folder_);
     ::unlink(previous.c_str());
     static_cast<void>(::link(path.c_str(), previous.c_str()));
   }
-  const std::string text = write_manifest(generations);
   if (Result<void> put = replace_file(path, as_bytes(text), Durability::kDurable); !put) {
     return put;
   }
-  previous_base_ = manifest_is_good_ ? base_number() : previous_base_;
+  previous_base_ = base_number();  // of the manifest that was, which is the one before now
   manifest_is_good_ = true;
   generations_ = std::move(generations);
   changes_ = std::move(later);
@@ -372,7 +313,8 @@ Result<void> Store::replace_manifest(std::vector<StoredGeneration> generations,
     apply(change, current_);
   }
   journal_.reset();
-  journal_bytes_ = changes_.empty() ? 0 : journal.size();
+  journal_bytes_ = journal.size();
+  loose_bytes_ = 0;
   drop_unused();
   return {};
 }
@@ -392,9 +334,7 @@ std::set<std::string> Store::kept_snapshots() const {
   return kept;
 }
 
-// Contents that no kept generation names, snapshots beyond those, journals that continue neither manifest.
-// What cannot be removed now is tried again the next time.
-void Store::drop_unused() {
+std::set<std::string> Store::used_contents() const {
   std::set<std::string> used;
   const auto use = [&](const StoredGeneration& generation) {
     for (const auto& [name, feed] : generation.feeds) {
@@ -405,10 +345,18 @@ void Store::drop_unused() {
   for (const SmallChange& change : changes_) {
     used.insert(change.rejects);
   }
+  return used;
+}
+
+// Contents that no kept generation names, snapshots beyond those, journals that continue neither manifest.
+// What cannot be removed now is tried again the next time.
+void Store::drop_unused() {
+  const std::set<std::string> used = used_contents();
   std::error_code error;
   std::vector<fs::path> unused;
   for (const auto& entry : fs::directory_iterator(folder_ + "/contents", error)) {
-    if (!used.contains(entry.path().filename().string())) {
+    const std::string name = entry.path().filename().string();
+    if (!used.contains(name) && !is_set_aside(name)) {
       unused.push_back(entry.path());
     }
   }
@@ -416,7 +364,7 @@ void Store::drop_unused() {
   kept.insert({journal_path(base_number()), journal_path(previous_base_)});
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string name = entry.path().filename().string();
-    const bool is_ours = name.starts_with(kSnapshot) || name.starts_with(kJournal);
+    const bool is_ours = name.starts_with(store_files::kSnapshot) || name.starts_with(store_files::kJournal);
     if (is_ours && name.find('.') == std::string::npos && !kept.contains(entry.path().string())) {
       unused.push_back(entry.path());
     }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ioc/sealed_text.h"
 #include "ioc/small_change.h"
 
 namespace cenote {
@@ -27,22 +28,29 @@ std::vector<ListSize> lists_from(const Json& json) {
 }
 
 Json json_of(const StoredFeed& feed) {
-  return {{"content", feed.content},
-          {"format", feed.format},
-          {"patch", feed.patch},
-          {"patch_bytes", feed.patch_bytes},
-          {"rejects", feed.rejects},
-          {"settings", feed.settings},
-          {"version", feed.version},
-          {"who", feed.who},
-          {"changed", feed.changed.time_since_epoch().count()},
-          {"generation", feed.generation},
-          {"rejected", feed.rejected},
-          {"held", feed.held},
-          {"decisions", feed.decisions},
-          {"trial_since", feed.trial_since.time_since_epoch().count()},
-          {"promoted", feed.is_promoted},
-          {"lists", json_of(feed.lists)}};
+  Json json = {{"content", feed.content},
+               {"format", feed.format},
+               {"patch", feed.patch},
+               {"patch_bytes", feed.patch_bytes},
+               {"rejects", feed.rejects},
+               {"settings", feed.settings},
+               {"version", feed.version},
+               {"who", feed.who},
+               {"changed", feed.changed.time_since_epoch().count()},
+               {"generation", feed.generation},
+               {"rejected", feed.rejected},
+               {"held", feed.held},
+               {"decisions", feed.decisions},
+               {"trial_since", feed.trial_since.time_since_epoch().count()},
+               {"promoted", feed.is_promoted},
+               {"lists", json_of(feed.lists)}};
+  if (!feed.patch_tail.empty()) {
+    json["patch_tail"] = feed.patch_tail;
+  }
+  if (!feed.lost.empty()) {
+    json["lost"] = feed.lost;
+  }
+  return json;
 }
 
 WallTime time_of(const Json& json) {
@@ -73,6 +81,8 @@ StoredFeed feed_from(const Json& json) {
   feed.trial_since = WallTime(milliseconds(json.value("trial_since", int64_t{0})));
   feed.is_promoted = json.value("promoted", false);
   feed.lists = lists_from(json.value("lists", Json::array()));
+  feed.patch_tail = json.value("patch_tail", "");
+  feed.lost = json.value("lost", "");
   return feed;
 }
 
@@ -178,23 +188,28 @@ std::string write_manifest(const std::vector<StoredGeneration>& generations) {
   for (const StoredGeneration& generation : generations) {
     all.push_back(json_of(generation));
   }
-  return dump({{"version", kVersion}, {"generations", std::move(all)}});
+  return seal(dump({{"version", kVersion}, {"journal", true}, {"generations", std::move(all)}}));
 }
 
-Result<std::vector<StoredGeneration>> read_manifest(std::string_view text) {
+Result<Manifest> read_manifest(std::string_view text) {
+  const auto object = unseal(text);
+  if (!object) {
+    return object.error();
+  }
   try {
-    const Json json = Json::parse(text);
+    const Json json = Json::parse(*object);
     if (json.at("version") != kVersion) {
       return fail("manifest version {}, this program reads {}", json.at("version").dump(), kVersion);
     }
-    std::vector<StoredGeneration> generations;
+    Manifest manifest;
     for (const Json& generation : json.at("generations")) {
-      generations.push_back(generation_from(generation));
+      manifest.generations.push_back(generation_from(generation));
     }
-    if (generations.empty()) {
+    if (manifest.generations.empty()) {
       return fail("no generation in it");
     }
-    return generations;
+    manifest.has_journal = json.value("journal", false);  // manifests of 0.1 have none
+    return manifest;
   } catch (const Json::exception& error) {
     return fail("{}", error.what());
   }

@@ -8,9 +8,13 @@
 
 namespace cenote {
 
+struct Manifest {
+  std::vector<StoredGeneration> generations;  // never empty
+  bool has_journal = false;                   // a journal that continues it was put there before it
+};
 std::string write_manifest(const std::vector<StoredGeneration>& generations);
 // An error where it is no manifest of ours: damaged, or of another version.
-Result<std::vector<StoredGeneration>> read_manifest(std::string_view text);
+Result<Manifest> read_manifest(std::string_view text);
 
 std::string write_small_change(const SmallChange& change);
 Result<SmallChange> read_small_change(std::string_view text);

@@ -15,8 +15,13 @@ namespace cenote {
 // change outlives any crash; only then does anybody see it.
 ChangeResult Updater::Work::enforce(Change change) {
   const uint64_t since = store_->current().number;  // small changes may come while lists are compiled
-  change.next.number = since + 1;
+  change.next.number = store_->next_number();
   change.next.made = wall_now();
+  drop_ended(change.next);
+  const std::set<std::string> feeds = change.feeds;
+  for (const std::string& feed : feeds) {
+    drop_unreadable_decisions(change, feed);
+  }
   Compiled compiled;
   Result<void> parsed;
   behind_serving([&] { parsed = compile(change, compiled); });
@@ -91,6 +96,7 @@ Result<void> Updater::Work::load(StateLock lock) {
   }
   Change change = begin("start", "cenote");
   mark_changed_settings(change);
+  recover(change);
   for (const FeedSettings& feed : settings_.feeds) {
     if (is_file_source(feed)) {
       if (auto taken = take_file(feed, change); !taken) {
@@ -98,11 +104,22 @@ Result<void> Updater::Work::load(StateLock lock) {
       }
     }
   }
-  if (!snapshot_ || !change.feeds.empty() || change.exceptions || has_other_feeds(*layers_.base)) {
+  if (!snapshot_ || !change.feeds.empty() || change.exceptions || is_to_commit_ ||
+      has_other_feeds(*layers_.base)) {
     if (const ChangeResult done = enforce(std::move(change)); !done.accepted) {
-      return fail("{}", done.error);
+      if (!snapshot_) {
+        return fail("{}", done.error);
+      }
+      lose(fmt::format("{}: what was in force before the start stays so", done.error));
     }
   }
+  for (const FeedSettings& feed : settings_.feeds) {
+    if (const auto stored = store_->current().feeds.find(feed.name);
+        stored != store_->current().feeds.end() && !stored->second.lost.empty()) {
+      note_failure(feed.name, stored->second.lost);
+    }
+  }
+  set_aside_ = store_->count_set_aside();
   refresh_views();
   return {};
 }
@@ -150,6 +167,7 @@ void Updater::Work::run() {
       next_look_ = mono_now() + kLookEvery;
     }
     fold_when_due();
+    write_waiting_audit();
   }
 }
 
@@ -255,6 +273,9 @@ Held Updater::held() const {
 }
 AuditLog::Page Updater::audit(uint64_t after, size_t limit) const {
   return work_->audit() == nullptr ? AuditLog::Page{} : work_->audit()->read(after, limit);
+}
+StateHealth Updater::state_health() const {
+  return work_->state_health();
 }
 uint64_t Updater::generation() const {
   return work_->view(&Work::Views::generation);

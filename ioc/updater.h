@@ -89,6 +89,7 @@ class Updater {
   [[nodiscard]] std::vector<SingleIndicator> indicators() const;
   [[nodiscard]] Held held() const;
   [[nodiscard]] AuditLog::Page audit(uint64_t after, size_t limit) const;
+  [[nodiscard]] StateHealth state_health() const;
   [[nodiscard]] uint64_t generation() const;
 
  private:

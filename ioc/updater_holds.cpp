@@ -44,7 +44,15 @@ Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
   for (const FeedSettings& feed : settings_.feeds) {
     const auto list = change.lists.find(feed.name);
     const auto result = compiled.find(feed.name);
-    if (change.is_released || list == change.lists.end() || result == compiled.end()) {
+    if (change.is_released || result == compiled.end()) {
+      continue;
+    }
+    if (list == change.lists.end()) {
+      if (!fits_new_settings(change, feed, result->second)) {
+        leave_as_it_was(feed.name, change);
+        try_again(feed.name, change);
+        compiled.erase(result);
+      }
       continue;
     }
     const ListSize size = size_of(feed.name, result->second);
@@ -80,6 +88,37 @@ Result<void> Updater::Work::guard(Change& change, Compiled& compiled) {
   return {};
 }
 
+// The same list under other settings, at a start or a reload. An encoding or a format that does not fit it
+// makes nothing of it: then what it was stays. A smaller list is what somebody may have wanted, and is said.
+bool Updater::Work::fits_new_settings(const Change& change, const FeedSettings& feed,
+                                      const CompiledFeed& compiled) {
+  const auto before = change.before.find(feed.name);
+  const auto now = change.next.feeds.find(feed.name);
+  if (before == change.before.end() || now == change.next.feeds.end() || feed.name == change.subject ||
+      before->second.content != now->second.content || before->second.settings == settings_id(feed)) {
+    return true;
+  }
+  const std::vector<ListSize>& lists = before->second.lists;
+  const auto& singles = change.next.singles;
+  const auto by_hand =
+      static_cast<uint64_t>(std::count_if(singles.begin(), singles.end(), [&](const SingleIndicator& single) {
+        return single.feed == feed.name;
+      }));
+  if (compiled.listed == 0 && !lists.empty() && lists.back().entries > by_hand) {
+    note_failure(
+        feed.name,
+        fmt::format("with its new settings nothing in its list can be used, of {} entries when it came: what "
+                    "is in force stays; put the settings right, or push a list that fits them",
+                    lists.back().entries));
+    return false;
+  }
+  const ListSize size = size_of(feed.name, compiled);
+  if (const auto finding = judge_list(size, limits_of(feed, settings_.guards, lists))) {
+    log::warn("feed {}: with its new settings: {}", feed.name, finding->why);
+  }
+  return true;
+}
+
 // Gives the sentence for whoever sent it.
 std::string Updater::Work::keep_held(const Change& change, const HeldChange& held, IncomingList& incoming) {
   const std::string id = incoming.id();
@@ -109,6 +148,15 @@ void Updater::Work::leave_as_it_was(const std::string& feed, Change& change) {
     change.next.feeds[feed] = before->second;
   }
   change.lists.erase(feed);
+}
+
+// The next start or reload compiles the feed whatever its settings are by then: what is in force of it may be
+// less than what the store has.
+void Updater::Work::try_again(const std::string& feed, Change& change) {
+  if (const auto stored = change.next.feeds.find(feed);
+      stored != change.next.feeds.end() && !stored->second.settings.empty()) {
+    stored->second.settings = "to be compiled again";
+  }
 }
 
 ChangeResult Updater::Work::decide_held(const HoldVerdict& verdict) {
@@ -141,6 +189,9 @@ ChangeResult Updater::Work::decide_change(const HoldVerdict& verdict) {
   if (!again) {
     return refused(again.error().message);
   }
+  if ((*again)->id() != list.content) {
+    return refused(fmt::format("{}: damaged; push the list again", held_.list_path(verdict.feed)));
+  }
   StoredFeed& stored = change.next.feeds[verdict.feed];
   stored.format = list.format;
   stored.version = list.version;
@@ -162,6 +213,7 @@ ChangeResult Updater::Work::decide_entries(const HoldVerdict& verdict) {
   Change change = begin("", verdict.who);
   StoredFeed& stored = change.next.feeds[verdict.feed];
   HoldDecisions decisions;
+  drop_unreadable_decisions(change, verdict.feed);
   if (!stored.decisions.empty()) {
     auto before = store_->content(stored.decisions);
     if (!before) {
@@ -192,7 +244,7 @@ ChangeResult Updater::Work::decide_entries(const HoldVerdict& verdict) {
   stored.decisions = *id;
   change.next.what = fmt::format("{} {}{} of {}", word, first,
                                  count > 1 ? fmt::format(" and {} more", count - 1) : "", verdict.feed);
-  change.why = verdict.reason;
+  change.why = verdict.reason + (change.why.empty() ? "" : "; " + change.why);
   change.subject = verdict.feed;
   change.feeds = {verdict.feed};
   return enforce(std::move(change));
@@ -241,24 +293,22 @@ void Updater::Work::note_audit(const GenerationRecord& next, std::string outcome
   }
   const AuditEntry entry{wall_now(),  next.who,     next.what,      std::move(outcome), std::move(why),
                          next.number, result.added, result.removed, result.rejected,    result.held};
-  if (Result<void> kept = audit_->append(entry); !kept) {
-    log::error("the record of changes: {}", kept.error().message);
+  // Behind what waits already nothing can be written either.
+  const bool has_waited = audit_->waiting() != 0;
+  if (Result<void> kept = audit_->append(entry); !kept && !has_waited) {
+    log::error("the record of changes: {}: what is to be noted waits in memory", kept.error().message);
   }
 }
 
-Result<void> Updater::Work::open_records() {
-  held_.open(settings_.state_dir + "/held");
-  auto audit = AuditLog::open(settings_.state_dir + "/audit.jsonl");
-  if (!audit) {
-    return audit.error();
+void Updater::Work::write_waiting_audit() {
+  constexpr milliseconds kRetryAfter{1000};
+  if (!audit_ || audit_->waiting() == 0 || mono_now() < next_audit_) {
+    return;
   }
-  audit_ = std::move(*audit);
-  for (const GenerationRecord& record : store_->history()) {
-    if (record.number > audit_->last_generation()) {
-      note_audit(record, "done", "noted after a restart", {});
-    }
+  next_audit_ = mono_now() + kRetryAfter;
+  if (const size_t waiting = audit_->waiting(); audit_->flush()) {
+    log::info("the record of changes: {} written that waited", counted(waiting, "entry is", "entries are"));
   }
-  return {};
 }
 
 }  // namespace cenote

@@ -8,6 +8,43 @@
 #include "resolver/base/text.h"
 
 namespace cenote {
+namespace {
+
+// Each stands in all generations of the manifest, which a start reads whole; more belong into a list.
+constexpr size_t kMostSinglesOfFeed =
+    5'000;  // half of all: one feed's token must not take every other's room
+constexpr size_t kMostSingles = 10'000;
+constexpr size_t kMostExceptions = 2'000;
+// Of one feed since its last whole list: each line is read again whenever the feed is compiled.
+constexpr uint64_t kMostPatchBytes = uint64_t{32} << 20;
+
+uint64_t patch_bytes(const StoredFeed& feed) {
+  const bool is_known = !feed.patch.empty() && feed.patch_bytes != UINT64_MAX;  // early manifests say nothing
+  return (is_known ? feed.patch_bytes : 0) + feed.patch_tail.size();
+}
+
+// Those that have ended count no more: they go with the next whole list.
+size_t count_live(const std::vector<SingleIndicator>& singles, const std::string& feed) {
+  return static_cast<size_t>(
+      std::count_if(singles.begin(), singles.end(), [&](const SingleIndicator& single) {
+        return (feed.empty() || single.feed == feed) && (!single.until || *single.until > wall_now());
+      }));
+}
+
+}  // namespace
+
+void Updater::Work::drop_ended(StoredGeneration& next) {
+  const WallTime now = wall_now();
+  if (next.singles.size() > kMostSingles / 2) {
+    std::erase_if(next.singles,
+                  [&](const SingleIndicator& single) { return single.until && *single.until <= now; });
+  }
+  if (next.exceptions.size() > kMostExceptions / 2) {
+    std::erase_if(next.exceptions, [&](const ExceptionRecord& record) {
+      return record.exception.until && *record.exception.until <= now;
+    });
+  }
+}
 
 Updater::Work::Work(IocSettings settings, Publish publish)
     : incoming_(Store::incoming_folder(settings.state_dir)), publish_(std::move(publish)) {
@@ -177,6 +214,12 @@ ChangeResult Updater::Work::patch(PatchRequest request) {
   }
   SmallChange change = begin_small("patch " + request.feed, request.who, request.feed);
   change.patch = write_patch(steps);
+  const auto stored = store_->current().feeds.find(request.feed);
+  if (stored != store_->current().feeds.end() &&
+      patch_bytes(stored->second) + change.patch.size() > kMostPatchBytes) {
+    return refused(
+        fmt::format("its patches would take more than {} bytes: push the whole list", kMostPatchBytes));
+  }
   return settle(request.feed, enforce(std::move(change)));
 }
 
@@ -197,6 +240,12 @@ ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
   if (const auto held = guard_single(indicator, protect_, guards_, feed->guards); held && !indicator.force) {
     return refused(fmt::format("{}: {}: {}; only --force, with the scope operate, lists it all the same",
                                indicator.name, held->reason, held->why));
+  }
+  const auto& singles = store_->current().singles;
+  if (count_live(singles, indicator.feed) >= kMostSinglesOfFeed || count_live(singles, {}) >= kMostSingles) {
+    return refused(
+        fmt::format("{} single indicators of a feed, {} of all, are the most: put them into a list",
+                    kMostSinglesOfFeed, kMostSingles));
   }
   SmallChange change =
       begin_small("add " + indicator.name + " to " + indicator.feed, indicator.who, indicator.feed);
@@ -259,6 +308,13 @@ ChangeResult Updater::Work::add_exception(ExceptionSettings exception, const std
     exception.name = prefix->to_text();
   } else {
     exception.name = name->to_text();
+  }
+  const auto& exceptions = store_->current().exceptions;
+  const auto live = std::count_if(exceptions.begin(), exceptions.end(), [](const ExceptionRecord& record) {
+    return !record.exception.until || *record.exception.until > wall_now();
+  });
+  if (static_cast<size_t>(live) >= kMostExceptions) {
+    return refused(fmt::format("there are {} exceptions already: remove some", live));
   }
   SmallChange change = begin_small("allow " + exception.name, who, {});
   change.allowed = ExceptionRecord{std::move(exception), who, change.made};

@@ -10,6 +10,9 @@ namespace {
 
 // More lines than this are quicker as a list: an overlay is copied with every change.
 constexpr size_t kMostSmallLines = 20'000;
+// What small changes may leave beside the compiled snapshot before one goes the long way, which drops it.
+// Each with a bad line writes all rejected lines of its feed anew.
+constexpr uint64_t kMostLooseBytes = uint64_t{256} << 20;
 
 // Where one feed's entries change, and to what.
 struct Touched {
@@ -35,7 +38,7 @@ struct Touched {
 
 SmallChange Updater::Work::begin_small(std::string what, std::string who, std::string feed) const {
   SmallChange change;
-  change.number = store_->current().number + 1;
+  change.number = store_->next_number();
   change.made = wall_now();
   change.what = std::move(what);
   change.who = std::move(who);
@@ -49,7 +52,7 @@ SmallChange Updater::Work::begin_small(std::string what, std::string who, std::s
 bool Updater::Work::fits_overlay(const std::string& feed, size_t entries) const {
   const bool is_known = feed.empty() ? feed_id(kExceptionsFeed).has_value()
                                      : feed_named(feed) != nullptr && feed_id(feed).has_value();
-  return is_known && entries <= kMostSmallLines;
+  return is_known && entries <= kMostSmallLines && store_->loose_bytes() <= kMostLooseBytes;
 }
 
 bool Updater::Work::fits_overlay(const SmallChange& change) const {
@@ -213,54 +216,6 @@ ChangeResult Updater::Work::summary(const SmallChange& change, const ChangedOver
   result.first_rejects = compiled.rows;
   result.first_rejects.resize(std::min(result.first_rejects.size(), kFirstRejects));
   return result;
-}
-
-// Where the last process stopped: its base, and over it what the journal has, all at once.
-Result<void> Updater::Work::resume() {
-  auto base = CompiledSnapshot::open(store_->snapshot_path(store_->base_number()));
-  if (!base) {
-    return base.error();
-  }
-  if ((*base)->generation() != store_->base_number()) {
-    return fail("the snapshot is of generation {}, not {}", (*base)->generation(), store_->base_number());
-  }
-  layers_ = {own(std::move(*base)), nullptr};
-  std::map<std::string, std::string> patches;
-  std::map<std::string, std::vector<std::string>> by_hand;
-  for (const SmallChange& change : store_->changes()) {
-    if (!change.feed.empty() && feed_named(change.feed) == nullptr) {
-      continue;  // it left the configuration
-    }
-    if (!fits_overlay(change)) {
-      return fail("the snapshot knows no feed {}", change.feed);
-    }
-    if (change.patch.empty()) {
-      by_hand[change.feed].push_back(change.by_hand_name());
-    } else {
-      patches[change.feed] += change.patch;
-    }
-  }
-  Layers layers = layers_;
-  const auto take = [&](Result<ChangedOverlay> changed) -> Result<void> {
-    if (!changed) {
-      return changed.error();
-    }
-    layers.overlay = changed->overlay;
-    return {};
-  };
-  for (const auto& [feed, patch] : patches) {
-    CompiledFeed compiled;
-    if (auto laid = take(lay_patch_over(layers, feed, patch, store_->current(), compiled)); !laid) {
-      return laid;
-    }
-  }
-  for (const auto& [feed, names] : by_hand) {
-    if (auto laid = take(lay_by_hand_over(layers, feed, names, store_->current())); !laid) {
-      return laid;
-    }
-  }
-  publish(std::move(layers));
-  return {};
 }
 
 }  // namespace cenote

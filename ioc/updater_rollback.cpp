@@ -103,7 +103,7 @@ Result<BuiltSnapshot> Updater::Work::copy_of(const CompiledSnapshot& then, uint6
 ChangeResult Updater::Work::enforce_again(Change change, const CompiledSnapshot& then) {
   const Layers before = change.from;
   const uint64_t since = store_->current().number;
-  change.next.number = since + 1;
+  change.next.number = store_->next_number();
   change.next.made = wall_now();
   std::vector<std::string> changed(change.feeds.begin(), change.feeds.end());
   ChangeResult result;

@@ -111,14 +111,15 @@ Result<bool> Updater::Work::take_file(const FeedSettings& feed, Change& change) 
   attempts_[feed.name].looked_at = version;
   const auto found = change.next.feeds.find(feed.name);
   const StoredFeed before = found == change.next.feeds.end() ? StoredFeed{} : found->second;
-  if (!version.empty() && before.version == version && !before.content.empty()) {
+  const bool is_whole = before.lost.empty();  // else the file is taken again: it is the way back
+  if (!version.empty() && before.version == version && !before.content.empty() && is_whole) {
     return false;
   }
   auto list = IncomingList::copy_of(path, incoming_);
   if (!list) {
     return list.error();
   }
-  if ((*list)->id() == before.content && !before.has_patch() && before.format.empty()) {
+  if ((*list)->id() == before.content && !before.has_patch() && before.format.empty() && is_whole) {
     note_success(feed.name);
     return false;
   }
@@ -187,7 +188,8 @@ void Updater::Work::start_fetch(const FeedSettings& feed) {
     request.header = trim(std::string_view(*header).substr(0, header->find_first_of("\r\n")));
   }
   const auto stored = store_->current().feeds.find(feed.name);
-  if (stored != store_->current().feeds.end() && !stored->second.content.empty()) {
+  if (stored != store_->current().feeds.end() && !stored->second.content.empty() &&
+      stored->second.lost.empty()) {
     request.version = stored->second.version;
   }
   attempts.is_fetching = fetches_.post([this, request, name = feed.name, is_taxii = feed.format == "taxii"] {
@@ -232,7 +234,7 @@ void Updater::Work::finish_fetch(const std::string& name, const std::string& sou
   attempts.failures = 0;
   Change change = begin("fetch " + name, source);
   StoredFeed& stored = change.next.feeds[name];
-  if (fetched->is_unchanged || fetched->list->id() == stored.content) {
+  if (fetched->is_unchanged || (fetched->list->id() == stored.content && stored.lost.empty())) {
     note_success(name);
     refresh_views();
     return;

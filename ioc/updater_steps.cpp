@@ -4,6 +4,7 @@
 #include "ioc/overlaid_snapshot.h"
 #include "ioc/store_json.h"
 #include "ioc/updater_work.h"
+#include "resolver/base/log.h"
 
 namespace cenote {
 
@@ -40,10 +41,12 @@ Result<CompiledFeed> Updater::Work::compile_content(const FeedSettings& feed, co
   const auto stored = of.feeds.find(feed.name);
   if (stored != of.feeds.end() && !stored->second.decisions.empty()) {
     auto decisions = store_->content(stored->second.decisions);
-    if (!decisions) {
-      return decisions.error();
+    if (decisions) {
+      content.decisions = read_decisions(*decisions);
+    } else {  // a few lines need not wait for whoever decides again
+      log::error("feed {}: what people decided about its held entries is lost: {}", feed.name,
+                 decisions.error().message);
     }
-    content.decisions = read_decisions(*decisions);
   }
   content.guards = &guards_;
   FeedSettings effective = feed;
@@ -76,6 +79,7 @@ void Updater::Work::settle_failed(Change& change) {
   for (const auto& [feed, error] : change.failed) {
     note_failure(feed, error);
     leave_as_it_was(feed, change);
+    try_again(feed, change);
   }
 }
 
@@ -102,7 +106,7 @@ Result<void> Updater::Work::put_in_force(Change& change, const Compiled& compile
   std::copy_if(store_->changes().begin(), store_->changes().end(), std::back_inserter(later),
                [&](const SmallChange& small) { return small.number > since; });
   if (!later.empty()) {
-    change.next.number = store_->current().number + 1;
+    change.next.number = store_->next_number();
     if (Result<void> renumbered = renumber_snapshot(*built.file, change.next.number); !renumbered) {
       return renumbered;
     }
@@ -139,6 +143,7 @@ Result<void> Updater::Work::keep(Change& change, const Compiled& compiled, const
     StoredFeed& feed = change.next.feeds[name];
     feed.content = *id;
     feed.changed = change.next.made;
+    feed.lost.clear();
     feed.trial_since = feed.trial_since == WallTime{} ? change.next.made : feed.trial_since;
     if (const auto result = compiled.find(name); result != compiled.end()) {
       remember(feed.lists, size_of(name, result->second));
@@ -253,6 +258,8 @@ void Updater::Work::refresh_views(const SmallChange& change) {
 void Updater::Work::show_feeds() {
   const StoredGeneration& current = store_->current();
   views_.held_changes = held_.waiting();
+  views_.losses = losses_;
+  views_.set_aside = set_aside_;
   views_.feeds.clear();
   for (const FeedSettings& feed : settings_.feeds) {
     FeedStatus status;
@@ -275,12 +282,15 @@ void Updater::Work::show_feeds() {
       if (!stored->second.content.empty()) {
         status.last_success = stored->second.changed;
       }
+      status.last_error = stored->second.lost;
       show_rejects(feed.name, stored->second.rejects);
     }
     const FeedAttempts& attempts = attempts_[feed.name];
     status.last_success = attempts.last_success ? attempts.last_success : status.last_success;
     status.last_attempt = attempts.last_attempt ? attempts.last_attempt : status.last_success;
-    status.last_error = attempts.last_error;
+    status.last_error = !attempts.last_error.empty() ? attempts.last_error
+                        : !status.last_error.empty() ? status.last_error
+                                                     : held_.damaged(feed.name);
     views_.feeds.push_back(std::move(status));
   }
 }
@@ -322,6 +332,17 @@ Held Updater::Work::held() const {
     }
   }
   return held;
+}
+
+StateHealth Updater::Work::state_health() const {
+  StateHealth health;
+  {
+    const std::lock_guard lock(views_mutex_);
+    health.losses = views_.losses;
+    health.set_aside = views_.set_aside;
+  }
+  health.audit_waiting = audit_ == nullptr ? 0 : audit_->waiting();
+  return health;
 }
 
 std::vector<RejectRow> Updater::Work::rejects(const std::string& feed) const {

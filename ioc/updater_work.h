@@ -87,6 +87,7 @@ class Updater::Work {
   ChangeResult remove_indicator(const std::string& feed, const std::string& name, const std::string& who);
   ChangeResult add_exception(ExceptionSettings exception, const std::string& who);
   ChangeResult remove_exception(const std::string& name, const std::string& who);
+  static void drop_ended(StoredGeneration& next);
   ChangeResult rollback(uint64_t generation, const std::string& who);  // updater_rollback.cpp
   ChangeResult refresh(const std::string& feed);
   ChangeResult reload(IocSettings settings);
@@ -116,6 +117,8 @@ class Updater::Work {
     std::vector<ExceptionRecord> exceptions;
     std::vector<SingleIndicator> singles;
     std::vector<HeldChange> held_changes;
+    std::vector<std::string> losses;
+    uint64_t set_aside = 0;
     uint64_t generation = 0;
   };
   template <typename T>
@@ -125,6 +128,7 @@ class Updater::Work {
   }
   std::vector<RejectRow> rejects(const std::string& feed) const;
   [[nodiscard]] Held held() const;
+  [[nodiscard]] StateHealth state_health() const;
   [[nodiscard]] const AuditLog* audit() const noexcept { return audit_.get(); }
 
  private:
@@ -139,6 +143,7 @@ class Updater::Work {
   [[nodiscard]] Result<CompiledFeed> compile_content(const FeedSettings& feed, const StoredGeneration& of,
                                                      FeedContent content) const;
   Result<void> guard(Change& change, Compiled& compiled);
+  bool fits_new_settings(const Change& change, const FeedSettings& feed, const CompiledFeed& compiled);
   [[nodiscard]] ListSize size_of(const std::string& feed, const CompiledFeed& compiled) const;
   Result<BuiltSnapshot> build(const Change& change, const Compiled& compiled);
   Result<void> put_in_force(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
@@ -178,7 +183,18 @@ class Updater::Work {
   Result<void> keep(SmallChange& change, const Snapshot& snapshot, const CompiledFeed& compiled);
   [[nodiscard]] ChangeResult summary(const SmallChange& change, const ChangedOverlay& changed,
                                      const CompiledFeed& compiled) const;
+
+  // What a start does about what is missing or damaged: updater_recovery.cpp.
+  Result<void> open_records();
+  void complete_audit();
+  void lose(std::string what);
   Result<void> resume();
+  void recover(Change& change);
+  void tell_losses(Change& change);
+  void mark_lost(Change& change, const std::string& feed, const std::string& why);
+  void drop_unreadable_decisions(Change& change, const std::string& feed);
+  void salvage(Change& change, const std::string& feed);
+  [[nodiscard]] bool has_unreadable_rejects(const StoredFeed& stored) const;
 
   // Overlays into new bases: updater_fold.cpp.
   struct Fold {
@@ -204,9 +220,9 @@ class Updater::Work {
                ChangeResult& result);
 
   // Guards, and what people say of what they hold: updater_holds.cpp.
-  Result<void> open_records();
   std::string keep_held(const Change& change, const HeldChange& held, IncomingList& list);
   static void leave_as_it_was(const std::string& feed, Change& change);
+  static void try_again(const std::string& feed, Change& change);
   ChangeResult decide_change(const HoldVerdict& verdict);
   ChangeResult decide_entries(const HoldVerdict& verdict);
   static bool is_on_trial(const FeedSettings& feed, const StoredGeneration& of);
@@ -214,6 +230,7 @@ class Updater::Work {
                   const ChangeResult& result);
   void note_audit(const GenerationRecord& next, std::string outcome, std::string why,
                   const ChangeResult& result);
+  void write_waiting_audit();
 
   // Sources: updater_sources.cpp.
   void note_failure(const std::string& feed, const std::string& error);
@@ -269,6 +286,11 @@ class Updater::Work {
   bool has_built_ = false;
   std::map<std::string, FeedAttempts> attempts_;
   MonoTime next_look_{};
+  MonoTime next_audit_{};                        // when what waits for the record is tried again
+  std::vector<std::string> losses_;              // what the start found missing or damaged
+  std::map<std::string, std::string> not_laid_;  // feed -> why its journal could not be laid over the base
+  bool is_to_commit_ = false;                    // the start itself is a change
+  uint64_t set_aside_ = 0;                       // files, after the start
 
   std::shared_ptr<JobQueue> jobs_ = std::make_shared<JobQueue>();
   JobQueue fetches_;  // downloads wait for servers, pushes must not wait for downloads

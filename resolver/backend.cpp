@@ -208,6 +208,7 @@ ServerStatus Backend::status() const {
     }
   }
   status.upstreams = upstreams(workers_);
+  status.state = updater_.state_health();
   return status;
 }
 
@@ -251,6 +252,13 @@ void Backend::collect(MetricsPage& page) const {
                  labels);
     page.gauge("cenote_upstream_up", "1 while the upstream answers.", upstream.is_down ? 0 : 1, labels);
   }
+  page.gauge("cenote_state_losses", "What the start found missing or damaged in state_dir.",
+             static_cast<double>(now.state.losses.size()));
+  page.gauge("cenote_state_set_aside_files",
+             "Files in state_dir that starts set aside for a person to look at.",
+             static_cast<double>(now.state.set_aside));
+  page.gauge("cenote_audit_waiting", "Entries of the record of changes that could not be written yet.",
+             static_cast<double>(now.state.audit_waiting));
   for (const FeedStatus& feed : feeds()) {
     const MetricsPage::Labels labels{{"feed", feed.name}};
     page.gauge("cenote_feed_entries", "Entries of a feed in force.", static_cast<double>(feed.entries),

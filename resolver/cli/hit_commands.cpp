@@ -117,6 +117,23 @@ void show_explanation(Output& output, const Json& body) {
   }
 }
 
+// What is wrong with state_dir; nothing where all is well.
+void show_state(Output& output, const Json& state) {
+  for (const Json& loss : list_of(state, "losses")) {
+    output.line({Cell("state_dir: " + (loss.is_string() ? loss.get<std::string>() : ""), Colour::kRed)});
+  }
+  if (const uint64_t count = number_of(state, "set_aside"); count != 0) {
+    output.line({Cell(
+        fmt::format("state_dir: {} set aside (*.damaged, *.lost)", counted(count, "file is", "files are")),
+        Colour::kRed)});
+  }
+  if (const uint64_t count = number_of(state, "audit_waiting"); count != 0) {
+    output.line(
+        {Cell(fmt::format("audit.jsonl: {} to be written", counted(count, "entry waits", "entries wait")),
+              Colour::kRed)});
+  }
+}
+
 void show_server(Output& output, const Json& body) {
   const Json empty = Json::object();
   const auto part = [&](const char* key) -> const Json& {
@@ -145,6 +162,7 @@ void show_server(Output& output, const Json& body) {
        {"cache", fmt::format("{}, {}", counted(number_of(part("cache"), "entries"), "answer", "answers"),
                              size_text(number_of(part("cache"), "bytes")))},
        {"events", dropped == 0 ? Cell("") : Cell(fmt::format("{} were dropped", dropped), Colour::kRed)}});
+  show_state(output, part("state"));
   for (const Json& fault : list_of(body, "faults")) {
     output.line({Cell(flag_of(fault, "off") ? "  off     " : "  impaired", Colour::kRed),
                  text_of(fault, "part") + ": " + text_of(fault, "why")});

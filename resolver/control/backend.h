@@ -46,6 +46,7 @@ struct ServerStatus {
   std::vector<std::string> listeners;  // "dns 127.0.0.1:5300", "page https 127.0.0.1:8443"
   std::vector<UpstreamStatus> upstreams;
   std::vector<Fault> faults;  // what is off, or not as configured
+  StateHealth state;
 };
 
 class ControlBackend {

@@ -165,6 +165,10 @@ Json to_json(const ServerStatus& status, WallTime now) {
             {"upstream_failures", status.upstream_failures}}},
           {"cache", {{"entries", status.cache_entries}, {"bytes", status.cache_bytes}}},
           {"events_dropped", status.events_dropped},
+          {"state",
+           {{"losses", status.state.losses},
+            {"set_aside", status.state.set_aside},
+            {"audit_waiting", status.state.audit_waiting}}},
           {"upstreams", list_of(status.upstreams)},
           {"faults", list_of(status.faults)}};
 }

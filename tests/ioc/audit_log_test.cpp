@@ -103,6 +103,26 @@ TEST_CASE("the newest lines come, after a number and up to a limit", "[ioc][audi
   CHECK((*log)->read(9, 100).lines.empty());
 }
 
+TEST_CASE("the newest lines of a long record are the same as of all of it", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  auto log = AuditLog::open(folder / "audit.jsonl");
+  REQUIRE(log);
+  for (uint64_t i = 1; i <= 40; ++i) {
+    AuditEntry long_one = entry("push", i);
+    long_one.why = std::string(i * 211, 'x');  // some pieces that it is read in
+    REQUIRE((*log)->append(long_one));
+  }
+  const auto all = (*log)->read(0, 100).lines;
+  REQUIRE(all.size() == 40);
+  CHECK(nlohmann::json::parse(all[0])["number"] == 1);
+  for (size_t limit = 0; limit <= 41; ++limit) {
+    CAPTURE(limit);
+    const auto newest = (*log)->read(0, limit).lines;
+    REQUIRE(newest.size() == std::min<size_t>(limit, 40));
+    REQUIRE(std::equal(newest.rbegin(), newest.rend(), all.rbegin()));
+  }
+}
+
 TEST_CASE("a line that was changed, taken out or put in shows", "[ioc][audit]") {
   const TemporaryFolder folder;
   const std::string path = folder / "audit.jsonl";

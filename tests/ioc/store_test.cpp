@@ -6,6 +6,7 @@
 
 #include "ioc/incoming_list.h"
 #include "ioc/small_change.h"
+#include "ioc/store_json.h"
 #include "ioc/temporary_file.h"
 #include "tests/support/temporary_folder.h"
 
@@ -31,7 +32,7 @@ void put_snapshot(Store& store, uint64_t generation, const std::string& text) {
 // A whole list of the feed "f".
 void push(Store& store, const std::string& body) {
   StoredGeneration next = store.current();
-  ++next.number;
+  next.number = store.next_number();
   next.what = "push " + body;
   const auto id = store.put_content(body);
   REQUIRE(id);
@@ -43,7 +44,7 @@ void push(Store& store, const std::string& body) {
 
 SmallChange patch_of(const Store& store, const std::string& patch) {
   SmallChange change;
-  change.number = store.current().number + 1;
+  change.number = store.next_number();
   change.what = "patch";
   change.feed = "f";
   change.settings = "s";
@@ -58,6 +59,12 @@ std::string patch_text(const Store& store, uint64_t generation) {
   const auto kept = store.generation(generation);
   REQUIRE(kept);
   return store.patch_of(kept->feeds.at("f")).value();
+}
+
+std::unique_ptr<Store> open_again(const TemporaryFolder& folder) {
+  const TemporaryFolder copy;
+  fs::copy(folder.path(), copy.path(), fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  return open(copy);
 }
 
 void flip_byte(const std::string& path, size_t at) {
@@ -263,17 +270,148 @@ TEST_CASE(
     CHECK(store->content(store->current().feeds.at("f").content).value() == "one");
     CHECK(patch_text(*store, 2) == "+a\n");
     CHECK(fs::exists(folder / "journal-3.lost"));
+    CHECK(fs::exists(folder / "manifest.json.damaged"));
+    CHECK(store->next_number() == 5);  // 3 and 4 were given away
     patch(*store, "+b\n");
   }
   {
     const auto store = open(folder);
-    CHECK(patch_text(*store, 3) == "+a\n+b\n");
+    CHECK(patch_text(*store, 5) == "+a\n+b\n");
     push(*store, "three");
   }
   const auto store = open(folder);
-  CHECK(store->current().number == 4);
+  CHECK(store->losses().empty());
+  CHECK(store->current().number == 6);
   CHECK(store->changes().empty());
   CHECK(store->content(store->current().feeds.at("f").content).value() == "three");
+}
+
+TEST_CASE("a changed byte anywhere in a manifest is noticed or changes nothing", "[ioc][store]") {
+  StoredGeneration generation;
+  generation.number = 7;
+  generation.what = "push";
+  generation.feeds["f"].content = std::string(32, 'a');
+  generation.singles.push_back({"f", "x.test", true, "c2", "seen", {}, "me", {}});
+  const std::string text = write_manifest({generation});
+  REQUIRE(read_manifest(text));
+  for (size_t at = 0; at < text.size(); ++at) {
+    for (const int bit : {0, 2, 5, 7}) {
+      std::string flipped = text;
+      flipped[at] = static_cast<char>(flipped[at] ^ (1 << bit));
+      const auto read = read_manifest(flipped);
+      CAPTURE(at, bit);
+      REQUIRE((!read || write_manifest(read->generations) == text));
+    }
+  }
+}
+
+TEST_CASE("a journal that a manifest was written with is missed", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    CHECK(fs::exists(folder / "journal-1"));  // empty, but there
+    patch(*store, "+a\n");
+  }
+  SECTION("deleted") {
+    fs::remove(folder / "journal-1");
+  }
+  SECTION("emptied") {
+    fs::resize_file(folder / "journal-1", 0);
+  }
+  SECTION("a folder in its place") {
+    fs::remove(folder / "journal-1");
+    fs::create_directories(folder / "journal-1/x");
+  }
+  const auto store = open(folder);
+  CHECK(store->losses().size() == 1);
+  CHECK(store->current().number == 1);
+  store->expect(2);
+  CHECK(store->next_number() == 3);
+  CHECK(store->losses().size() == 1);
+  patch(*store, "+b\n");
+  push(*store, "two");
+  CHECK(open_again(folder)->losses().empty());
+}
+
+TEST_CASE("what another record knows and the files do not is a loss", "[ioc][store]") {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  push(*store, "one");
+  store->expect(1);
+  CHECK(store->losses().empty());
+  store->expect(9);
+  CHECK(store->losses().size() == 1);
+  CHECK(store->next_number() == 10);
+}
+
+TEST_CASE("without a manifest nothing is deleted", "[ioc][store]") {
+  const TemporaryFolder folder;
+  std::string one, two;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+    one = store->current().feeds.at("f").content;
+    push(*store, "two");
+    two = store->current().feeds.at("f").content;
+    patch(*store, "+a\n");
+  }
+  fs::remove(folder / "manifest.json");
+  SECTION("that of before is taken") {
+    const auto store = open(folder);
+    CHECK(store->current().number == 1);
+    CHECK(store->next_number() == 4);
+    CHECK_FALSE(store->has_lost_all());
+    push(*store, "three");
+    CHECK(store->content(one).value() == "one");
+    CHECK(folder.read("contents/" + two + ".lost") == "two");
+    CHECK(fs::exists(folder / "journal-2.lost"));
+  }
+  SECTION("none of before either") {
+    fs::remove(folder / "manifest.previous.json");
+    const auto store = open(folder);
+    CHECK(store->has_lost_all());
+    CHECK(store->current().number == 0);
+    CHECK(store->next_number() == 4);
+    push(*store, "three");
+    CHECK(folder.read("contents/" + one + ".lost") == "one");
+    CHECK(folder.read("contents/" + two + ".lost") == "two");
+    CHECK(store->count_set_aside() == 4);  // and two journals
+  }
+}
+
+TEST_CASE("what a first commit left that did not come to its end is no loss", "[ioc][store]") {
+  const TemporaryFolder folder;
+  {
+    const auto store = open(folder);
+    push(*store, "one");
+  }
+  fs::remove(folder / "manifest.json");
+  const auto store = open(folder);
+  CHECK(store->losses().empty());
+  CHECK(store->next_number() == 1);
+}
+
+TEST_CASE("a patch that cannot be read does not keep the commits of others from the disk", "[ioc][store]") {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  push(*store, "one");
+  patch(*store, "+a\n");
+  put_snapshot(*store, 2, "folded");
+  REQUIRE(store->fold(2, 1));  // now it is a content
+  const std::string id = store->current().feeds.at("f").patch;
+  folder.write("contents/" + id, "rubbish");
+  patch(*store, "+b\n");
+  StoredGeneration next = store->current();
+  next.number = store->next_number();
+  next.feeds["other"].format = "plain";
+  put_snapshot(*store, next.number, "snapshot");
+  REQUIRE(store->commit(next));
+  CHECK(store->current().feeds.at("f").patch_tail == "+b\n");
+  const auto kept = read_manifest(folder.read("manifest.json")).value();
+  CHECK(kept.generations.back().feeds.at("f").patch_tail == "+b\n");
+  folder.write("contents/" + id, "+a\n");
+  CHECK(patch_text(*store, next.number) == "+a\n+b\n");
 }
 
 TEST_CASE("a list comes in by pieces and is kept under the hash of all of it", "[ioc][store]") {

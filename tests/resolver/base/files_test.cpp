@@ -44,7 +44,7 @@ TEST_CASE("a secret that is damaged, or that others may read, is set aside and m
     chmod(path.c_str(), 0600);
     remade();
   }
-  for (const mode_t mode : {0640, 0604, 0620}) {
+  for (const mode_t mode : {0640U, 0604U, 0620U}) {
     chmod(path.c_str(), mode);
     remade();
   }
