@@ -1,8 +1,12 @@
-// What a forged address gets out of this resolver over UDP.
+// What a forged address gets out of this resolver over UDP, and who makes room when all places are taken.
+#include <atomic>
+
 #include <catch2/catch.hpp>
 
 #include "resolver/query/pipeline.h"
+#include "tests/support/fake_snapshot.h"
 #include "tests/support/served_pipeline.h"
+#include "tests/support/shifted_clock.h"
 
 namespace cenote::pipeline_limits_test {
 using namespace cenote::test;
@@ -49,8 +53,10 @@ struct Fixture : ReplySink {
   }
   Transport transport = Transport::kUdp;
 
+  std::atomic<size_t> replies{0};
+
  private:
-  void reply(const ReplyPath&, Bytes) noexcept override {}
+  void reply(const ReplyPath&, Bytes) noexcept override { ++replies; }
 };
 
 // As small as a datagram can be that gets such an answer.
@@ -126,6 +132,43 @@ TEST_CASE_METHOD(Fixture, "answers that say no count like all others where a rat
   }
   limit(0);
   CHECK(flood(chaos(), "10.0.0.1").answers == 300);
+}
+
+TEST_CASE_METHOD(Fixture, "when all places are taken, questions that have waited long make room for new ones",
+                 "[query][limits][waiting]") {
+  served.upstream.set([](const Wire& asked, bool) {
+    return read(asked).question_name.starts_with("quick") ? ScriptedUpstream::default_script(asked, false)
+                                                          : std::vector<Wire>{};
+  });
+  // 20,000 forged addresses, one question each, for names that nobody answers.
+  const auto ask = [&](const std::string& name, size_t host) {
+    const std::string address = "10." + std::to_string(host / 65536) + "." +
+                                std::to_string(host / 256 % 256) + "." + std::to_string(host % 256);
+    Wire buffer = query(name, rrtype::kA);
+    const size_t size = buffer.size();
+    buffer.resize(65535);
+    ReplyPath path;
+    path.sink = this;
+    path.transport = Transport::kTcp;
+    path.peer.client = SocketAddress(*IpAddress::from_text(address), 4321);
+    const uint64_t promised = served.pipeline().promised();
+    served.pipeline().on_message(path, buffer, size);
+    return served.pipeline().promised() != promised;
+  };
+  size_t taken = 0;
+  served.on_loop([&] {
+    for (size_t i = 0; i < 20'500; ++i) {
+      taken += ask("n" + std::to_string(i) + ".d" + std::to_string(i / 500) + ".example", 1000 + i) ? 1U : 0U;
+    }
+  });
+  CHECK(taken == 20'000);  // nobody has waited long yet
+  pass_time(milliseconds{250});
+  served.on_loop([] {});
+  bool is_asked = false;
+  served.on_loop([&] { is_asked = ask("quick.other.example", 5); });
+  CHECK(is_asked);
+  CHECK(served.waiting() <= 20'001);
+  CHECK(served.becomes([&] { return replies != 0; }));  // who made room is told
 }
 
 }  // namespace cenote::pipeline_limits_test
