@@ -23,7 +23,7 @@ struct Flow {
 
 struct Fixture : ReplySink {
   ServedPipeline served;
-  ~Fixture() = default;
+  virtual ~Fixture() = default;
 
   // So many datagrams of one turn, from there.
   Flow flood(const Wire& datagram, const std::string& address, int times = 300) {
@@ -140,35 +140,40 @@ TEST_CASE_METHOD(Fixture, "when all places are taken, questions that have waited
     return read(asked).question_name.starts_with("quick") ? ScriptedUpstream::default_script(asked, false)
                                                           : std::vector<Wire>{};
   });
-  // 20,000 forged addresses, one question each, for names that nobody answers.
-  const auto ask = [&](const std::string& name, size_t host) {
-    const std::string address = "10." + std::to_string(host / 65536) + "." +
-                                std::to_string(host / 256 % 256) + "." + std::to_string(host % 256);
-    Wire buffer = query(name, rrtype::kA);
-    const size_t size = buffer.size();
-    buffer.resize(65535);
+  // 20,000 forged addresses, a thousand each for one of twenty names that nobody answers.
+  Wire buffer(65535);
+  const auto ask = [&](const Wire& asked, uint16_t host) {
+    std::copy(asked.begin(), asked.end(), buffer.begin());
     ReplyPath path;
     path.sink = this;
     path.transport = Transport::kTcp;
-    path.peer.client = SocketAddress(*IpAddress::from_text(address), 4321);
+    const std::array<uint8_t, 4> address{10, 0, static_cast<uint8_t>(host >> 8), static_cast<uint8_t>(host)};
+    path.peer.client = SocketAddress(IpAddress::v4(address), 4321);
     const uint64_t promised = served.pipeline().promised();
-    served.pipeline().on_message(path, buffer, size);
+    served.pipeline().on_message(path, buffer, asked.size());
     return served.pipeline().promised() != promised;
   };
   size_t taken = 0;
   served.on_loop([&] {
-    for (size_t i = 0; i < 20'500; ++i) {
-      taken += ask("n" + std::to_string(i) + ".d" + std::to_string(i / 500) + ".example", 1000 + i) ? 1U : 0U;
+    for (uint16_t name = 0; name < 21; ++name) {
+      const Wire asked = query("n.d" + std::to_string(name) + ".example", rrtype::kA);
+      for (uint16_t i = 0; i < 1000; ++i) {
+        taken += ask(asked, static_cast<uint16_t>(1000 + name * 1000 + i)) ? 1U : 0U;
+      }
     }
   });
   CHECK(taken == 20'000);  // nobody has waited long yet
   pass_time(milliseconds{250});
   served.on_loop([] {});
+  bool is_full = false;  // on a machine that took seconds for all that the first have given up by now
   bool is_asked = false;
-  served.on_loop([&] { is_asked = ask("quick.other.example", 5); });
+  served.on_loop([&] {
+    is_full = served.pipeline().waiting() == 20'000;
+    is_asked = ask(query("quick.other.example", rrtype::kA), 5);
+  });
   CHECK(is_asked);
   CHECK(served.waiting() <= 20'001);
-  CHECK(served.becomes([&] { return replies != 0; }));  // who made room is told
+  CHECK((!is_full || served.becomes([&] { return replies >= 1000; })));  // who made room is told
 }
 
 }  // namespace cenote::pipeline_limits_test
