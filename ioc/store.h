@@ -89,9 +89,9 @@ struct SmallChange;
 
 class Store {
  public:
-  // Makes the folder when it is absent, and takes its lock unless the caller has it. What is missing or damaged
-  // is said in the log and in losses(): then the newest state that can be read is taken, and the rest is set
-  // aside.
+  // Makes the folder when it is absent, and takes its lock unless the caller has it. What is missing or
+  // damaged is said in the log and in losses(): then the newest state that can be read is taken, and the rest
+  // is set aside.
   static Result<std::unique_ptr<Store>> open(const std::string& folder, StateLock lock = {});
   ~Store();
   Store(const Store&) = delete;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,13 @@ class Slab {
   }
 
   [[nodiscard]] size_t size() const noexcept { return size_; }
+
+  // For whoever looks at some of them in turn: what lives at a place, if anything does.
+  [[nodiscard]] size_t places() const noexcept { return slots_.size(); }
+  [[nodiscard]] std::optional<Handle> at_place(size_t place) const noexcept {
+    const Slot& slot = *slots_[place];
+    return slot.live ? std::optional(Handle{static_cast<uint32_t>(place), slot.generation}) : std::nullopt;
+  }
 
  private:
   struct Slot {

@@ -1,9 +1,8 @@
 #include "resolver/query/in_flight.h"
 
-#include <utility>
-
 #include <xxhash.h>
 
+#include "resolver/base/random.h"
 #include "resolver/query/registered_domain.h"
 
 namespace cenote {
@@ -12,7 +11,12 @@ namespace {
 // A question that so many wait for is an attack or an outage; more waiters would only cost memory.
 constexpr size_t kMostPerQuestion = 1000;
 constexpr size_t kMostInAll = 20'000;  // about 30 MiB of waiting queries
-constexpr size_t kMostSpare = 256;     // of what is kept for the next questions: 0.2 MiB, most have one
+// Most answers come sooner than this: whoever has waited longer makes room for others when all places are
+// taken, as in unbound ("jostle-timeout"). A flood that shall keep others out must then fill all places five
+// times a second, from however many forged addresses.
+constexpr milliseconds kRunToCompletion{200};
+constexpr size_t kLookedAt = 32;    // for somebody who makes room
+constexpr size_t kMostSpare = 256;  // of what is kept for the next questions: 0.2 MiB, most have one
 constexpr size_t kMostInSpare = 4;
 
 bool same(const CacheKey& a, const CacheKey& b) noexcept {
@@ -27,15 +31,19 @@ Handle to_handle(uint64_t cookie) noexcept {
   return {static_cast<uint32_t>(cookie >> 32), static_cast<uint32_t>(cookie)};
 }
 
+// Keyed per process: nobody outside can choose addresses or domains that are counted as one, or that fall
+// into one place of a table.
+const uint64_t kHashKey = Random().u64();
+
 uint64_t client_of(const ReplyPath& path) noexcept {
   const IpAddress address = path.client().address();
   const Bytes bytes = address.host_bytes();
-  return XXH3_64bits(bytes.data(), bytes.size());
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), kHashKey);
 }
 
 uint64_t domain_of(const Name& name) noexcept {
   const Bytes wire = registered_domain(name, PublicSuffixes::system());
-  return XXH3_64bits(wire.data(), wire.size());
+  return XXH3_64bits_withSeed(wire.data(), wire.size(), kHashKey);
 }
 
 }  // namespace
@@ -93,28 +101,70 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
                                                const WaitingBounds& bounds) {
   const uint64_t client = client_of(query.path);
   const size_t* of_client = by_client_.find(client);
-  if (waiting_ >= kMostInAll || (of_client != nullptr && *of_client >= bounds.of_client)) {
+  const size_t held = of_client != nullptr ? *of_client : 0;
+  if (held >= bounds.of_client) {
     return std::nullopt;
   }
   Handle handle;
   const uint64_t hash = key.hash();
   Group* group = lookup(key, hash, handle);
   const bool is_first = group == nullptr;
+  const uint64_t domain = is_first ? domain_of(key.name) : 0;
   if (is_first) {
-    const uint64_t domain = domain_of(key.name);
     const size_t* of_domain = by_domain_.find(domain);
     if (of_domain != nullptr && *of_domain >= bounds.of_domain) {
       return std::nullopt;
     }
-    handle = insert(key, hash, domain);
-    group = groups_.find(handle);
   } else if (group->waiters.size() >= kMostPerQuestion) {
     return std::nullopt;
+  }
+  if (waiting_ >= kMostInAll && !make_room(query.looked_up, held, handle)) {
+    return std::nullopt;
+  }
+  if (is_first) {
+    handle = insert(key, hash, domain);
+    group = groups_.find(handle);
+    group->asked = query.looked_up;
   }
   group->waiters.emplace_back(query, client);
   ++by_client_[client];
   ++waiting_;
   return Joined{to_cookie(handle), is_first};
+}
+
+// Looks at some questions in turn, and takes of those who have waited long enough the one whose client holds
+// most places, the oldest of equals. `joined`: stays. False: nobody makes room for a client that holds so
+// many.
+bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
+  std::optional<Handle> chosen;
+  size_t most = held;
+  MonoTime oldest = now - kRunToCompletion;
+  for (size_t i = 0; i < std::min(kLookedAt, groups_.places()); ++i) {
+    hand_ = (hand_ + 1) % groups_.places();
+    const auto handle = groups_.at_place(hand_);
+    const Group* group = handle && !(*handle == joined) ? groups_.find(*handle) : nullptr;
+    if (group == nullptr || group->waiters.empty() || group->is_outdated ||
+        group->asked > now - kRunToCompletion) {
+      continue;
+    }
+    const size_t* count = by_client_.find(group->waiters.front().client);
+    const size_t holds = count != nullptr ? *count : 0;
+    if (holds > most || (holds == most && group->asked <= oldest)) {
+      chosen = handle;
+      most = holds;
+      oldest = group->asked;
+    }
+  }
+  if (chosen) {
+    displaced_.push_back(take(to_cookie(*chosen)));
+  }
+  return chosen.has_value();
+}
+
+void InFlight::note_exchange(uint64_t cookie, Handle exchange) {
+  if (Group* group = groups_.find(to_handle(cookie))) {
+    group->exchange = exchange;
+  }
 }
 
 std::optional<uint64_t> InFlight::start(const CacheKey& key) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "resolver/base/flat_map.h"
@@ -40,18 +41,27 @@ class InFlight {
     CacheKey key;
     uint64_t hash = 0;         // the key's
     uint64_t domain = 0;       // whose questions are counted together
+    MonoTime asked;            // when the first came
+    Handle exchange;           // at the upstreams
     bool is_outdated = false;  // asked of upstreams that were replaced since
     bool is_guarded = false;   // an outdated one: the rebinding guard covered its zone, by the old numbers
     bool is_overdue = false;   // its waiters were given something stale; who comes later is, too
     std::vector<WaitingQuery> waiters;
   };
   // Waits with those who asked the same before; `is_first`: nobody did, so the upstream is to be asked with
-  // this cookie. nullopt: too many wait for this question, of this client, for this domain, or in all.
+  // this cookie. nullopt: too many wait for this question, of this client, for this domain, or in all. When
+  // too many wait in all, a question makes room that has waited for some time already, of a client that holds
+  // no fewer places: see take_displaced().
   struct Joined {
     uint64_t cookie = 0;
     bool is_first = false;
   };
   std::optional<Joined> join(const CacheKey& key, const Query& query, const WaitingBounds& bounds = {});
+  // Those who made room since the last call: their upstreams need not go on, and they want to be told.
+  std::vector<Group> take_displaced() { return std::exchange(displaced_, {}); }
+  [[nodiscard]] bool has_displaced() const noexcept { return !displaced_.empty(); }
+  // The upstreams are asked: by this exchange.
+  void note_exchange(uint64_t cookie, Handle exchange);
   // A question for which nobody waits; nullopt: it is under way already.
   std::optional<uint64_t> start(const CacheKey& key);
   // The group's waiters, who go; the question stays under way.
@@ -72,6 +82,7 @@ class InFlight {
   static void count_down(Counts& counts, uint64_t key) noexcept;
   Group* lookup(const CacheKey& key, uint64_t hash, Handle& handle);
   Handle insert(const CacheKey& key, uint64_t hash, uint64_t domain);
+  bool make_room(MonoTime now, size_t held, Handle joined);
   void forget(const std::vector<WaitingQuery>& waiters);
 
   Slab<Group> groups_;
@@ -79,6 +90,8 @@ class InFlight {
   Counts by_client_;
   Counts by_domain_;  // questions under way
   size_t waiting_ = 0;
+  size_t hand_ = 0;  // the place where room was looked for last
+  std::vector<Group> displaced_;
   std::vector<std::vector<WaitingQuery>> spare_;
 };
 

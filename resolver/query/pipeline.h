@@ -81,7 +81,9 @@ class Pipeline final : ResolutionEvents {
   // A listener has dropped a datagram or connection whose sender it cannot believe.
   void count_bad_proxy() noexcept { counters_.bad_proxies.add(); }
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
-  [[nodiscard]] size_t waiting() const noexcept { return in_flight_.waiting(); }
+  [[nodiscard]] size_t waiting() const noexcept {
+    return in_flight_.waiting() + displaced_.size();  // of these some more wait, for this turn's end
+  }
   // So many queries have begun to wait so far: each gets one reply.
   [[nodiscard]] uint64_t promised() const noexcept { return promised_; }
 
@@ -104,7 +106,10 @@ class Pipeline final : ResolutionEvents {
   Step answer_from_cache(Query& query) noexcept;
   Step answer_from_cut(Query& query, MonoTime now) noexcept;
   Step ask_upstream(Query& query) noexcept;
+  void ask(const CacheKey& key, uint64_t cookie) noexcept;
   void refresh(const CacheKey& key) noexcept;
+  void dismiss_displaced();
+  void answer_displaced();
   void wait_for(uint64_t cookie, MonoTime now);
   void on_overdue();
   // By number, under what a name is judged today: the snapshot, our own names and who serves which zone. Of
@@ -148,6 +153,7 @@ class Pipeline final : ResolutionEvents {
   Forwarder* forwarder_ = nullptr;
   InFlight in_flight_;
   uint64_t promised_ = 0;
+  std::vector<InFlight::Group> displaced_;  // to be answered in the next turn
   std::unique_ptr<LocalNames> local_names_;
   RateLimiter rate_limiter_;
   RateLimiter refusal_limiter_ = RateLimiter::of_refusals();

@@ -7,6 +7,8 @@ namespace {
 // RFC 8767 section 5: a client gives up after a few seconds, so it gets a stale answer before.
 constexpr milliseconds kClientPatience{1800};
 
+constexpr std::string_view kTooMany = "too many questions are waiting";
+
 bool is_good(const Resolution& resolution) noexcept {
   return resolution.answered && !resolution.response.is_failure();
 }
@@ -32,9 +34,11 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
                                        exempt ? SIZE_MAX : parts_.admission.domain_waiting});
   if (!joined) {
     counters_.overloaded.add();
-    return done(stale != nullptr
-                    ? answer_from_entry(query, *stale, now)
-                    : error(query, Rcode::kServFail, Ede::kOther, "too many questions are waiting"));
+    return done(stale != nullptr ? answer_from_entry(query, *stale, now)
+                                 : error(query, Rcode::kServFail, Ede::kOther, kTooMany));
+  }
+  if (in_flight_.has_displaced()) {
+    dismiss_displaced();
   }
   ++promised_;
   if (stale != nullptr) {
@@ -44,9 +48,37 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
     counters_.coalesced.add();
     return done(0);
   }
-  forwarder_->resolve(key.partition, {key.name, key.type, key.dnssec_ok, key.checking_disabled},
-                      joined->cookie);
+  ask(key, joined->cookie);
   return done(0);
+}
+
+void Pipeline::ask(const CacheKey& key, uint64_t cookie) noexcept {
+  in_flight_.note_exchange(
+      cookie,
+      forwarder_->resolve(key.partition, {key.name, key.type, key.dnssec_ok, key.checking_disabled}, cookie));
+}
+
+// Those who made room are told in the next turn: the listener is in the middle of another query now.
+void Pipeline::dismiss_displaced() {
+  if (displaced_.empty()) {
+    loop_.post([this] { answer_displaced(); });
+  }
+  for (InFlight::Group& group : in_flight_.take_displaced()) {
+    forwarder_->abandon(group.exchange);
+    displaced_.push_back(std::move(group));
+  }
+}
+
+void Pipeline::answer_displaced() {
+  for (InFlight::Group& group : std::exchange(displaced_, {})) {
+    const MonoTime now = loop_.now();
+    counters_.overloaded.add(group.waiters.size());
+    answer_each(group.waiters, [&](Query& query) {
+      AnswerCache::Entry* stale = parts_.cache.find_stale(group.key, now);
+      return stale != nullptr ? answer_from_entry(query, *stale, now)
+                              : error(query, Rcode::kServFail, Ede::kOther, kTooMany);
+    });
+  }
 }
 
 void Pipeline::wait_for(uint64_t cookie, MonoTime now) {
@@ -150,7 +182,7 @@ size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolut
 void Pipeline::refresh(const CacheKey& key) noexcept {
   if (const auto cookie = in_flight_.start(key)) {
     counters_.prefetched.add();
-    forwarder_->resolve(key.partition, {key.name, key.type, key.dnssec_ok, key.checking_disabled}, *cookie);
+    ask(key, *cookie);
   }
 }
 

@@ -6,6 +6,10 @@
 namespace cenote {
 namespace {
 
+// Replies to so many of a question's attempts are believed at a time: each more is another id and port for
+// somebody who forges one. The last ones suffice, for a slow resolver answers all that it was asked.
+constexpr unsigned kMostBelieved = 3;
+
 // REQUIRES: the message has a header (the transport checked it).
 ReplyKind judge(Bytes message, const UpstreamQuestion& question, bool over_stream, bool trusts_ad,
                 Resolution& resolution) {
@@ -101,7 +105,7 @@ Result<void> Forwarder::open_transports() {
   return {};
 }
 
-void Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
+Handle Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
   const MonoTime now = loop_.now();
   const Handle handle = active_.add();
   Active& active = *active_.find(handle);
@@ -114,20 +118,35 @@ void Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_
   if (first.kind == Exchange::Action::Kind::kFail) {
     // Not inside the caller's call: it is told in the next turn.
     loop_.post([this, handle] { act(handle, {Exchange::Action::Kind::kFail, 0, {}}); });
-    return;
+    return handle;
   }
   act(handle, first);
+  return handle;
+}
+
+void Forwarder::abandon(Handle exchange) noexcept {
+  if (const Active* active = active_.find(exchange)) {
+    cancel(exchange, *active);
+    active_.erase(exchange);
+  }
 }
 
 bool Forwarder::send(Handle handle, Active& active, const Exchange::Action& action) {
   const bool over_stream = action.kind == Exchange::Action::Kind::kSendStream;
-  const Attempt attempt{handle, action.server, over_stream, loop_.now()};
+  const Attempt attempt{handle, action.server, over_stream, loop_.now(), active.exchange.attempts()};
   active.current = action.server;
   if (std::find(active.asked.begin(), active.asked.end(), action.server) == active.asked.end()) {
     active.asked.push_back(action.server);
   }
   Server& server = servers_[action.server];
   pool_.on_sent(action.server);
+  if (attempt.number > kMostBelieved) {
+    for (const uint16_t asked : active.asked) {
+      if (servers_[asked].udp) {
+        servers_[asked].udp->cancel(handle, attempt.number - kMostBelieved);
+      }
+    }
+  }
   return over_stream ? server.stream->send(attempt, active.question)
                      : server.udp->send(attempt, active.question);
 }
@@ -235,15 +254,19 @@ void Forwarder::finish(Handle handle, Resolution& resolution, size_t answered) {
   Active* active = active_.find(handle);
   const uint64_t cookie = active->cookie;
   if (active->exchange.attempts() > answered) {
-    for (const uint16_t server : active->asked) {
-      if (servers_[server].udp) {
-        servers_[server].udp->cancel(handle);
-      }
-      servers_[server].stream->cancel(handle);
-    }
+    cancel(handle, *active);
   }
   active_.erase(handle);
   events_.on_resolved(cookie, resolution);
+}
+
+void Forwarder::cancel(Handle handle, const Active& active) noexcept {
+  for (const uint16_t server : active.asked) {
+    if (servers_[server].udp) {
+      servers_[server].udp->cancel(handle);
+    }
+    servers_[server].stream->cancel(handle);
+  }
 }
 
 }  // namespace cenote

@@ -1,6 +1,6 @@
 // Resolves questions by asking the upstream servers: one worker's side of the world. Ties the pure parts
-// (exchange, server pool) to the transports. It answers each resolve() exactly once, at the latest after
-// Exchange::kTotal.
+// (exchange, server pool) to the transports. It answers each resolve() that is not abandoned exactly once, at
+// the latest after Exchange::kTotal.
 #pragma once
 
 #include <algorithm>
@@ -49,7 +49,9 @@ class alignas(64) Forwarder final : TransportEvents {
     return pool_.zone_of(name, type);
   }
   // `cookie` comes back with the result, never inside this call.
-  void resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie);
+  Handle resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie);
+  // Nobody waits for it any more: no result comes.
+  void abandon(Handle exchange) noexcept;
   [[nodiscard]] const ServerPool& pool() const noexcept { return pool_; }
   [[nodiscard]] size_t waiting() const noexcept { return active_.size(); }
 
@@ -85,6 +87,7 @@ class alignas(64) Forwarder final : TransportEvents {
   void act(Handle handle, Exchange::Action action);
   bool send(Handle handle, Active& active, const Exchange::Action& action);
   void finish(Handle handle, Resolution& resolution, size_t answered = 0);
+  void cancel(Handle handle, const Active& active) noexcept;
   void arm();
 
   Loop& loop_;

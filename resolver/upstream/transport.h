@@ -23,6 +23,7 @@ struct Attempt {
   uint16_t server = 0;
   bool over_stream = false;
   MonoTime sent;
+  unsigned number = 1;  // of the exchange's attempts
 };
 
 class TransportEvents {

@@ -43,12 +43,14 @@ class UdpTransport::Socket final : public UdpClient::Handler {
     }
     waits_ |= uint64_t{1} << uses();
     ids_[uses()] = id;
+    exchanges_[uses()] = attempt.exchange;
     waiting_.emplace_back(attempt, question, letter_case);
     return id;
   }
-  void cancel(Handle exchange) noexcept {
-    for (size_t i = 0; i < uses(); ++i) {
-      if (waiting_[i].attempt.exchange == exchange) {
+  void cancel(Handle exchange, unsigned up_to) noexcept {
+    for (uint64_t left = waits_; left != 0; left &= left - 1) {
+      const auto i = static_cast<size_t>(std::countr_zero(left));
+      if (exchanges_[i] == exchange && waiting_[i].attempt.number <= up_to) {
         forget(i);
       }
     }
@@ -88,6 +90,7 @@ class UdpTransport::Socket final : public UdpClient::Handler {
   uint64_t waits_ = 0;  // one bit for each use: no reply yet
   bool is_spoilt_ = false;
   std::array<uint16_t, kUsesOfSocket> ids_{};
+  std::array<Handle, kUsesOfSocket> exchanges_;  // beside the rest, which is far apart, to be gone through
   std::vector<Waiting> waiting_;
 };
 
@@ -194,9 +197,9 @@ void UdpTransport::flush() noexcept {
   }
 }
 
-void UdpTransport::cancel(Handle exchange) noexcept {
+void UdpTransport::cancel(Handle exchange, unsigned up_to) noexcept {
   for (const auto& socket : sockets_) {
-    socket->cancel(exchange);
+    socket->cancel(exchange, up_to);
   }
 }
 

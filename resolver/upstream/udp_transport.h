@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <climits>
 #include <memory>
 #include <vector>
 
@@ -32,7 +33,8 @@ class alignas(64) UdpTransport {
   // Goes out with others at the end of the loop's turn. False: it cannot be sent; nothing will be reported.
   // What the network loses later on is silence.
   bool send(const Attempt& attempt, const UpstreamQuestion& question);
-  void cancel(Handle exchange) noexcept;  // no more replies for that exchange are wanted
+  // No more replies for that exchange are wanted, or only those to its attempts after that number.
+  void cancel(Handle exchange, unsigned up_to = UINT_MAX) noexcept;
 
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
   [[nodiscard]] size_t sockets() const noexcept { return sockets_.size(); }

@@ -115,7 +115,10 @@ TEST_CASE("RFC 8484 section 4.1: an answer is as long as it needs to be, whateve
 TEST_CASE("a question that policy meets with silence is refused, also when only the answer explains it",
           "[listen][doh]") {
   Served served([](const Wire& asked, bool) {
-    return std::vector<Wire>{Reply(asked).answer("www.example.com. 60 IN CNAME x.drop.example.").wire()};
+    return std::vector<Wire>{Reply(asked)
+                                 .answer("www.example.com. 60 IN CNAME x.drop.example.")
+                                 .answer("x.drop.example. 60 IN A 192.0.2.1")
+                                 .wire()};
   });
   Listed dropped;
   dropped.what = "drop.example";

@@ -192,7 +192,10 @@ TEST_CASE("a connection that stays idle is closed", "[listen][stream]") {  // RF
 TEST_CASE("a question whose answer policy meets with silence keeps no connection and takes no place",
           "[listen][stream]") {
   Served served({.questions_under_way = 4, .idle = seconds{1}}, [](const Wire& asked, bool) {
-    return std::vector<Wire>{Reply(asked).answer("www.example.com. 60 IN CNAME x.drop.example.").wire()};
+    return std::vector<Wire>{Reply(asked)
+                                 .answer("www.example.com. 60 IN CNAME x.drop.example.")
+                                 .answer("x.drop.example. 60 IN A 192.0.2.1")
+                                 .wire()};
   });
   Listed dropped;
   dropped.what = "drop.example";

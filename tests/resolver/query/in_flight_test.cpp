@@ -118,4 +118,59 @@ TEST_CASE("all together are bounded", "[query][in_flight]") {
   CHECK(joined == 20'000);
 }
 
+TEST_CASE("when all places are taken, whoever holds most makes room, and nobody who came just now",
+          "[query][in_flight]") {
+  InFlight in_flight;
+  const MonoTime start{seconds{100}};
+  const auto join = [&](const std::string& name, const char* client, MonoTime now) {
+    Asked asked(name + ".test");
+    asked.path.peer.client = SocketAddress(*IpAddress::from_text(client), 53);
+    asked.query.looked_up = now;
+    return in_flight.join(asked.key, asked.query);
+  };
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(join("few" + std::to_string(i), "10.0.0.1", start));
+  }
+  int many = 0;
+  while (join("many" + std::to_string(many), "10.0.0.2", start)) {
+    ++many;
+  }
+  REQUIRE(in_flight.waiting() == 20'000);
+  CHECK_FALSE(join("new", "10.0.0.3", start + milliseconds{150}));
+  CHECK_FALSE(in_flight.has_displaced());
+  const MonoTime later = start + milliseconds{300};
+  CHECK_FALSE(join("more", "10.0.0.2", later - milliseconds{150}));
+  CHECK(join("new", "10.0.0.3", later));
+  CHECK(join("few10", "10.0.0.1", later));
+  CHECK(in_flight.waiting() == 20'000);
+  const auto displaced = in_flight.take_displaced();
+  REQUIRE(displaced.size() == 2);
+  for (const auto& group : displaced) {
+    REQUIRE(group.waiters.size() == 1);
+    CHECK(group.waiters[0].path.client().address() == *IpAddress::from_text("10.0.0.2"));
+  }
+  CHECK_FALSE(in_flight.has_displaced());
+}
+
+TEST_CASE("no client takes the place of one that holds fewer", "[query][in_flight]") {
+  InFlight in_flight;
+  const MonoTime start{seconds{100}};
+  const auto join = [&](int name, int client, MonoTime now) {
+    Asked asked("n" + std::to_string(name) + ".test");
+    asked.path.peer.client = SocketAddress(
+        IpAddress::v4({10, 1, static_cast<uint8_t>(client / 256), static_cast<uint8_t>(client)}), 53);
+    asked.query.looked_up = now;
+    return in_flight.join(asked.key, asked.query);
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    REQUIRE(join(i, i / 2 % 10'000, start));  // two each
+  }
+  const MonoTime later = start + seconds{1};
+  CHECK(join(30'000, 20'000, later));
+  CHECK(join(30'001, 20'000, later));
+  CHECK(join(30'002, 20'000, later));  // it holds two, as those do
+  CHECK_FALSE(join(30'003, 20'000, later));
+  CHECK(in_flight.waiting() == 20'000);
+}
+
 }  // namespace cenote::in_flight_test

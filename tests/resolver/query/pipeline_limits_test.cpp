@@ -1,8 +1,12 @@
-// What a forged address gets out of this resolver over UDP.
+// What a forged address gets out of this resolver over UDP, and who makes room when all places are taken.
+#include <atomic>
+
 #include <catch2/catch.hpp>
 
 #include "resolver/query/pipeline.h"
+#include "tests/support/fake_snapshot.h"
 #include "tests/support/served_pipeline.h"
+#include "tests/support/shifted_clock.h"
 
 namespace cenote::pipeline_limits_test {
 using namespace cenote::test;
@@ -19,7 +23,7 @@ struct Flow {
 
 struct Fixture : ReplySink {
   ServedPipeline served;
-  ~Fixture() = default;
+  virtual ~Fixture() = default;
 
   // So many datagrams of one turn, from there.
   Flow flood(const Wire& datagram, const std::string& address, int times = 300) {
@@ -49,8 +53,10 @@ struct Fixture : ReplySink {
   }
   Transport transport = Transport::kUdp;
 
+  std::atomic<size_t> replies{0};
+
  private:
-  void reply(const ReplyPath&, Bytes) noexcept override {}
+  void reply(const ReplyPath&, Bytes) noexcept override { ++replies; }
 };
 
 // As small as a datagram can be that gets such an answer.
@@ -126,6 +132,48 @@ TEST_CASE_METHOD(Fixture, "answers that say no count like all others where a rat
   }
   limit(0);
   CHECK(flood(chaos(), "10.0.0.1").answers == 300);
+}
+
+TEST_CASE_METHOD(Fixture, "when all places are taken, questions that have waited long make room for new ones",
+                 "[query][limits][waiting]") {
+  served.upstream.set([](const Wire& asked, bool) {
+    return read(asked).question_name.starts_with("quick") ? ScriptedUpstream::default_script(asked, false)
+                                                          : std::vector<Wire>{};
+  });
+  // 20,000 forged addresses, a thousand each for one of twenty names that nobody answers.
+  Wire buffer(65535);
+  const auto ask = [&](const Wire& asked, uint16_t host) {
+    std::copy(asked.begin(), asked.end(), buffer.begin());
+    ReplyPath path;
+    path.sink = this;
+    path.transport = Transport::kTcp;
+    const std::array<uint8_t, 4> address{10, 0, static_cast<uint8_t>(host >> 8), static_cast<uint8_t>(host)};
+    path.peer.client = SocketAddress(IpAddress::v4(address), 4321);
+    const uint64_t promised = served.pipeline().promised();
+    served.pipeline().on_message(path, buffer, asked.size());
+    return served.pipeline().promised() != promised;
+  };
+  size_t taken = 0;
+  served.on_loop([&] {
+    for (uint16_t name = 0; name < 21; ++name) {
+      const Wire asked = query("n.d" + std::to_string(name) + ".example", rrtype::kA);
+      for (uint16_t i = 0; i < 1000; ++i) {
+        taken += ask(asked, static_cast<uint16_t>(1000 + name * 1000 + i)) ? 1U : 0U;
+      }
+    }
+  });
+  CHECK(taken == 20'000);  // nobody has waited long yet
+  pass_time(milliseconds{250});
+  served.on_loop([] {});
+  bool is_full = false;  // on a machine that took seconds for all that the first have given up by now
+  bool is_asked = false;
+  served.on_loop([&] {
+    is_full = served.pipeline().waiting() == 20'000;
+    is_asked = ask(query("quick.other.example", rrtype::kA), 5);
+  });
+  CHECK(is_asked);
+  CHECK(served.waiting() <= 20'001);
+  CHECK((!is_full || served.becomes([&] { return replies >= 1000; })));  // who made room is told
 }
 
 }  // namespace cenote::pipeline_limits_test

@@ -1,6 +1,7 @@
 #include "resolver/upstream/forwarder.h"
 
 #include <set>
+#include <thread>
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
@@ -240,6 +241,36 @@ TEST_CASE("an answer that is cut short over a stream, too, is none", "[upstream]
   CHECK(resolution.response.error->code == Ede::kInvalidData);
   ScriptedUpstream second;
   CHECK(is_good(Asker({first.address(), second.address()}).ask()));
+}
+
+TEST_CASE("replies to the last three of a question's attempts are believed, and no others",
+          "[upstream][forwarder]") {  // RFC 5452 section 9.1
+  const size_t answered = GENERATE(0U, 1U);
+  const test::Descriptor server(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const SocketAddress any(*IpAddress::from_text("127.0.0.1"), 0);
+  REQUIRE(bind(server.get(), any.data(), any.size()) == 0);
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  REQUIRE(getsockname(server.get(), reinterpret_cast<sockaddr*>(&bound), &size) == 0);
+  // Keeps silent until the fourth attempt comes, then answers an earlier one.
+  std::thread upstream([&] {
+    std::vector<std::pair<Wire, sockaddr_storage>> asked;
+    while (asked.size() < 4) {
+      Wire query(512);
+      sockaddr_storage from{};
+      socklen_t from_size = sizeof from;
+      const ssize_t got = recvfrom(server.get(), query.data(), query.size(), 0,
+                                   reinterpret_cast<sockaddr*>(&from), &from_size);
+      query.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+      asked.emplace_back(query, from);
+    }
+    const Wire reply = good(asked[answered].first);
+    sendto(server.get(), reply.data(), reply.size(), 0,
+           reinterpret_cast<const sockaddr*>(&asked[answered].second), sizeof(sockaddr_in));
+  });
+  Asker asker({SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&bound))});
+  CHECK(is_good(asker.ask()) == (answered == 1));
+  upstream.join();
 }
 
 TEST_CASE("when all answer badly the last word is passed on, with its extended error",
