@@ -22,18 +22,8 @@ constexpr int32_t kConnectionWindow = 1024 * 1024;
 // What a refused upload may still send. A peer stops by itself when it reads the refusal; RST_STREAM right
 // behind that (RFC 9113 section 8.1 allows it) makes curl 7.88 drop the response unread.
 constexpr size_t kMostDiscarded = 1024 * 1024;
-// Heads are packed to a tenth or, with a large cookie that is known already, to a hundredth. Who unpacks far
-// more than he sends lets us work for nothing ("HPACK bomb").
-constexpr uint64_t kMostUnpackedFree = 1024 * 1024;
-constexpr uint64_t kMostUnpackedPerByte = 64;
 // A head this many times larger than the limit that our SETTINGS name is no mistake.
 constexpr size_t kMostOverLimit = 4;
-// What a connection may send beside requests and bodies (PING, SETTINGS, WINDOW_UPDATE, PRIORITY, empty DATA,
-// unknown frames): so much at once, so much a second, and a little for each request and for what we sent.
-constexpr uint64_t kChatterBytes = 64 * 1024;
-constexpr uint64_t kChatterPerSecond = 1024;
-constexpr uint64_t kChatterPerRequest = 256;
-constexpr uint64_t kSentPerChatter = 64;
 // So many bytes of responses may wait; then no further request is taken up until the peer has read some.
 constexpr size_t kMostUnsent = 512 * 1024;
 
@@ -63,14 +53,12 @@ struct Http2::Callbacks {
                     const uint8_t* value, size_t value_size, uint8_t, void* user) {
     const auto id = static_cast<uint32_t>(frame->hd.stream_id);
     Exchange* exchange = self(user).find(id);
-    self(user).unpacked_ += name_size + value_size + 32;
+    self(user).cost_.add_unpacked(name_size + value_size + 32);
     // Trailers are counted, read and dropped: nothing here needs them.
     const bool goes_on =
         exchange == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST ||
         self(user).take_header(id, *exchange, text_of(name, name_size), text_of(value, value_size));
-    const bool is_bomb =
-        self(user).unpacked_ > kMostUnpackedFree + kMostUnpackedPerByte * self(user).received_;
-    return goes_on && !is_bomb ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    return goes_on && !self(user).cost_.unpacks_too_much() ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
   // nghttp2 would drop the header and let the request pass; RFC 9113 section 8.2.1 calls it malformed.
@@ -82,7 +70,7 @@ struct Http2::Callbacks {
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     const auto id = static_cast<uint32_t>(frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_HEADERS) {
-      self(user).header_bytes_ += frame->hd.length;  // with its CONTINUATION frames
+      self(user).cost_.add_head(frame->hd.length);  // with its CONTINUATION frames
     }
     Exchange* exchange = self(user).find(id);
     if (exchange == nullptr || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)) {
@@ -178,12 +166,11 @@ void Http2::take(Bytes bytes) {
   if (failed_) {
     return;
   }
-  opened_ = received_ == 0 ? now() : opened_;
-  received_ += bytes.size();
+  cost_.add_received(bytes.size(), now());
   // Faults of the peer are answered by nghttp2 with GOAWAY; what is left are floods and an exhausted memory.
   if (nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size()) < 0) {
     end_with(NGHTTP2_PROTOCOL_ERROR);
-  } else if (resets_ > kMostResetsByUs || is_idle_chatter()) {
+  } else if (resets_ > kMostResetsByUs || cost_.chatters(counted_.requests)) {
     end_with(NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }
@@ -191,13 +178,6 @@ void Http2::take(Bytes bytes) {
 void Http2::end_with(uint32_t error) noexcept {
   nghttp2_session_terminate_session(session_.get(), error);
   failed_ = true;
-}
-
-bool Http2::is_idle_chatter() const noexcept {
-  const auto age = std::chrono::duration_cast<seconds>(now() - opened_);
-  return received_ > kChatterBytes + kChatterPerSecond * static_cast<uint64_t>(age.count()) + header_bytes_ +
-                         kChatterPerRequest * counted_.requests + 2 * counted_.body_bytes +
-                         sent_ / kSentPerChatter;
 }
 
 std::optional<HttpProtocol::Incoming> Http2::next_request() {
@@ -221,7 +201,7 @@ void Http2::take_output(std::string& out, size_t most) {
       return;
     }
     out.append(text_of(bytes, static_cast<size_t>(size)));
-    sent_ += static_cast<uint64_t>(size);
+    cost_.add_sent(static_cast<uint64_t>(size));
   }
 }
 
@@ -293,6 +273,7 @@ int Http2::head_status(Exchange& exchange) {
 
 void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
   counted_.body_bytes += bytes.size();
+  cost_.add_body(bytes.size());
   if (exchange.is_refused) {
     exchange.discarded += bytes.size();
     if (exchange.discarded > kMostDiscarded) {

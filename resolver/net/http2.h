@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "resolver/net/http2_cost.h"
 #include "resolver/net/http_protocol.h"
 
 struct nghttp2_session;
@@ -64,7 +65,6 @@ class Http2 final : public HttpProtocol {
   // False: the peer unpacks more than anybody needs, and the connection must end.
   [[nodiscard]] bool take_header(uint32_t id, Exchange& exchange, std::string_view name,
                                  std::string_view value);
-  [[nodiscard]] bool is_idle_chatter() const noexcept;
   void end_with(uint32_t error) noexcept;
   void end_head(uint32_t id, Exchange& exchange, bool ends_stream);
   int head_status(Exchange& exchange);
@@ -84,12 +84,7 @@ class Http2 final : public HttpProtocol {
   std::deque<uint32_t> whole_;              // requests that wait for next_request()
   size_t resets_ = 0;                       // streams that we had to reset
   size_t unsent_ = 0;                       // bytes of responses that wait
-  // Bytes of the whole connection, for what it may cost.
-  MonoTime opened_{};
-  uint64_t received_ = 0;
-  uint64_t sent_ = 0;
-  uint64_t header_bytes_ = 0;  // as they came, packed
-  uint64_t unpacked_ = 0;      // what they were unpacked to
+  Http2Cost cost_;
   bool failed_ = false;
   HttpProgress counted_;
 };
