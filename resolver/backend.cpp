@@ -4,6 +4,7 @@
 #include <new>
 
 #include "resolver/base/log.h"
+#include "resolver/control/on_loop.h"
 #include "resolver/control/traffic.h"
 #include "resolver/dns/types.h"
 #include "resolver/net/watchdog.h"
@@ -291,12 +292,11 @@ std::vector<std::string> Backend::groups() const {
   return names;
 }
 
-// Results may be large: they are handed on, not copied.
 Updater::Done Backend::on_web_loop(Done done) const {
-  return [&loop = web_.loop(), done = std::move(done)](ChangeResult result) {
+  Updater::Done told = on_loop(web_.loop(), std::move(done));
+  return [told = std::move(told)](ChangeResult result) {
     result.candidate.reset();
-    const auto kept = std::make_shared<ChangeResult>(std::move(result));
-    loop.post([done, kept] { done(std::move(*kept)); });
+    told(std::move(result));
   };
 }
 
@@ -335,17 +335,10 @@ void Backend::judge_traffic(ChangeResult& result) const {
 }
 
 void Backend::diff(uint64_t from, uint64_t to, Updater::DiffDone done) {
-  updater_.diff(from, to, [&loop = web_.loop(), done = std::move(done)](Result<GenerationDiff> result) {
-    const auto kept = std::make_shared<Result<GenerationDiff>>(std::move(result));
-    loop.post([done, kept] { done(std::move(*kept)); });
-  });
+  updater_.diff(from, to, on_loop(web_.loop(), std::move(done)));
 }
 void Backend::export_set(ExportRequest request, Updater::ExportDone done) {
-  updater_.export_set(std::move(request),
-                      [&loop = web_.loop(), done = std::move(done)](Result<std::string> result) {
-                        const auto kept = std::make_shared<Result<std::string>>(std::move(result));
-                        loop.post([done, kept] { done(std::move(*kept)); });
-                      });
+  updater_.export_set(std::move(request), on_loop(web_.loop(), std::move(done)));
 }
 void Backend::patch(PatchRequest request, Done done) {
   updater_.patch(std::move(request), on_web_loop(std::move(done)));
