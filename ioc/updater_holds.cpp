@@ -4,6 +4,7 @@
 
 #include "ioc/store_json.h"
 #include "ioc/updater_work.h"
+#include "resolver/base/disk.h"
 #include "resolver/base/log.h"
 #include "resolver/base/text.h"
 
@@ -250,7 +251,9 @@ Result<void> Updater::Work::open_records() {
   held_.open(settings_.state_dir + "/held");
   auto audit = AuditLog::open(settings_.state_dir + "/audit.jsonl");
   if (!audit) {
-    return audit.error();
+    // No change can be committed there either, so none goes unrecorded, and the last policy is better than
+    // none.
+    return is_read_only(settings_.state_dir) ? Result<void>() : audit.error();
   }
   audit_ = std::move(*audit);
   for (const GenerationRecord& record : store_->history()) {
