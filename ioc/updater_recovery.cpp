@@ -5,6 +5,7 @@
 
 #include "ioc/durable_file.h"
 #include "ioc/updater_work.h"
+#include "resolver/base/disk.h"
 #include "resolver/base/log.h"
 #include "resolver/base/text.h"
 
@@ -40,7 +41,9 @@ Result<void> Updater::Work::open_records() {
     audit = AuditLog::open(path);
   }
   if (!audit) {
-    return audit.error();
+    // No change can be committed there either, so none goes unrecorded, and the last policy is better than
+    // none.
+    return is_read_only(settings_.state_dir) ? Result<void>() : audit.error();
   }
   audit_ = std::move(*audit);
   if (audit_->first_bad_line() != 0) {
@@ -112,7 +115,9 @@ void Updater::Work::tell_losses(Change& change) {
   }
   std::map<std::string, std::vector<uint64_t>> lost;
   size_t told = 0;
-  for (const AuditEntry& entry : audit_->after(change.next.number, kMostLookedAt)) {
+  const std::vector<AuditEntry> later =
+      audit_ ? audit_->after(change.next.number, kMostLookedAt) : std::vector<AuditEntry>();
+  for (const AuditEntry& entry : later) {
     if (entry.outcome != "done") {
       continue;
     }

@@ -9,6 +9,7 @@
 
 #include "resolver/backend.h"
 #include "resolver/base/descriptors.h"
+#include "resolver/base/disk.h"
 #include "resolver/base/files.h"
 #include "resolver/base/log.h"
 #include "resolver/base/service_manager.h"
@@ -182,6 +183,10 @@ Result<void> Daemon::start() {
   auto lock = StateLock::take(settings_.state_dir);
   if (!lock) {
     return lock.error();
+  }
+  if (is_read_only(settings_.state_dir)) {
+    faults_.off(Part::kState,
+                settings_.state_dir + ": read-only; the last policy is in force, and no change is kept");
   }
   complete(settings_, {});
   open_secrets();

@@ -15,7 +15,8 @@ constexpr std::array<Words, kParts> kWords{{{"dot", "DNS over TLS"},
                                             {"control_https", "the control API over HTTPS"},
                                             {"tokens", "the control API's tokens"},
                                             {"event_file", "the event file"},
-                                            {"secrets", "cookie.key and incident.key"}}};
+                                            {"secrets", "cookie.key and incident.key"},
+                                            {"state", "changes of policy"}}};
 
 size_t index_of(Part part) noexcept {
   return static_cast<size_t>(part);

@@ -20,8 +20,9 @@ enum class Part : uint8_t {
   kTokens,        // of the control API
   kEventFile,     // off: hits are in memory alone
   kSecrets,       // impaired: DNS cookies and incident numbers begin anew with each start
+  kState,         // off: policy stays as it is, for nothing can be written
 };
-constexpr size_t kParts = 7;
+constexpr size_t kParts = 8;
 std::string_view to_text(Part part) noexcept;  // "dot", "page_https": in the API and the metrics
 
 struct Fault {

@@ -66,7 +66,7 @@ TEST_CASE("a page of the record is read from its end, and has a bound", "[ioc][a
   std::vector<std::string> lines;
   {
     std::ofstream out(path, std::ios::binary);
-    for (int i = 0; i < 3000; ++i) {  // also longer than what is read at once
+    for (size_t i = 0; i < 3000; ++i) {  // also longer than what is read at once
       lines.push_back(std::string(i % 100 == 0 ? 400'000 : i % 300, 'x'));
       out << lines.back() << '\n';
     }

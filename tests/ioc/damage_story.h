@@ -32,11 +32,10 @@ class StartedUpdater {
   // The feeds that list the name, or one above it.
   [[nodiscard]] std::multiset<std::string> feeds_of(const std::string& name) {
     const std::lock_guard lock(mutex_);
-    std::array<Hit, kMaxHits> hits;
-    const size_t count = snapshot_->find(Name::from_text(name).value(), hits);
+    const Hits hits(*snapshot_, Name::from_text(name).value());
     std::multiset<std::string> feeds;
-    for (size_t hit = 0; hit < count; ++hit) {
-      feeds.insert(snapshot_->feeds()[snapshot_->record(hits[hit].record).feed].name);
+    for (const Hit& hit : hits.all()) {
+      feeds.insert(snapshot_->feeds()[snapshot_->record(hit.record).feed].name);
     }
     return feeds;
   }

@@ -296,9 +296,10 @@ def warm_up(port):
     """Every hot name, over so many ports that each worker has it cached; and so many hits that their history is full.
     In step with the server, on plain sockets: the kernel's buffers are small."""
     hot = [Question("hot", f"hot{i}.soak.example") for i in range(HOT_NAMES)]
-    hits = [Question("blocked", f"bad{i}.blocked.example") for i in range(1000)]
+    # All different, for those that repeat share an event.
+    hits = [[Question("blocked", f"bad{i}-{turn}.blocked.example") for i in range(1000)] for turn in range(21)]
     deadline = time.monotonic() + 120
-    for questions in [hot] * 16 + [hits] * 21:
+    for questions in [hot] * 16 + hits:
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
             sock.settimeout(PATIENCE)
             sock.connect(("127.0.0.1", port))

@@ -46,7 +46,7 @@ feeds:
   - {{name: pushed, format: plain, category: malware, action: nxdomain}}
 blockpage: {{http: [], https: []}}
 control: {{socket: {self.control}, http: []}}
-events: {{file: {self.folder}/events.jsonl}}
+events: {{file: {self.folder}/events.jsonl, rate: 0}}
 """)
 
     def start(self):

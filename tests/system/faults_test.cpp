@@ -4,8 +4,11 @@
 #include <functional>
 #include <thread>
 
+#include <sys/mount.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <sched.h>
 
 #include "tests/support/cenote_process.h"
 #include "tests/support/test_certificate.h"
@@ -68,6 +71,25 @@ struct BrokenSite {
   [[nodiscard]] bool listens(uint16_t port) const { return connect_tcp(loopback(port)).get() >= 0; }
 };
 
+// Shows a folder read-only to this thread and the processes that it starts.
+class ReadOnly {
+ public:
+  explicit ReadOnly(const std::string& folder)
+      : folder_(folder),
+        is_made_(unshare(CLONE_NEWNS) == 0 &&
+                 mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                 mount(folder.c_str(), folder.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
+                 mount("none", folder.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0) {}
+  ~ReadOnly() { umount2(folder_.c_str(), MNT_DETACH); }
+  ReadOnly(const ReadOnly&) = delete;
+  ReadOnly& operator=(const ReadOnly&) = delete;
+  [[nodiscard]] bool is_made() const { return is_made_; }  // only root may
+
+ private:
+  const std::string folder_;
+  const bool is_made_;
+};
+
 bool becomes(const std::function<bool()>& is) {
   const auto deadline = std::chrono::steady_clock::now() + milliseconds{20000};
   while (!is() && std::chrono::steady_clock::now() < deadline) {
@@ -122,6 +144,27 @@ TEST_CASE(
   CHECK(cenote.api("GET", "/metrics").body.find("cenote_part_off{part=\"dot\"} 0") != std::string::npos);
   cenote.signal(SIGTERM);
   CHECK(cenote.wait_for_exit() == 0);
+}
+
+TEST_CASE("on a read-only disk the last policy is in force, and no change is taken", "[system]") {
+  const TemporaryFolder folder;
+  ScriptedUpstream upstream;
+  CenoteProcess cenote(folder, {kFeed}, &upstream);
+  folder.write("list.txt", "c2.evil-sample.test\n");
+  REQUIRE(cenote.start());
+  cenote.signal(SIGTERM);
+  REQUIRE(cenote.wait_for_exit() == 0);
+  const ReadOnly disk(folder / "state");
+  if (!disk.is_made()) {
+    return;
+  }
+  const bool started = cenote.start();
+  INFO(cenote.output());
+  REQUIRE(started);
+  CHECK(cenote.ask("c2.evil-sample.test", rrtype::kA).ede == 15);
+  CHECK(json::parse(cenote.api("GET", "/v1/status").body)["faults"][0]["part"] == "state");
+  CHECK(cenote.api("PATCH", "/v1/feeds/list", R"({"add":["new.evil-sample.test"]})").status >= 400);
+  CHECK_FALSE(cenote.ask("new.evil-sample.test", rrtype::kA).ede);
 }
 
 TEST_CASE("a check tells what a start would complain of, and makes nothing", "[system]") {
