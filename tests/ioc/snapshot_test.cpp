@@ -79,7 +79,8 @@ TEST_CASE("entries that allow a name push no block of it out, however many they 
   for (int i = 0; i < 5000; ++i) {
     Indicator indicator = listed("x.test", Scope::kExact);
     indicator.action = Action::kAllow;
-    indicator.source_ref = "id-" + std::to_string(i);
+    const std::string id = "id-" + std::to_string(i);
+    indicator.source_ref = id;
     allow.add(indicator, feed("other"));
   }
   allow.finish();
