@@ -2,7 +2,8 @@
 """Attacks a real server in every way we know of, while an innocent client measures what others notice.
 
 CENOTE_BINARY names the server (default build/release/cenote), CENOTE_SLOWER by how much the bounds of time are wider for one
-with sanitizers, CENOTE_PORTS a range of ports to use ("25000-25999")."""
+with sanitizers, CENOTE_PORTS a range of ports to use ("25000-25999"), CENOTE_NICE how nice attackers are (10; 0 where other work
+keeps the machine so busy that they would come to nothing)."""
 import argparse
 import json
 import os
