@@ -53,7 +53,9 @@ def ask_over_doh(attack, source):
         for stream in range(1, 161, 2):
             body = wire.query(f"todrop{attack.random.randint(1, 200)}.bad.example", id=0)
             data += frame(HEADERS, 4, stream, header_block(len(body))) + frame(DATA, 1, stream, body)
-        pour(attack, connection, data, heard=heard)
+        if pour(attack, connection, data, heard=heard) == "over":
+            connection.close()
+            break
         patience = time.monotonic() + 3 * SLOWER
         while heard.ended < 80 and time.monotonic() < patience and take(connection, True, heard):
             pass

@@ -287,12 +287,16 @@ class Innocent:
 
     async def commands(self):
         loop = asyncio.get_running_loop()
+        before = time.monotonic(), self.starvation.total
         while line := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
             over, self.phase = self.phase, Phase(line.split()[1])
             deadline = time.monotonic() + 2 * PATIENCE * self.options["slower"]
             while over.waiting > 0 and time.monotonic() < deadline:
                 await asyncio.sleep(0.01)
-            print(json.dumps(over.report()), flush=True)
+            now = time.monotonic(), self.starvation.total
+            share = (now[1] - before[1]) / max(0.001, now[0] - before[0])
+            before = now
+            print(json.dumps(over.report() | {"starved": round(share, 2)}), flush=True)
 
     async def run(self):
         clients.PATIENCE = RETRY * self.options["slower"]

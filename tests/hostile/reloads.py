@@ -143,14 +143,18 @@ def storm(s, crowd):
     s.expect(not bad, f"pushes failed: {bad}")
 
 
-@scenario(seconds=(8, 40), memory=64, site={"guards": "{max_growth: off, max_shrink: off}"})
+# A push waits for the reload before it, which reads all lists.
+SLOW_PUSHES = {"push": 2000}
+
+
+@scenario(seconds=(8, 40), memory=64, site={"guards": "{max_growth: off, max_shrink: off}"}, bounds=SLOW_PUSHES)
 def under_load(s):
     """SIGHUP every 20 to 50 ms with other groups, zones, certificates, tokens and log settings, while questions of grouped
     clients wait at a slow upstream and pushes come: every question and push is answered."""
     storm(s, crowd=False)
 
 
-@scenario(seconds=(4, 20), memory=64, site={"guards": "{max_growth: off, max_shrink: off}"})
+@scenario(seconds=(4, 20), memory=64, site={"guards": "{max_growth: off, max_shrink: off}"}, bounds=SLOW_PUSHES)
 def while_the_web_thread_logs(s):
     """The same while more lists come at once than there is room for, which each time is logged."""
     storm(s, crowd=True)
@@ -164,7 +168,10 @@ def revoked_follower(s):
         s.expect(answer_of(follower, 5)[0] == 200, "it could not follow")
         s.target.write_tokens({name: scopes for name, scopes in TOKENS.items() if name != "reader"})
         s.target.reload()
-        time.sleep(1 * SLOWER)
+        until = time.monotonic() + 10 * SLOWER
+        while s.api("GET", "/v1/status", token="reader")[0] != 401 and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.5 * SLOWER)
         s.target.ask("revoked.blocked.example", source="127.0.0.8")
         follower.settimeout(0.2)
         heard, until = b"", time.monotonic() + 1
