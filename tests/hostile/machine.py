@@ -104,7 +104,8 @@ FETCHED = """
 def fill(ports, held):
     """Connections of every kind and of many addresses, until the server takes none any more."""
     refused = number = 0
-    while refused < 12 and number < 600:
+    until = time.monotonic() + 15
+    while refused < 12 and number < 600 and time.monotonic() < until:
         number += 1
         kind = ("dns", "dot", "doh", "page", "page_http", "api")[number % 6]
         try:

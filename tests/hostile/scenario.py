@@ -120,8 +120,11 @@ class Innocents:
     def close(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                pipe.close()
+            except OSError:  # it has gone before it read all
+                pass
 
 
 class Machinery:
@@ -135,7 +138,7 @@ class Machinery:
         for upstream in self.upstreams:
             upstream.stdout.readline()
         self.target = self.innocents = self.idle = self.key = None
-        self.folders, self.faults = [], []
+        self.targets, self.folders, self.faults = [], [], []
         self.served = []  # the scenarios that this server has been through
         self.is_tainted = False  # the last of them failed: the next one shall not suffer for it
 
@@ -143,7 +146,8 @@ class Machinery:
         folder = Path(tempfile.mkdtemp(prefix="hostile-"))
         folder.chmod(0o755)
         self.folders.append(folder)
-        return Target(self.options.binary, folder, self.upstream_ports, **{"workers": self.options.workers} | options)
+        self.targets.append(Target(self.options.binary, folder, self.upstream_ports, **{"workers": self.options.workers} | options))
+        return self.targets[-1]
 
     def serve(self, definition):
         """The server for this scenario: the last one's if it has that site, is alive and well."""
@@ -179,9 +183,10 @@ class Machinery:
         target.remove()
 
     def close(self):
-        if self.target is not None:
+        if self.innocents is not None:
             self.innocents.close()
-            self.target.kill()
+        for target in self.targets:
+            target.kill()
         for upstream in self.upstreams:
             upstream.kill()
             upstream.wait()
