@@ -1,6 +1,8 @@
 #include "resolver/events/history.h"
 
 #include <algorithm>
+#include <array>
+#include <random>
 
 #include <xxhash.h>
 
@@ -22,6 +24,20 @@ uint64_t owner_of(const IpAddress& client) {
 
 }  // namespace
 
+History::History(size_t capacity)
+    : capacity_(capacity), hash_key_((uint64_t{std::random_device()()} << 32) | std::random_device()()) {}
+
+uint64_t History::hash_of(const IpAddress& client, Bytes name) const {
+  std::array<uint8_t, 16 + kMaxNameBytes> bytes{};
+  const Bytes address = client.bytes();
+  auto end = std::copy(address.begin(), address.end(), bytes.begin());
+  end = std::transform(name.begin(), name.end(), end,
+                       [](uint8_t byte) { return byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte; });
+  const uint64_t hash =
+      XXH3_64bits_withSeed(bytes.data(), static_cast<size_t>(end - bytes.begin()), hash_key_);
+  return std::max<uint64_t>(hash, 1);
+}
+
 void History::add(std::span<const PackedEvent> events) {
   const std::lock_guard lock(mutex_);
   for (const PackedEvent event : events) {
@@ -33,7 +49,8 @@ void History::add(std::span<const PackedEvent> events) {
 }
 
 void History::keep(PackedEvent event) {
-  const uint64_t owner = owner_of(event.view().client);
+  const EventView view = event.view();
+  const uint64_t owner = owner_of(view.client);
   Numbers& numbers = numbers_[owner];
   if (!numbers.empty()) {
     shares_.erase(share_of(owner, numbers));
@@ -43,7 +60,11 @@ void History::keep(PackedEvent event) {
   const Bytes bytes = event.bytes();
   auto packed = std::make_unique<uint8_t[]>(bytes.size());
   std::copy(bytes.begin(), bytes.end(), packed.get());
-  events_.emplace_hint(events_.end(), last_, Kept{owner, std::move(packed)});
+  const uint64_t asked = view.type == 0 ? 0 : hash_of(view.client, view.name);
+  events_.emplace_hint(events_.end(), last_, Kept{asked, std::move(packed)});
+  if (asked != 0) {
+    newest_[asked] = last_;
+  }
 }
 
 void History::drop_one() {
@@ -51,7 +72,12 @@ void History::drop_one() {
   const uint64_t owner = std::get<2>(*largest);
   const auto found = numbers_.find(owner);
   shares_.erase(largest);
-  events_.erase(found->second.front());
+  const auto kept = events_.find(found->second.front());
+  if (const auto newest = newest_.find(kept->second.asked);
+      newest != newest_.end() && newest->second == kept->first) {
+    newest_.erase(newest);
+  }
+  events_.erase(kept);
   found->second.pop_front();
   if (found->second.empty()) {
     numbers_.erase(found);
@@ -99,17 +125,15 @@ std::optional<History::Found> History::find_incident(IncidentId id) const {
 }
 
 std::optional<Event> History::find_recent(const IpAddress& client, const Name& name, WallTime since) const {
+  const uint64_t asked = hash_of(client, name.wire());
   const std::lock_guard lock(mutex_);
-  for (auto kept = events_.rbegin(); kept != events_.rend(); ++kept) {
-    const EventView event = kept->second.view();
-    if (event.time < since) {
-      break;
-    }
-    if (is_same_name(event.name, name.wire()) && event.client == client && event.type != 0) {
-      return Event(event);
-    }
+  const auto newest = newest_.find(asked);
+  if (newest == newest_.end()) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  const EventView event = events_.at(newest->second).view();
+  const bool is_it = is_same_name(event.name, name.wire()) && event.client == client && event.time >= since;
+  return is_it ? std::optional(Event(event)) : std::nullopt;
 }
 
 uint64_t History::last_number() const {

@@ -33,7 +33,7 @@ struct HitQuery {
 
 class History {
  public:
-  explicit History(size_t capacity = 20'000) : capacity_(capacity) {}  // of usual hits some 5 MiB
+  explicit History(size_t capacity = 20'000);  // of usual hits some 5 MiB
 
   void add(std::span<const PackedEvent> events);  // of one ring, oldest first
   void add(const EventView& event);
@@ -53,7 +53,7 @@ class History {
 
  private:
   struct Kept {
-    uint64_t owner;
+    uint64_t asked;  // a hash of client and name; 0: no question over DNS
     std::unique_ptr<uint8_t[]> packed;
     [[nodiscard]] EventView view() const { return PackedEvent(packed.get()).view(); }
   };
@@ -63,15 +63,18 @@ class History {
   static Share share_of(uint64_t owner, const Numbers& numbers) {
     return {numbers.size(), ~numbers.front(), owner};
   }
+  [[nodiscard]] uint64_t hash_of(const IpAddress& client, Bytes name) const;
   // REQUIRES of these: the lock.
   void keep(PackedEvent event);
   void drop_one();
 
   const size_t capacity_;
+  const uint64_t hash_key_;
   mutable std::mutex mutex_;
   std::map<uint64_t, Kept> events_;  // by number
   std::unordered_map<uint64_t, Numbers> numbers_;
   std::set<Share> shares_;
+  std::unordered_map<uint64_t, uint64_t> newest_;  // by Kept::asked: each page asks, and must not look far
   uint64_t last_ = 0;
 };
 

@@ -16,7 +16,7 @@ namespace {
 // As much output is moved to the stream as keeps it busy; the rest waits where it is counted.
 constexpr size_t kHighWater = 256 * 1024;
 // A request counts as so many bytes where a turn of the loop is shared: each may cost as much as a page.
-constexpr size_t kBytesPerRequest = 512;
+constexpr size_t kBytesPerRequest = 1024;
 
 // RFC 9110 section 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT". Not strftime: that follows the locale.
 std::string http_date(WallTime time) {
@@ -245,7 +245,7 @@ bool HttpConnection::may_serve() noexcept {
     served_ = 0;
     server_.loop_.count_reader();
   }
-  const bool may = served_ < std::max<size_t>(server_.loop_.read_share() / kBytesPerRequest, 2);
+  const bool may = served_ < std::max<size_t>(server_.loop_.read_share() / kBytesPerRequest, 1);
   if (!may && !next_turn_.is_active()) {
     next_turn_.start(milliseconds{0});
   }
