@@ -6,7 +6,6 @@
 
 #include <sys/eventfd.h>
 
-#include <fmt/format.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -26,7 +25,7 @@ void close_and_free(Handle* handle) {
 // Only memory or descriptors run out here. Whoever made the loop decides what goes on without it.
 void must(int status, const char* what) {
   if (status != 0) {
-    throw std::runtime_error(fmt::format("{}: {}", what, uv_strerror(status)));
+    throw std::runtime_error(std::string(what) + ": " + uv_strerror(status));
   }
 }
 
