@@ -247,7 +247,8 @@ bool HttpConnection::may_serve() noexcept {
   }
   const bool may = served_ < std::max<size_t>(server_.loop_.read_share() / kBytesPerRequest, 1);
   if (!may && !next_turn_.is_active()) {
-    next_turn_.start(milliseconds{0});
+    // Not 0: libuv 1.44 would run it again before the turn ends, for ever.
+    next_turn_.start(milliseconds{1});
   }
   return may;
 }

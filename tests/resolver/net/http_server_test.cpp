@@ -135,6 +135,23 @@ TEST_CASE_METHOD(Fixture, "requests on one connection are answered in order", "[
   CHECK(server->counters().connections.value() == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "more requests than fit in a turn are answered in the next ones",
+                 "[net][http_server]") {
+  constexpr int kRequests = 3000;  // of one connection, in one piece: a turn serves 64
+  start();
+  run([&] {
+    Client client(address());
+    std::string all;
+    for (int i = 0; i < kRequests; ++i) {
+      all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    }
+    REQUIRE(client.send_text(all));
+    const std::string last = "GET /" + std::to_string(kRequests - 1) + " ";
+    CHECK(client.read_until(last).ends_with(last));
+  });
+  CHECK(site.asked.size() == kRequests);
+}
+
 TEST_CASE_METHOD(Fixture, "the site learns how it was reached", "[net][http_server]") {
   const std::string path = "/tmp/cenote_http_test." + std::to_string(getpid());
   HttpRequest seen;
