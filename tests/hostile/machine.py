@@ -120,7 +120,7 @@ def fill(ports, held):
             refused += 1
 
 
-@scenario(descriptors=150, workers=4, seconds=(6, 20), channels=("udp", "tcp", "dot", "doh"))
+@scenario(descriptors=300, workers=4, seconds=(6, 20), channels=("udp", "tcp", "dot", "doh"))  # 118 are its own
 def no_descriptors(s):
     """Clients take every descriptor there is: whoever has a connection is answered, over UDP everybody is, and once they have
     gone, all is as before."""
