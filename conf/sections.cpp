@@ -66,7 +66,8 @@ void read_certificate(MapReader& map, std::string& certificate, std::string& key
   for (const auto& [name, path] : {std::pair("certificate", certificate), std::pair("key", key)}) {
     std::error_code failed;
     if (!path.empty() && !std::filesystem::is_regular_file(path, failed)) {
-      context.findings.error(map.at(name), fmt::format("{}: there is no file {}", map.path_of(name), path));
+      // No error: DNS starts without what the certificate is for.
+      context.findings.warning(map.at(name), fmt::format("{}: there is no file {}", map.path_of(name), path));
     }
   }
 }

@@ -166,8 +166,10 @@ void Updater::Work::run() {
       });
       next_look_ = mono_now() + kLookEvery;
     }
-    fold_when_due();
-    write_waiting_audit();
+    survive([this] {
+      fold_when_due();
+      write_waiting_audit();
+    });
   }
 }
 

@@ -75,7 +75,7 @@ void Updater::Work::start() {
   fetcher_ = std::thread([this] {
     while (!stopping_) {
       if (auto job = fetches_.take(mono_now() + seconds(60))) {
-        (*job)();
+        survive(*job);
       }
     }
   });

@@ -27,6 +27,7 @@
 #include "ioc/snapshot_builder.h"
 #include "ioc/store.h"
 #include "ioc/updater.h"
+#include "resolver/base/guarded.h"
 #include "resolver/base/random.h"
 
 namespace cenote {
@@ -102,7 +103,7 @@ class Updater::Work {
   template <typename T>
   void post_read(std::function<Result<T>()> read, std::function<void(Result<T>)> done) {
     JobQueue::Job run = [this, read = std::move(read), done = std::move(done)] {
-      done(stopping_ ? Result<T>(fail("stopping")) : read());
+      done(stopping_ ? Result<T>(fail("stopping")) : guarded(read));
     };
     if (!jobs_->post(run)) {
       run();

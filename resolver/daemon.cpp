@@ -224,7 +224,8 @@ void Daemon::watch() {
   for (size_t i = 0; i < workers_.size(); ++i) {
     watchdog_.watch(workers_[i]->loop(), fmt::format("worker {}", i));
   }
-  watchdog_.watch(web_->loop(), "the web thread");
+  // It reads and writes files: a disk that hangs must not end a process whose workers answer.
+  watchdog_.watch(web_->loop(), "the web thread", false);
   watchdog_.start();
 }
 
@@ -245,7 +246,11 @@ int Daemon::run() {
       stop();
       return 0;
     }
-    reload();
+    try {
+      reload();
+    } catch (const std::exception& error) {  // mostly std::bad_alloc
+      log::error("the reload came to no end: {}", error.what());
+    }
   }
 }
 

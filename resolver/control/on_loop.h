@@ -17,7 +17,7 @@ std::function<void(Value)> on_loop(Loop& loop, std::function<void(Value)> reply)
   const auto let_go = [&loop](Reply* last) {
     std::shared_ptr<Reply> owner(last);
     if (*owner) {  // It was never called.
-      loop.post([owner] {});
+      loop.post([owner = std::move(owner)] {});
     }
   };
   const std::shared_ptr<Reply> kept(new Reply(std::move(reply)), let_go);

@@ -6,8 +6,6 @@ namespace cenote {
 namespace {
 
 constexpr size_t kMostTogether = 8192;  // with one answer more still mostly one TLS record
-// Answers that wait for a client that does not read, before it is cut: of each of its connections.
-constexpr size_t kMostUnread = 256 * 1024;
 
 }  // namespace
 
@@ -33,7 +31,6 @@ class StreamService::Connection final : public StreamEvents {
 
   void start(Handle self) {
     path_.connection = self;
-    stream_->set_send_limit(kMostUnread);
     const bool begins_with_tls = service_.tls_ != nullptr && opening_ != Opening::kHeader;
     stream_->start(*this, begins_with_tls ? service_.tls_->accept(stream_->local(), client()) : nullptr);
   }

@@ -21,14 +21,14 @@ class FairShare {
 
   // Once a turn. `is_behind`: the queue did not run empty in it.
   void end_turn(bool is_behind) noexcept {
-    is_on_ = is_behind;
+    turns_behind_ = is_behind ? turns_behind_ + 1 : 0;
     if (offered_ >= kWindow || !is_behind) {
       by_client_.fill(0);
       offered_ = 0;
     }
   }
 
-  [[nodiscard]] bool is_on() const noexcept { return is_on_; }
+  [[nodiscard]] bool is_on() const noexcept { return turns_behind_ >= kPatience; }
 
   // Whether this datagram is to be served, while it is on. Clients whose hashes fall together count as one.
   [[nodiscard]] bool admits(const IpAddress& client) noexcept {
@@ -42,13 +42,15 @@ class FairShare {
  private:
   static constexpr size_t kClients = 1024;
   static constexpr uint32_t kWindow = 4096;  // datagrams that are counted together, some milliseconds
+  // So many turns in a row: more than a pause of the worker leaves in the kernel's queue.
+  static constexpr uint32_t kPatience = 16;
   // So many of each window are served whoever sends them, and four times what all others send: a large
-  // forwarder beside a few machines keeps nearly all of the worker.
+  // forwarder that sends up to four fifths of all is served whole.
   static constexpr uint32_t kFree = kWindow / 16;
   static constexpr uint32_t kTimesOthers = 4;
 
   const uint64_t hash_key_;
-  bool is_on_ = false;
+  uint32_t turns_behind_ = 0;  // in a row
   uint32_t offered_ = 0;
   std::array<uint16_t, kClients> by_client_{};
 };

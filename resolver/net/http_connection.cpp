@@ -113,7 +113,6 @@ HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> strea
       tls_(tls),
       client_(stream_->peer()),
       is_counted_(!is_proxy && !stream_->is_unix()),
-      next_turn_(server.loop_, [this] { advance(); }),
       opened_(server.loop_.now()),
       phase_start_(opened_) {
   // A single response may be large; how much of it waits is decided by kHighWater.
@@ -246,9 +245,14 @@ bool HttpConnection::may_serve() noexcept {
     server_.loop_.count_reader();
   }
   const bool may = served_ < std::max<size_t>(server_.loop_.read_share() / kBytesPerRequest, 1);
-  if (!may && !next_turn_.is_active()) {
-    // Not 0: libuv 1.44 would run it again before the turn ends, for ever.
-    next_turn_.start(milliseconds{1});
+  if (!may && !goes_on_) {
+    goes_on_ = true;
+    server_.loop_.post([token = std::weak_ptr(token_)] {
+      if (const auto self = token.lock()) {
+        (*self)->goes_on_ = false;
+        (*self)->advance();
+      }
+    });
   }
   return may;
 }
@@ -288,7 +292,8 @@ void HttpConnection::note_progress() {
     unsent_since_ = now;
     unsent_sent_ = given_bytes_ - stream_->pending_bytes();
   }
-  stream_->set_reading(now_at.wants_input);
+  // What has come is served first: else a peer that sends faster than it is served would fill the memory.
+  stream_->set_reading(now_at.wants_input && !goes_on_);
   if (now_at.is_finished && !is_finishing_) {
     is_finishing_ = true;
     phase_start_ = now;

@@ -54,7 +54,9 @@ class HttpConnection final : public StreamEvents {
   std::unique_ptr<HttpProtocol> protocol_;    // null while TLS shakes hands
   std::vector<HttpExchange*> exchanges_;      // with the site; told when the connection goes
   std::list<HttpConnection>::iterator self_;  // where the server keeps it
-  Timer next_turn_;                           // goes on with the requests that were too many for one turn
+  // Lives as long as this, for the job that goes on with the requests that were too many for one turn.
+  const std::shared_ptr<HttpConnection*> token_ = std::make_shared<HttpConnection*>(this);
+  bool goes_on_ = false;  // that job is on its way
   uint64_t serve_turn_ = UINT64_MAX;
   size_t served_ = 0;  // requests in that turn
 

@@ -13,10 +13,12 @@ Watchdog::~Watchdog() {
   stop();
 }
 
-void Watchdog::watch(Loop& loop, std::string name) {
+void Watchdog::watch(Loop& loop, std::string name, bool is_vital) {
+  const std::lock_guard lock(mutex_);
   Entry entry;
   entry.name = std::move(name);
   entry.loop = &loop;
+  entry.is_vital = is_vital;
   entries_.push_back(std::move(entry));
 }
 
@@ -56,7 +58,8 @@ bool Watchdog::look() {
   for (Entry& entry : entries_) {
     look_at(entry, now);
   }
-  return std::none_of(entries_.begin(), entries_.end(), [](const Entry& one) { return one.stands; });
+  return std::none_of(entries_.begin(), entries_.end(),
+                      [](const Entry& one) { return one.is_vital && one.stands; });
 }
 
 void Watchdog::look_at(Entry& entry, MonoTime now) {

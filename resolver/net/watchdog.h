@@ -1,6 +1,6 @@
 // Notices a loop that is stuck. A thread of its own gives each loop a small job four times a second and sees
 // when it was done: the loops pay nothing for it. A turn that took too long is logged with what it did. While
-// a loop stands still the service manager is told no more that we are alive, so that it restarts us.
+// a vital loop stands still the service manager is told no more that we are alive, so that it restarts us.
 #pragma once
 
 #include <atomic>
@@ -24,19 +24,21 @@ class Watchdog {
     milliseconds between_lines{10'000};  // of the log, about slow turns of one loop
   };
 
-  // `on_alive` is called after each look at which no loop stood still, on the watchdog's thread.
+  // `on_alive` is called after each look at which no vital loop stood still, on the watchdog's thread.
   explicit Watchdog(std::function<void()> on_alive = [] {}) : Watchdog(std::move(on_alive), Limits()) {}
   Watchdog(std::function<void()> on_alive, Limits limits);
   ~Watchdog();  // stops
 
-  // REQUIRES: before start(). `loop` outlives the watchdog's stop().
-  void watch(Loop& loop, std::string name);
+  // REQUIRES: before start(). `loop` outlives the watchdog's stop(). `is_vital`: while it stands still,
+  // on_alive is not called.
+  void watch(Loop& loop, std::string name, bool is_vital = true);
   void start();
   void stop();
 
   struct Watched {
     std::string name;
-    Loop* loop;
+    Loop* loop = nullptr;
+    bool is_vital = true;
     bool stands = false;  // still, at the last look
   };
   // Loops and how they are, from any thread.

@@ -48,7 +48,9 @@ TEST_CASE("while the worker keeps up everybody is served", "[net][fair_share]") 
 
 TEST_CASE("a client that floods a busy worker is passed over, and the others are not", "[net][fair_share]") {
   FairShare share(1);
-  turn(share, 100, true);
+  for (int i = 0; i < 16; ++i) {
+    CHECK(turn(share, 100, true).flood == 507);  // it may have been a pause
+  }
   unsigned flood = 0;
   for (int i = 0; i < 80; ++i) {
     const Served served = turn(share, 100, true);
@@ -68,7 +70,9 @@ TEST_CASE("a client that is alone is served, however busy the worker is", "[net]
 
 TEST_CASE("a large forwarder beside machines keeps its four fifths", "[net][fair_share]") {
   FairShare share(1);
-  turn(share, 5, true);
+  for (int i = 0; i < 20; ++i) {
+    turn(share, 5, true);
+  }
   for (int i = 0; i < 40; ++i) {
     const Served served = turn(share, 5, true);
     CHECK(served.flood + served.others == 512);
@@ -77,7 +81,7 @@ TEST_CASE("a large forwarder beside machines keeps its four fifths", "[net][fair
 
 TEST_CASE("when the queue has run empty nothing is held against anybody", "[net][fair_share]") {
   FairShare share(1);
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 20; ++i) {
     turn(share, 100, true);
   }
   turn(share, 100, false);
