@@ -525,7 +525,7 @@ TEST_CASE("a file is read with its own folder as the start of relative paths", "
                                        (folder.path() / "gone.txt").string()));
   CHECK_THAT(problems, Catch::Contains("tls.certificate: there is no file"));
   CHECK_THAT(problems, Catch::Contains("tls.key: there is no file"));
-  CHECK_FALSE(loaded.is_usable());
+  CHECK(loaded.is_usable());  // DNS starts, without what these were for
 }
 
 TEST_CASE("a configuration that cannot be read is one clear line that names it", "[conf][load_yaml]") {
