@@ -15,7 +15,6 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # the sources' folder stays as it is
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "tests/soak"), str(ROOT / "tests/conformance")]  # what is there to reuse
-BUSY = 0.25  # the share of the time without a processor from which on a failure may be the machine's
 FILES = ("datagrams", "streams", "http2", "http1", "drops", "control", "hits", "upstreams", "reloads", "state", "machine")
 
 
@@ -27,6 +26,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=0, help="of each attack, instead of each scenario's own")
     parser.add_argument("--rounds", type=int, default=0, help="of scenarios that start a server again and again")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tries", type=int, default=2, help="of a scenario whose server lives and whose figures were too bad (default 2)")
     parser.add_argument("--workers", type=int, default=0, help="of the server (default: one per core)")
     parser.add_argument("--fresh", action="store_true", help="a new server for each scenario")
     parser.add_argument("--json", action="store_true", help="one object a scenario")
@@ -62,14 +62,19 @@ def say(options, name, result, why, figures, took):
 
 
 def perform(definition, machinery):
-    """What failed may only have been short of a processor on a busy machine: it is tried once more, with a new server."""
+    """What failed may only have been short of a processor on a busy machine: it is tried again, with a new server. A server
+    that has died is never given a second chance."""
     from scenario import Stage
-    stage = Stage(definition, machinery)
-    found = attempt(stage)
-    if found[0] == "FAIL" and stage.starved > BUSY and machinery.target is not None and machinery.target.is_alive():
+    tries = machinery.options.tries
+    while True:
+        stage = Stage(definition, machinery)
+        found = attempt(stage)
+        tries -= 1
+        is_alive = machinery.target is not None and machinery.target.is_alive()
+        if found[0] != "FAIL" or not is_alive or tries <= 0:
+            return found
+        print(f"again {definition.name}: {found[1][:1]}, starved {stage.starved:.0%}", flush=True)
         machinery.is_tainted = True
-        return attempt(Stage(definition, machinery))
-    return found
 
 
 def attempt(stage):
