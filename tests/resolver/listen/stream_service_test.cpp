@@ -168,12 +168,15 @@ TEST_CASE("a frame that cannot be a message ends the connection, after the answe
   const size_t size = GENERATE(as<size_t>(), 0, 1, 11);
   CAPTURE(size);
   const Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), kQuestion));
+  REQUIRE(is_answered(client));  // and is in the cache: the next answer does not wait
   Wire bytes = kQuestion;
   const Wire runt = framed(Wire(size, 0));
   for (int i = 0; i < 1000; ++i) {
     bytes.insert(bytes.end(), runt.begin(), runt.end());
   }
   REQUIRE(send_all(client.get(), bytes));
+  CHECK(is_answered(client));
   CHECK(is_closed(client, milliseconds{3000}));
   CHECK(served.connections() == 0);
 }
