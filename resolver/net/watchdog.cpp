@@ -64,13 +64,13 @@ bool Watchdog::look() {
 
 void Watchdog::look_at(Entry& entry, MonoTime now) {
   const auto waited = std::chrono::duration_cast<milliseconds>(now - entry.asked_at);
-  if (entry.answered->load() == entry.asked) {
+  if (entry.answered->last.load() == entry.asked) {
     if (std::exchange(entry.stands, false)) {
       log::warn("{} goes on; it stood still for {} ms", entry.name, waited.count());
     }
     tell_of_slow_turns(entry, now);
     entry.asked_at = now;
-    entry.loop->post([answered = entry.answered, asked = ++entry.asked] { *answered = asked; });
+    entry.loop->post([answered = entry.answered, asked = ++entry.asked] { answered->last = asked; });
     return;
   }
   if (entry.caught == nullptr) {

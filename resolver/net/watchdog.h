@@ -45,8 +45,11 @@ class Watchdog {
   [[nodiscard]] std::vector<Watched> watched() const;
 
  private:
+  struct alignas(64) Answered {  // a line of its own: a worker writes it
+    std::atomic<uint64_t> last{0};
+  };
   struct Entry : Watched {
-    std::shared_ptr<std::atomic<uint64_t>> answered = std::make_shared<std::atomic<uint64_t>>(0);
+    std::shared_ptr<Answered> answered = std::make_shared<Answered>();
     uint64_t asked = 0;
     MonoTime asked_at{};
     uint64_t slow_told = 0;  // slow turns that the log has

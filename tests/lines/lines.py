@@ -23,7 +23,11 @@ import wire  # noqa: E402
 from recorded import Program, Recording  # noqa: E402
 
 # Lines that workers may share: a part of the name of a function that touches them, and why it may.
-EXCEPTIONS = {}
+EXCEPTIONS = {
+    "Loop::run_posted": "jobs of the watchdog, four a second for each loop, in memory that goes from one to the next; none for a query",
+    "Watchdog::look_at": "the same",
+    "ClientPlaces::": "a client's connections are counted over all workers: once a connection and once a second, never for a query",
+}
 
 QUESTIONS = 3000
 SOCKETS = 64  # each is one worker's, by the kernel's hash of its ports
