@@ -394,6 +394,44 @@ TEST_CASE("an upload that goes on after its refusal is told to stop", "[net][htt
   CHECK(talk.http.progress().body_bytes < (2 << 20));
 }
 
+TEST_CASE("what is still on its way of an upload that was refused ends no other request", "[net][http2]") {
+  Talk talk;
+  talk.run();  // the windows are open
+  Headers bad = Client::post("/");
+  bad.emplace_back("connection", "keep-alive");
+  const uint32_t id = talk.client.request(bad, std::string(250 << 10, 'x'));
+  talk.run(16384);
+  CHECK(talk.client.answers[id].reset == NGHTTP2_PROTOCOL_ERROR);
+  const uint32_t next = talk.client.request(Client::post("/"), "body");
+  talk.run();
+  CHECK(talk.status(next) == "200");
+  CHECK_FALSE(talk.client.gone_away);
+}
+
+TEST_CASE("bodies of requests that are refused one after the other are not put up with for ever",
+          "[net][http2]") {
+  Talk talk;
+  talk.run();
+  Headers bad = Client::post("/");
+  bad.emplace_back("connection", "keep-alive");
+  size_t sent = 0;
+  for (; sent < 100 && !talk.client.gone_away; ++sent) {
+    talk.client.request(bad, std::string(250 << 10, 'x'));
+    talk.run(16384);
+  }
+  CHECK(talk.client.gone_away);
+  CHECK(sent < 20);
+}
+
+TEST_CASE("memory that runs out while a request comes ends the connection, not the process", "[net][http2]") {
+  Talk talk;
+  talk.site.is_out_of_memory = true;
+  talk.client.request(Client::post("/"), "body");
+  talk.run();
+  CHECK(talk.client.gone_away);
+  CHECK(talk.requests.empty());
+}
+
 TEST_CASE("a client that asks before it sends its body is told to go on", "[net][http2]") {
   Talk talk;
   Headers headers = Client::post("/");
