@@ -21,6 +21,8 @@ constexpr uint32_t kStreamWindow = 256 * 1024;
 constexpr int32_t kConnectionWindow = 1024 * 1024;
 // So many bytes of responses may wait; then no further request is taken up until the peer has read some.
 constexpr size_t kMostUnsent = 512 * 1024;
+// Beyond this what was taken up before is not answered any more, but reset.
+constexpr size_t kMostAnswered = 2 * kMostUnsent;
 
 std::string_view text_of(const uint8_t* bytes, size_t size) {
   return as_text({bytes, size});
@@ -118,37 +120,27 @@ struct Http2::Callbacks {
     return count;
   }
 
-  // nghttp2 is C, through which no exception may pass: memory that has run out ends the connection.
-  template <auto kCallback>
-  struct Safe;
-  template <typename Value, typename... Args, Value (*kCallback)(Args...)>
-  struct Safe<kCallback> {
-    static Value call(Args... args) noexcept {
-      try {
-        return kCallback(args...);
-      } catch (const std::exception&) {
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-      }
-    }
-  };
-
   static nghttp2_session* make_session(Http2& self);
 };
 
 nghttp2_session* Http2::Callbacks::make_session(Http2& self) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
-  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &Safe<&Callbacks::begin_headers>::call);
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, &Safe<&Callbacks::header>::call);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks,
+                                                          &SafeCallback<&Callbacks::begin_headers>::call);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, &SafeCallback<&Callbacks::header>::call);
   nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks,
-                                                           &Safe<&Callbacks::invalid_header>::call);
-  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks,
-                                                               &Safe<&Callbacks::invalid_frame>::call);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &Safe<&Callbacks::frame_received>::call);
+                                                           &SafeCallback<&Callbacks::invalid_header>::call);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+      callbacks, &SafeCallback<&Callbacks::invalid_frame>::call);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks,
+                                                       &SafeCallback<&Callbacks::frame_received>::call);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks,
-                                                            &Safe<&Callbacks::data_received>::call);
-  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &Safe<&Callbacks::frame_sent>::call);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &Safe<&Callbacks::stream_closed>::call);
+                                                            &SafeCallback<&Callbacks::data_received>::call);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks,
+                                                       &SafeCallback<&Callbacks::frame_sent>::call);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
+                                                         &SafeCallback<&Callbacks::stream_closed>::call);
   nghttp2_option* options = nullptr;
   nghttp2_option_new(&options);
   nghttp2_option_set_max_outbound_ack(options, kMostAcknowledgements);
@@ -259,7 +251,7 @@ void Http2::submit(uint32_t id, Exchange& exchange, const HttpResponse& head, bo
     pairs.push_back(header_pair("content-length", length));
   }
   const bool head_only = has_no_body || exchange.is_head_request;
-  const nghttp2_data_provider provider{{}, &Callbacks::Safe<&Callbacks::read_body>::call};
+  const nghttp2_data_provider provider{{}, &SafeCallback<&Callbacks::read_body>::call};
   if (nghttp2_submit_response(session_.get(), static_cast<int32_t>(id), pairs.data(), pairs.size(),
                               head_only ? nullptr : &provider) == NGHTTP2_ERR_NOMEM) {
     end_with(NGHTTP2_INTERNAL_ERROR);
@@ -294,6 +286,12 @@ long Http2::read_body(uint32_t id, MutableBytes out, bool& ends) {
 
 void Http2::respond(uint32_t id, HttpResponse response) {
   Exchange* exchange = find(id);
+  // All that was with the site may be answered at once: a peer that reads nothing of it gets no more.
+  if (exchange != nullptr && !exchange->has_started && unsent_ > kMostAnswered) {
+    ++counted_.refused;
+    abort(id);
+    return;
+  }
   if (exchange != nullptr && !exchange->has_started) {
     exchange->body = std::move(response.body);
     unsent_ += exchange->body.size();

@@ -107,6 +107,8 @@ std::string header_safe(std::string_view value);
 // Headers that say how a message is delimited belong to the protocol, not to the site.
 bool is_framing_header(std::string_view name) noexcept;
 HttpResponse error_response(int status);
+// RFC 9110 section 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string http_date(WallTime time);
 // A piece of the request's body, to its sink or into it; false: the sink has no room, or `held` has none.
 [[nodiscard]] bool take_body(HttpRequest& request, HeldBodies::Share& held, std::string_view piece);
 // When a body of which `received` bytes have come since `started` must be whole.

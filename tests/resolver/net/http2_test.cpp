@@ -654,6 +654,27 @@ TEST_CASE("while responses wait unread no further request is taken up", "[net][h
   CHECK(talk.requests.size() == 90);
 }
 
+TEST_CASE("of answers that come all at once a peer that reads none gets about a megabyte", "[net][http2]") {
+  Talk talk;
+  talk.hold = true;
+  std::vector<uint32_t> ids;
+  for (int i = 0; i < 100; ++i) {
+    ids.push_back(talk.client.request(Client::get("/")));
+  }
+  talk.run();
+  REQUIRE(talk.held.size() == 100);
+  for (const uint32_t id : ids) {
+    talk.http.respond(id, HttpResponse::text(200, std::string(60'000, 'x')));
+  }
+  talk.run();
+  const auto whole = std::count_if(ids.begin(), ids.end(), [&](uint32_t id) {
+    return talk.client.answers[id].body.size() == 60'000 && talk.client.answers[id].ended;
+  });
+  CHECK(whole == 18);
+  CHECK(talk.client.answers[ids.back()].reset == NGHTTP2_INTERNAL_ERROR);
+  CHECK_FALSE(talk.client.gone_away);
+}
+
 TEST_CASE("what does not begin as HTTP/2 is ended", "[net][http2]") {
   Talk talk;
   talk.http.receive(as_bytes("GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"));
