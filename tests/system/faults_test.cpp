@@ -189,6 +189,36 @@ TEST_CASE(
   CHECK(site.listens(site.dot_port));
 }
 
+TEST_CASE("the page and the control API over HTTPS come with a reload once their ports are free",
+          "[system]") {
+  BrokenSite site;
+  CenoteProcess& cenote = site.cenote;
+  REQUIRE(cenote.start());
+  Descriptor page = listen_tcp(cenote.secure_page());
+  Descriptor control = listen_tcp(loopback(site.control_port));
+  REQUIRE(page.get() >= 0);
+  REQUIRE(control.get() >= 0);
+  for (const char* file : {"state/ca.crt", "state/ca.key"}) {
+    std::filesystem::remove(site.folder / file);
+  }
+  const CertificateFiles pair(make_certificate("DNS:control.example.test"));
+  namespace fs = std::filesystem;
+  fs::copy_file(pair.certificate(), site.folder / "control.crt", fs::copy_options::overwrite_existing);
+  fs::copy_file(pair.key(), site.folder / "control.key", fs::copy_options::overwrite_existing);
+  cenote.signal(SIGHUP);
+  for (const char* part : {"page_https", "control_https"}) {
+    CHECK(becomes([&] { return site.why(part).find("in use") != std::string::npos; }));
+  }
+  page = Descriptor();
+  control = Descriptor();
+  cenote.signal(SIGHUP);
+  for (const char* part : {"page_https", "control_https"}) {
+    CHECK(becomes([&] { return site.why(part).empty(); }));
+  }
+  CHECK(site.listens(cenote.secure_page().port()));
+  CHECK(site.listens(site.control_port));
+}
+
 TEST_CASE("a port of DNS over TLS that is taken at the start leaves DNS and blocking on", "[system]") {
   BrokenSite site;
   for (const char* file : {"state/dns.key", "state/dns.crt"}) {
