@@ -108,7 +108,7 @@ Result<void> Worker::open_doh(const ListenSettings& listen) {
     return tls.error();
   }
   auto context = std::make_unique<TlsContext>(std::move(*tls));
-  auto service = std::make_unique<DohService>(loop_, pipeline_, HttpLimits{}, settings_.places);
+  auto service = std::make_unique<DohService>(loop_, pipeline_, doh_limits(), settings_.places);
   service->name_by_path(settings_.policy.clients.names_by_path);
   for (const SocketAddress& address : listen.doh) {
     if (auto bound = service->listen(address, context.get(), Proxies(listen.proxies)); !bound) {

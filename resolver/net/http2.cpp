@@ -19,10 +19,6 @@ constexpr size_t kMostResetsByUs = 100;
 // body_limit(), not by the window.
 constexpr uint32_t kStreamWindow = 256 * 1024;
 constexpr int32_t kConnectionWindow = 1024 * 1024;
-// So many bytes of responses may wait; then no further request is taken up until the peer has read some.
-constexpr size_t kMostUnsent = 512 * 1024;
-// Beyond this what was taken up before is not answered any more, but reset.
-constexpr size_t kMostAnswered = 2 * kMostUnsent;
 
 std::string_view text_of(const uint8_t* bytes, size_t size) {
   return as_text({bytes, size});
@@ -192,7 +188,7 @@ void Http2::end_with(uint32_t error) noexcept {
 }
 
 std::optional<HttpProtocol::Incoming> Http2::next_request() {
-  while (!whole_.empty() && unsent_ <= kMostUnsent) {
+  while (!whole_.empty() && unsent_ <= limits_.unread) {
     const uint32_t id = whole_.front();
     whole_.pop_front();
     if (Exchange* exchange = find(id)) {  // it may have been reset meanwhile
@@ -286,8 +282,8 @@ long Http2::read_body(uint32_t id, MutableBytes out, bool& ends) {
 
 void Http2::respond(uint32_t id, HttpResponse response) {
   Exchange* exchange = find(id);
-  // All that was with the site may be answered at once: a peer that reads nothing of it gets no more.
-  if (exchange != nullptr && !exchange->has_started && unsent_ > kMostAnswered) {
+  // All that was with the site may be answered at once: of a peer that reads nothing the rest is reset.
+  if (exchange != nullptr && !exchange->has_started && unsent_ > limits_.most_unread) {
     ++counted_.refused;
     abort(id);
     return;

@@ -10,8 +10,6 @@
 namespace cenote {
 namespace {
 
-// As much output is moved to the stream as keeps it busy; the rest waits where it is counted.
-constexpr size_t kHighWater = 256 * 1024;
 // A request counts as so many bytes where a turn of the loop is shared: each may cost as much as a page.
 constexpr size_t kBytesPerRequest = 1024;
 
@@ -111,7 +109,7 @@ HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> strea
       goes_on_(server.loop_, &HttpConnection::on_next_turn, this),
       opened_(server.loop_.now()),
       phase_start_(opened_) {
-  // A single response may be large; how much of it waits is decided by kHighWater.
+  // A single response may be large; how much of it waits is decided by HttpLimits::in_stream.
   stream_->set_send_limit(SIZE_MAX);
   if (is_proxy) {
     beginning_ = std::make_unique<ProxyOpening>();
@@ -286,9 +284,9 @@ bool HttpConnection::may_serve() noexcept {
 
 void HttpConnection::flush() {
   std::string output;
-  while (stream_->is_open() && stream_->pending_bytes() < kHighWater) {
+  while (stream_->is_open() && stream_->pending_bytes() < server_.limits_.in_stream) {
     output.clear();
-    protocol_->take_output(output, kHighWater);
+    protocol_->take_output(output, server_.limits_.in_stream);
     if (output.empty()) {
       break;
     }

@@ -23,7 +23,14 @@ struct HttpLimits {
       100;                          // per client: at 0.65 ms each a single client takes 7 % of a core at most
   size_t header_bytes = 16 * 1024;  // twice what browsers send with large cookies
   uint32_t streams = 100;           // RFC 9113 section 6.5.2 recommends no fewer
-  size_t unsent_bytes = 1 << 20;    // of a streamed body, before its reader is called too slow
+  // Of one connection over HTTP/2: so many bytes of responses may wait; then no further request is taken up
+  // until the peer has read some.
+  size_t unread = 512 * 1024;
+  // Beyond this what was taken up before is not answered any more, but reset. A site whose answers are large,
+  // and come later, has no such limit.
+  size_t most_unread = SIZE_MAX;
+  size_t in_stream = 256 * 1024;  // so much output keeps a stream busy; the rest waits where it is counted
+  size_t unsent_bytes = 1 << 20;  // of a streamed body, before its reader is called too slow
   // Absolute: measured from the start of the phase, whatever trickles in meanwhile.
   milliseconds handshake = seconds{5};
   milliseconds header = seconds{10};  // also the wait for a connection's first byte
