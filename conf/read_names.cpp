@@ -1,5 +1,7 @@
 // The sections about what Cenote answers by itself and how much of one client it puts up with.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -64,19 +66,22 @@ void read_hosts_line(std::string_view line, std::vector<LocalRecord>& out) {
   }
 }
 
+// A file that cannot be read is no error: DNS starts, and a reload keeps the names of before.
 void read_hosts(MapReader& map, ReadContext& context) {
   std::string path;
   read_optional_path(map, "hosts", path, context);
   if (path.empty() || !context.looks_at_files) {
     return;
   }
+  NamesSettings& names = context.settings.names;
   std::ifstream file(path);
-  if (!file) {
-    context.findings.error(map.at("hosts"), fmt::format("names.hosts: there is no file {}", path));
-    return;
+  for (std::string line; file && std::getline(file, line);) {
+    read_hosts_line(line, names.hosts);
   }
-  for (std::string line; std::getline(file, line);) {
-    read_hosts_line(line, context.settings.names.records);
+  if (!file.is_open() || file.bad()) {  // a folder can be opened, but not read
+    names.hosts.clear();
+    names.hosts_problem = fmt::format("names.hosts: {}: {}", path, std::strerror(errno));
+    context.findings.warning(map.at("hosts"), names.hosts_problem);
   }
 }
 

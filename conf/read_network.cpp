@@ -189,13 +189,16 @@ void check_upstreams(ReadContext& context) {
   }
 }
 
-// The authority that a zone's servers are checked with, in place of the system's.
+// The authority that a zone's servers are checked with, in place of the system's. Without it they are not
+// asked; that is no error, for DNS and blocking go on.
 void read_authority(MapReader& item, UpstreamZone& zone, ReadContext& context) {
   std::string file;
   read_path(item, "ca", file, context);
   std::error_code failed;
   if (!file.empty() && context.looks_at_files && !std::filesystem::is_regular_file(file, failed)) {
-    context.findings.error(item.at("ca"), fmt::format("{}: there is no file {}", item.path_of("ca"), file));
+    context.findings.warning(
+        item.at("ca"),
+        fmt::format("{}: there is no file {}; these servers are not asked", item.path_of("ca"), file));
   }
   for (UpstreamServer& server : zone.servers) {
     server.ca_file = file;

@@ -111,7 +111,7 @@ struct NamedCounter {
   const char* help;
   const Counter PipelineCounters::*counter;
 };
-constexpr std::array<NamedCounter, 15> kPipelineCounters{{
+constexpr std::array<NamedCounter, 16> kPipelineCounters{{
     {"cenote_ignored_total", "Datagrams and messages that were no query: not answered.",
      &PipelineCounters::ignored},
     {"cenote_malformed_total", "Queries answered with FORMERR.", &PipelineCounters::malformed},
@@ -126,6 +126,9 @@ constexpr std::array<NamedCounter, 15> kPipelineCounters{{
     {"cenote_forwarded_answers_total", "Answers that waited for an upstream.", &PipelineCounters::forwarded},
     {"cenote_prefetched_total", "Hot answers asked for again before their end.",
      &PipelineCounters::prefetched},
+    {"cenote_unrefreshed_total",
+     "Questions for the cache alone that were not asked, or given up, because too many were under way.",
+     &PipelineCounters::unrefreshed},
     {"cenote_local_answers_total", "Answers with names of our own.", &PipelineCounters::local},
     {"cenote_rebinding_withheld_total", "Answers from outside that led to inner addresses: withheld.",
      &PipelineCounters::withheld},

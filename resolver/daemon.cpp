@@ -101,6 +101,7 @@ Daemon::Daemon(const Settings& settings, Load load)
       load_(std::move(load)),
       tickets_(std::make_shared<TicketKeys>()),
       places_(std::make_shared<ClientPlaces>(places_for(settings.listen))),
+      parts_(std::make_shared<WorkerParts>(faults_, count_workers(settings))),
       recorder_(settings.events, &faults_),
       watchdog_([] { tell_service_manager("WATCHDOG=1"); }) {}
 
@@ -108,7 +109,7 @@ Daemon::~Daemon() {
   stop();
 }
 
-WorkerSettings Daemon::worker_settings(const Settings& settings) const {
+WorkerSettings Daemon::worker_settings(const Settings& settings, size_t number) const {
   return {settings.listen,
           settings.policy,
           with_system_resolvers(settings.upstream, settings_.listen.dns),
@@ -121,18 +122,35 @@ WorkerSettings Daemon::worker_settings(const Settings& settings) const {
           incident_key_,
           cookie_secrets(settings),
           tickets_,
-          places_};
+          places_,
+          parts_,
+          number};
 }
 
-// What a configuration leaves to be made: the certificate of encrypted DNS, and who tells of it. Addresses
-// are those of the start.
+// What a configuration leaves to be made: the certificate of encrypted DNS, who tells of it, and the names of
+// a file. Addresses are those of the start.
 void Daemon::complete(Settings& settings, const ListenSettings& serving) {
   ListenSettings& listen = settings.listen;
-  settle_encrypted_dns(listen, serving, configured_.state_dir, faults_);
+  settle_encrypted_dns(listen, serving, configured_.state_dir, parts_->dot, parts_->doh);
+  parts_->upstreams.expect("", "");
+  settle_hosts(settings.names);
   if (settings.names.special) {
     const auto designated = designated_resolvers(listen);
     settings.names.records.insert(settings.names.records.end(), designated.begin(), designated.end());
   }
+}
+
+// A file that cannot be read takes no name away from clients that have it.
+void Daemon::settle_hosts(NamesSettings& names) {
+  if (names.hosts_problem.empty()) {
+    hosts_ = names.hosts;
+    faults_.clear(Part::kHosts);
+  } else if (hosts_.empty()) {
+    faults_.off(Part::kHosts, names.hosts_problem);
+  } else {
+    faults_.impaired(Part::kHosts, names.hosts_problem + "; the names of before stay");
+  }
+  names.records.insert(names.records.end(), hosts_.begin(), hosts_.end());
 }
 
 // The same over restarts, so that an incident keeps its number and a client its cookie. What cannot be kept
@@ -193,7 +211,7 @@ Result<void> Daemon::start() {
   web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_, faults_);
   for (unsigned i = 0; i < count_workers(settings_); ++i) {
     workers_.push_back(
-        std::make_unique<Worker>(worker_settings(settings_), recorder_.add_ring(),
+        std::make_unique<Worker>(worker_settings(settings_, i), recorder_.add_ring(),
                                  [this](const Event& event) { web_->on_indirect_block(event); }));
     if (auto opened = workers_.back()->open(); !opened) {
       return opened;
@@ -272,8 +290,8 @@ void Daemon::reload() {
   if (auto logging = start_log(renewed.log); !logging) {
     log::error("{}; the log stays as it was", logging.error().message);
   }
-  for (const auto& worker : workers_) {
-    worker->reload(worker_settings(renewed));
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->reload(worker_settings(renewed, i));
   }
   web_->reload(renewed);
   updater_->reload(ioc_settings(renewed));

@@ -47,10 +47,11 @@ class Daemon {
   void stop();
   void watch();
   void complete(Settings& settings, const ListenSettings& serving);
+  void settle_hosts(NamesSettings& names);
   void open_secrets();
   std::vector<uint8_t> secret(const std::string& file, size_t size);
   [[nodiscard]] CookieSecrets cookie_secrets(const Settings& settings) const;
-  [[nodiscard]] WorkerSettings worker_settings(const Settings& settings) const;
+  [[nodiscard]] WorkerSettings worker_settings(const Settings& settings, size_t number) const;
 
   const Settings configured_;  // at the start
   Settings settings_;          // in force
@@ -60,6 +61,8 @@ class Daemon {
   SipKey own_cookie_secret_{};  // where none is configured
   const std::shared_ptr<TicketKeys> tickets_;
   const std::shared_ptr<ClientPlaces> places_;  // of all workers' connections
+  const std::shared_ptr<WorkerParts> parts_;
+  std::vector<LocalRecord> hosts_;  // of names.hosts, when it could be read last
   Recorder recorder_;
   std::unique_ptr<Web> web_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -43,17 +43,13 @@ Result<void> sign_ourselves(ListenSettings& listen, const std::string& state_dir
   return {};
 }
 
-void settle(Part part, std::vector<SocketAddress>& addresses, const std::string& why,
-            const std::string& warning, bool is_serving, Faults& faults) {
+void settle(SharedPart& part, std::vector<SocketAddress>& addresses, const std::string& why,
+            const std::string& warning) {
   if (addresses.empty()) {
     return;
   }
-  if (why.empty()) {
-    warning.empty() ? faults.clear(part) : faults.impaired(part, warning);
-  } else if (is_serving) {
-    faults.impaired(part, why + "; what was shown before stays in use");
-  } else {
-    faults.off(part, why);
+  part.expect(why, warning);
+  if (!why.empty() && !part.is_held()) {
     addresses.clear();
   }
 }
@@ -74,7 +70,7 @@ std::string untimely(const std::string& certificate_file, WallTime now) {
 }
 
 void settle_encrypted_dns(ListenSettings& listen, const ListenSettings& serving, const std::string& state_dir,
-                          Faults& faults) {
+                          SharedPart& dot, SharedPart& doh) {
   if (listen.dot.empty() && listen.doh.empty()) {
     return;
   }
@@ -90,8 +86,8 @@ void settle_encrypted_dns(ListenSettings& listen, const ListenSettings& serving,
     return why.empty() ? unusable(listen.tls, client_ca) : why;
   };
   const std::string warning = untimely(listen.tls.certificate, wall_now());
-  settle(Part::kDot, listen.dot, problem(listen.tls.client_ca), warning, !serving.dot.empty(), faults);
-  settle(Part::kDoh, listen.doh, problem(""), warning, !serving.doh.empty(), faults);
+  settle(dot, listen.dot, problem(listen.tls.client_ca), warning);
+  settle(doh, listen.doh, problem(""), warning);
 }
 
 }  // namespace cenote

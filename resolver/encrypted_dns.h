@@ -5,7 +5,7 @@
 #include <string>
 
 #include "resolver/base/clock.h"
-#include "resolver/base/faults.h"
+#include "resolver/base/shared_part.h"
 #include "resolver/listen/settings.h"
 
 namespace cenote {
@@ -16,10 +16,11 @@ std::string unusable(const TlsFiles& files, const std::string& client_ca);
 // What clients that check a certificate would say of its time; empty: nothing.
 std::string untimely(const std::string& certificate_file, WallTime now);
 
-// Puts the self-signed pair of `state_dir` into listen.tls where none is configured. Empties listen.dot and
-// listen.doh where nothing can be shown, unless they are in `serving`: those go on with what they have.
-// `faults` hears of it.
+// Puts the self-signed pair of `state_dir` into listen.tls where none is configured, or that of `serving`
+// where none can be made. Empties listen.dot and listen.doh where nothing can be shown, unless a worker has
+// them: those go on with what they have. `dot` and `doh` hear of it, and expect each worker to tell whether
+// it has them.
 void settle_encrypted_dns(ListenSettings& listen, const ListenSettings& serving, const std::string& state_dir,
-                          Faults& faults);
+                          SharedPart& dot, SharedPart& doh);
 
 }  // namespace cenote

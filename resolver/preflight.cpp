@@ -9,6 +9,7 @@
 #include "blockpage/authority.h"
 #include "conf/load_tokens.h"
 #include "resolver/encrypted_dns.h"
+#include "resolver/upstream/forwarder.h"
 
 namespace cenote {
 namespace {
@@ -30,6 +31,9 @@ class Looker {
     if (!settings_.control.https.empty()) {
       look_at_pair("control.tls", {settings_.control.certificate, settings_.control.key, "", ""},
                    settings_.control.client_ca);
+    }
+    for (const std::string& why : unusable_servers(settings_.upstream)) {
+      warn("upstream", why + "; it would not be asked");
     }
     look_at_authority();
     look_at_events();

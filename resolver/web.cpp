@@ -9,6 +9,17 @@ namespace {
 constexpr milliseconds kStopGrace{1000};
 constexpr milliseconds kFollowInterval{100};  // how soon those who follow the hits see a new one
 
+// Each address goes out of `left` as it is bound.
+Result<void> bind_all(HttpServer& server, std::vector<SocketAddress>& left, const TlsContext* tls) {
+  while (!left.empty()) {
+    if (auto bound = server.listen(left.front(), tls); !bound) {
+      return bound;
+    }
+    left.erase(left.begin());
+  }
+  return {};
+}
+
 }  // namespace
 
 Web::Web(const Settings& settings, EventRing& events, const History& history, uint64_t incident_key,
@@ -19,7 +30,9 @@ Web::Web(const Settings& settings, EventRing& events, const History& history, ui
       incident_key_(incident_key),
       faults_(faults),
       policy_(std::make_unique<Policy>(settings.policy)),
-      newest_settings_(settings.policy) {}
+      newest_settings_(settings.policy),
+      unbound_page_(settings.blockpage.https),
+      unbound_control_(settings.control.https) {}
 
 Web::~Web() {
   join();
@@ -60,10 +73,12 @@ Result<void> Web::open_secure_page(Result<Authority> authority) {
     return tls.error();
   }
   tls_ = std::make_unique<TlsContext>(std::move(*tls));
-  for (const SocketAddress& address : settings_.blockpage.https) {
-    if (auto bound = page_server_->listen(address, tls_.get()); !bound) {
-      return bound.error().within("block page");
-    }
+  return bind_secure_page();
+}
+
+Result<void> Web::bind_secure_page() {
+  if (auto bound = bind_all(*page_server_, unbound_page_, tls_.get()); !bound) {
+    return bound.error().within("block page");
   }
   faults_.clear(Part::kPageHttps);
   return {};
@@ -103,10 +118,12 @@ Result<void> Web::open_secure_control(const ControlSettings& control) {
     return {};
   }
   control_tls_ = std::make_unique<TlsContext>(std::move(*tls));
-  for (const SocketAddress& address : settings_.control.https) {
-    if (auto bound = control_server_->listen(address, control_tls_.get()); !bound) {
-      return bound.error().within("control API");
-    }
+  return bind_secure_control();
+}
+
+Result<void> Web::bind_secure_control() {
+  if (auto bound = bind_all(*control_server_, unbound_control_, control_tls_.get()); !bound) {
+    return bound.error().within("control API");
   }
   faults_.clear(Part::kControlHttps);
   return {};
@@ -195,8 +212,8 @@ void Web::renew_control_certificate(const ControlSettings& control) {
   if (!renewed) {
     faults_.impaired(Part::kControlHttps, fmt::format("control.tls: {}; the certificate stays as it was",
                                                       renewed.error().message));
-  } else if (!faults_.is_off(Part::kControlHttps)) {  // an address that could not be bound stays so
-    faults_.clear(Part::kControlHttps);
+  } else if (auto bound = bind_secure_control(); !bound) {
+    faults_.off(Part::kControlHttps, bound.error().message);
   }
 }
 
@@ -215,8 +232,8 @@ void Web::renew_authority(Result<Authority> authority) {
     return;
   }
   certificates_->adopt(std::move(*authority));
-  if (!faults_.is_off(Part::kPageHttps)) {  // an address that could not be bound stays so
-    faults_.clear(Part::kPageHttps);
+  if (auto bound = bind_secure_page(); !bound) {
+    faults_.off(Part::kPageHttps, bound.error().message);
   }
 }
 

@@ -56,6 +56,9 @@ class Web final : IncidentSource {
   Result<void> open_secure_page(Result<Authority> authority);
   Result<void> open_control(ControlBackend& backend);
   Result<void> open_secure_control(const ControlSettings& control);
+  // Listens where this has not come about yet.
+  Result<void> bind_secure_page();
+  Result<void> bind_secure_control();
   void take_tokens(LoadedTokens tokens, bool has_some);
   void renew_authority(Result<Authority> authority);
   void renew_control_certificate(const ControlSettings& control);
@@ -81,6 +84,8 @@ class Web final : IncidentSource {
   std::unique_ptr<Timer> follow_;
   std::unique_ptr<HttpServer> page_server_;
   std::unique_ptr<HttpServer> control_server_;
+  std::vector<SocketAddress> unbound_page_;  // over HTTPS
+  std::vector<SocketAddress> unbound_control_;
   std::thread thread_;
 };
 

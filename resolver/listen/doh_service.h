@@ -12,9 +12,19 @@
 
 namespace cenote {
 
+// An answer has 64 KiB at most, and most have a few hundred bytes: less of them may wait unread than of pages
+// and lists, for one client may have many connections.
+inline HttpLimits doh_limits() {
+  HttpLimits limits;
+  limits.unread = 64 * 1024;
+  limits.most_unread = 256 * 1024;
+  limits.in_stream = 64 * 1024;
+  return limits;
+}
+
 class DohService final : HttpSite, ReplySink {
  public:
-  DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits = {},
+  DohService(Loop& loop, Pipeline& pipeline, HttpLimits limits = doh_limits(),
              std::shared_ptr<ClientPlaces> places = nullptr);
 
   // `tls` outlives the service.

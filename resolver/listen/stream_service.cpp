@@ -23,6 +23,7 @@ class StreamService::Connection final : public StreamEvents {
         deadline_(now + service.limits_.handshake),
         end_(now + service.limits_.lifetime),
         opening_(opening) {
+    stream_->set_send_limit(service.limits_.most_unread);
     path_.sink = &service;
     path_.transport = service.tls_ != nullptr ? Transport::kDot : Transport::kTcp;
     path_.peer.client = stream_->peer();
@@ -65,17 +66,20 @@ class StreamService::Connection final : public StreamEvents {
     path_.client_name = client_name_of(stream_->tls()->client_name());
   }
 
+  void on_drained() override {
+    deadline_ = service_.loop_.now() + service_.limits_.idle;
+    end_pause();
+  }
+
   void on_closed(StreamEnd /*end*/, std::string_view /*why*/) override { service_.drop(path_.connection); }
 
   // An answer that had to wait; empty: none comes. False: the client does not read, or has gone.
   bool answer_later(MutableBytes framed) {
     --under_way_;
-    if (paused_ && under_way_ < service_.limits_.questions_under_way) {
-      paused_ = false;
-      service_.resume_soon(path_.connection);  // not in here: the pipeline is in the middle of its answers
-    }
     deadline_ = service_.loop_.now() + service_.limits_.idle;
-    return framed.empty() || stream_->send(framed);
+    const bool goes_on = framed.empty() || stream_->send(framed);
+    end_pause();
+    return goes_on;
   }
 
   [[nodiscard]] bool is_over(MonoTime now) const noexcept {
@@ -136,18 +140,40 @@ class StreamService::Connection final : public StreamEvents {
       goes_on = message->size() >= kHeaderBytes;
       serve(*message, answers);
       if (answers.size() >= kMostTogether) {
-        goes_on = stream_->send(answers) && goes_on;  // false: the client does not read
-        answers.clear();
+        goes_on = send(answers) && goes_on;  // false: the client does not read
       }
+    }
+    if ((!answers.empty() && !send(answers)) || !goes_on) {
+      service_.drop(path_.connection);
+      return false;
     }
     if (paused_) {
       keep(frames_.take_rest());
     }
-    if ((!answers.empty() && !stream_->send(answers)) || !goes_on) {
-      service_.drop(path_.connection);
-      return false;
-    }
     return true;
+  }
+
+  bool send(std::vector<uint8_t>& answers) {
+    const bool goes_on = stream_->send(answers);
+    answers.clear();
+    if (stream_->pending_bytes() > service_.limits_.unread) {
+      pause();
+    }
+    return goes_on;
+  }
+
+  void pause() {
+    paused_ = true;
+    stream_->set_reading(false);
+  }
+
+  // Once few enough are under way and unread. Not in here: the pipeline may be in the middle of its answers.
+  void end_pause() {
+    if (paused_ && under_way_ < service_.limits_.questions_under_way &&
+        stream_->pending_bytes() <= service_.limits_.unread) {
+      paused_ = false;
+      service_.resume_soon(path_.connection);
+    }
   }
 
   void keep(Bytes bytes) { kept_.insert(kept_.end(), bytes.begin(), bytes.end()); }
@@ -161,8 +187,7 @@ class StreamService::Connection final : public StreamEvents {
     if (size == 0) {
       if (service_.pipeline_.promised() != promised_before &&
           ++under_way_ >= service_.limits_.questions_under_way) {
-        paused_ = true;
-        stream_->set_reading(false);
+        pause();
       }
       return;
     }
@@ -297,7 +322,6 @@ void StreamService::close_idle() {
   for (const Handle handle : over) {
     drop(handle);
   }
-  places_->tidy(loop_.now());
 }
 
 void StreamService::stop() {

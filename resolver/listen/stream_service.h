@@ -21,6 +21,12 @@ struct StreamLimits {
   uint32_t handshakes_per_second = 100;  // of one client: 7 % of a core at most
   // Of one connection; more are neither served nor read until some are answered.
   size_t questions_under_way = 128;
+  // Bytes of answers that the client has not read and the kernel does not take: beyond them no more of its
+  // questions are served until it has read. One largest answer.
+  size_t unread = 64 * 1024;
+  // Then it is closed: what was under way when its questions paused has come, too, and it still does not
+  // read.
+  size_t most_unread = 256 * 1024;
   seconds idle{10};      // RFC 7766 section 6.2.3: a few seconds
   seconds handshake{5};  // until the first whole question, TLS handshake included
   // Then it is closed as soon as nothing is under way: certificates and keys change, and places are for all.

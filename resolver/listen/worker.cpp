@@ -32,12 +32,9 @@ Worker::~Worker() {
 }
 
 Result<void> Worker::open() {
-  auto forwarder = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events());
-  if (!forwarder) {
-    return forwarder.error();
-  }
-  forwarder_ = std::move(*forwarder);
+  forwarder_ = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events());
   pipeline_.connect(*forwarder_);
+  tell_of_upstreams(*forwarder_);
   for (const SocketAddress& address : settings_.listen.dns) {
     auto udp = UdpListener::open(loop_, address, pipeline_, Proxies(settings_.listen.proxies));
     if (!udp) {
@@ -51,17 +48,35 @@ Result<void> Worker::open() {
     }
     streams_.push_back(std::move(*tcp));
   }
-  return open_encrypted(settings_.listen);
+  open_encrypted(settings_.listen);
+  return {};
 }
 
-// What is not open yet: at the start, and at a reload what had no usable certificate until then.
-Result<void> Worker::open_encrypted(const ListenSettings& listen) {
-  if (dot_tls_ == nullptr && !listen.dot.empty()) {
-    if (auto opened = open_dot(listen); !opened) {
-      return opened;
-    }
+void Worker::tell(SharedPart WorkerParts::*part, bool has_it, const std::string& problem) {
+  if (settings_.parts) {
+    ((*settings_.parts).*part).tell(settings_.number, has_it, problem);
+  } else if (!problem.empty()) {
+    log::error("{}", problem);
   }
-  return doh_tls_ == nullptr && !listen.doh.empty() ? open_doh(listen) : Result<void>();
+}
+
+// Opens what is not open yet: at the start, and at a reload what had no usable certificate or no free port
+// until then. What is open takes the certificates that are there now. Each on its own.
+void Worker::open_encrypted(const ListenSettings& listen) {
+  const auto renewed = [&](TlsContext& tls, const TlsClientAuthority& clients) {
+    const auto reloaded = tls.reload(listen.tls.certificate, listen.tls.key, clients);
+    return reloaded ? "" : reloaded.error().message + "; what was shown and believed before stays in use";
+  };
+  const auto message = [](const Result<void>& opened) { return opened ? "" : opened.error().message; };
+  if (!listen.dot.empty()) {
+    const std::string problem =
+        dot_tls_ ? renewed(*dot_tls_, dot_clients(listen.tls)) : message(open_dot(listen));
+    tell(&WorkerParts::dot, dot_tls_ != nullptr, problem);
+  }
+  if (!listen.doh.empty()) {
+    const std::string problem = doh_tls_ ? renewed(*doh_tls_, kNoClients) : message(open_doh(listen));
+    tell(&WorkerParts::doh, doh_tls_ != nullptr, problem);
+  }
 }
 
 Result<void> Worker::open_dot(const ListenSettings& listen) {
@@ -93,7 +108,7 @@ Result<void> Worker::open_doh(const ListenSettings& listen) {
     return tls.error();
   }
   auto context = std::make_unique<TlsContext>(std::move(*tls));
-  auto service = std::make_unique<DohService>(loop_, pipeline_, HttpLimits{}, settings_.places);
+  auto service = std::make_unique<DohService>(loop_, pipeline_, doh_limits(), settings_.places);
   service->name_by_path(settings_.policy.clients.names_by_path);
   for (const SocketAddress& address : listen.doh) {
     if (auto bound = service->listen(address, context.get(), Proxies(listen.proxies)); !bound) {
@@ -104,19 +119,6 @@ Result<void> Worker::open_doh(const ListenSettings& listen) {
   const std::lock_guard lock(listeners_mutex_);
   doh_ = std::move(service);
   return {};
-}
-
-void Worker::reload_certificates(const TlsFiles& files) {
-  const auto reload = [&](TlsContext* tls, const TlsClientAuthority& clients) {
-    if (tls == nullptr) {
-      return;
-    }
-    if (auto reloaded = tls->reload(files.certificate, files.key, clients); !reloaded) {
-      log::error("{}; what was shown and believed before stays in use", reloaded.error().message);
-    }
-  };
-  reload(dot_tls_.get(), dot_clients(files));
-  reload(doh_tls_.get(), kNoClients);
 }
 
 void Worker::start() {
@@ -145,33 +147,55 @@ void Worker::reload(const WorkerSettings& settings) {
     renewed.adopt(policy_.share());
     policy_ = std::move(renewed);
     blocked_answer_ = BlockedAnswer(settings.policy, settings.contact);
-    if (!(settings.upstream == settings_.upstream)) {
-      replace_upstream(settings.upstream);
-    }
-    reload_certificates(settings.listen.tls);
+    renew_upstream(settings.upstream);
     pipeline_.reload(settings.names, settings.admission, settings.rebinding, settings.cookie_secrets);
+    UpstreamSettings in_force = std::move(settings_.upstream);
     settings_ = settings;
-    if (auto opened = open_encrypted(settings_.listen); !opened) {
-      log::error("{}", opened.error().message);
-    }
+    settings_.upstream = std::move(in_force);
+    open_encrypted(settings_.listen);
     if (doh_) {
       doh_->name_by_path(settings_.policy.clients.names_by_path);
     }
   });
 }
 
-void Worker::replace_upstream(const UpstreamSettings& upstream) {
-  auto forwarder = Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events());
-  if (!forwarder) {
-    log::error("{}; the upstreams stay as they were", forwarder.error().message);
+// A server that could be asked goes on when its new settings cannot be used: upstreams with more servers that
+// are not asked do not replace those in force. A file that was missing may be there now.
+void Worker::renew_upstream(const UpstreamSettings& upstream) {
+  const bool are_the_same = upstream == settings_.upstream;
+  const size_t excluded = forwarder_->excluded().size();
+  if (are_the_same && excluded == 0) {
+    tell_of_upstreams(*forwarder_);
     return;
   }
+  auto forwarder = Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events());
+  tell_of_upstreams(*forwarder);
+  const size_t still = forwarder->excluded().size();
+  if (still < excluded || (still == excluded && !are_the_same)) {
+    settings_.upstream = upstream;
+    replace_forwarder(std::move(forwarder));
+  }
+}
+
+void Worker::tell_of_upstreams(const Forwarder& newest) {
+  std::string problem;
+  for (const std::string& each : newest.excluded()) {
+    problem += (problem.empty() ? "" : "; ") + each;
+  }
+  if (&newest != forwarder_.get() && newest.excluded().size() > forwarder_->excluded().size()) {
+    problem += "; the upstreams stay as they were";
+  }
+  const bool asks_some = forwarder_->excluded().size() < forwarder_->pool().size();
+  tell(&WorkerParts::upstreams, asks_some || forwarder_->excluded().empty(), problem);
+}
+
+void Worker::replace_forwarder(std::unique_ptr<Forwarder> forwarder) {
   // The old one finishes what it has in hand. The cache goes, for what another server said is not this one's
   // word.
   std::erase_if(retired_, [](const auto& old) { return old->waiting() == 0; });
   {
     const std::lock_guard lock(servers_mutex_);
-    retired_.push_back(std::exchange(forwarder_, std::move(*forwarder)));
+    retired_.push_back(std::exchange(forwarder_, std::move(forwarder)));
   }
   pipeline_.connect(*forwarder_);
   cache_.clear();

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "resolver/base/shared_part.h"
 #include "resolver/listen/doh_service.h"
 #include "resolver/listen/settings.h"
 #include "resolver/listen/stream_service.h"
@@ -14,6 +15,18 @@
 #include "resolver/net/tls.h"
 
 namespace cenote {
+
+// What a worker may be without while it answers: each hears from all workers.
+struct WorkerParts {
+  WorkerParts(Faults& faults, size_t workers)
+      : dot(faults, Part::kDot, workers),
+        doh(faults, Part::kDoh, workers),
+        upstreams(faults, Part::kUpstreams, workers) {}
+
+  SharedPart dot;
+  SharedPart doh;
+  SharedPart upstreams;
+};
 
 struct WorkerSettings {
   ListenSettings listen;  // with tls named where dot or doh is, and it can be used
@@ -29,6 +42,8 @@ struct WorkerSettings {
   CookieSecrets cookie_secrets{};
   std::shared_ptr<TicketKeys> tickets;   // of dot and doh, shared by all workers
   std::shared_ptr<ClientPlaces> places;  // of tcp, dot and doh, shared by all workers; null: each has its own
+  std::shared_ptr<WorkerParts> parts;    // shared by all workers; null: nobody hears
+  size_t number = 0;                     // of this worker
 };
 
 // On cache lines of its own, as all that it writes for each query.
@@ -38,7 +53,8 @@ class alignas(64) Worker {
          std::function<void(const Event&)> on_indirect_block);
   ~Worker();
 
-  // Binds every address; an error names the one that failed.
+  // Binds every address of plain DNS; an error names the one that failed. Whatever is wrong with dot, doh or
+  // an upstream is told to `parts`, and the rest goes on.
   Result<void> open();
   void start();
   // Takes no more questions, answers those under way (2 s at most), then ends its loop.
@@ -67,12 +83,14 @@ class alignas(64) Worker {
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
 
  private:
-  Result<void> open_encrypted(const ListenSettings& listen);
+  void open_encrypted(const ListenSettings& listen);
   Result<void> open_dot(const ListenSettings& listen);
   Result<void> open_doh(const ListenSettings& listen);
-  void reload_certificates(const TlsFiles& files);
+  void tell(SharedPart WorkerParts::*part, bool has_it, const std::string& problem);
   void finish_when_idle();
-  void replace_upstream(const UpstreamSettings& upstream);
+  void renew_upstream(const UpstreamSettings& upstream);
+  void replace_forwarder(std::unique_ptr<Forwarder> forwarder);
+  void tell_of_upstreams(const Forwarder& newest);
 
   WorkerSettings settings_;
   Loop loop_;

@@ -6,6 +6,7 @@ namespace cenote {
 
 bool ClientPlaces::take(const IpAddress& address, bool with_tls, MonoTime now) {
   const std::lock_guard lock(mutex_);
+  tidy(now);
   Client& client = clients_[key_of(address)];
   const std::chrono::duration<double> passed = now - client.drained;
   client.handshakes = std::max(0.0, client.handshakes - passed.count() * limits_.handshakes_per_second);
@@ -24,8 +25,13 @@ void ClientPlaces::leave(const IpAddress& client) {
   --clients_[key_of(client)].open;
 }
 
+// Forgets who holds none and has not come lately, once a second and only when somebody comes: a thread
+// without connections has nothing to do with it.
 void ClientPlaces::tidy(MonoTime now) {
-  const std::lock_guard lock(mutex_);
+  if (now - tidied_ < seconds{1}) {
+    return;
+  }
+  tidied_ = now;
   std::erase_if(clients_, [now](const auto& entry) {
     return entry.second.open == 0 && now - entry.second.drained > seconds{2};  // its bucket has run empty
   });

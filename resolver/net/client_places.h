@@ -26,11 +26,9 @@ class ClientPlaces {
   bool take(const IpAddress& client, bool with_tls, MonoTime now);
   // One less. REQUIRES: that it was taken.
   void leave(const IpAddress& client);
-  // Forgets who holds none and has not come lately; to be called every second or so.
-  void tidy(MonoTime now);
-  [[nodiscard]] bool is_empty() const {
+  [[nodiscard]] size_t size() const {  // clients that are known
     const std::lock_guard lock(mutex_);
-    return clients_.empty();
+    return clients_.size();
   }
 
  private:
@@ -40,6 +38,7 @@ class ClientPlaces {
     double handshakes = 0;  // a bucket that drains by handshakes_per_second
     MonoTime drained{};
   };
+  void tidy(MonoTime now);
   static Key key_of(const IpAddress& client) {
     return {client.host_bytes().begin(), client.host_bytes().end()};
   }
@@ -47,6 +46,7 @@ class ClientPlaces {
   const Limits limits_;
   mutable std::mutex mutex_;
   std::map<Key, Client> clients_;
+  MonoTime tidied_{};
 };
 
 }  // namespace cenote

@@ -1,6 +1,9 @@
 #include "resolver/net/http.h"
 
 #include <algorithm>
+#include <ctime>
+
+#include <fmt/format.h>
 
 #include "resolver/base/text.h"
 #include "resolver/net/http_protocol.h"
@@ -172,6 +175,18 @@ bool take_body(HttpRequest& request, HeldBodies::Share& held, std::string_view p
 MonoTime body_due(const HttpLimits& limits, MonoTime started, uint64_t received) {
   const milliseconds at_least_rate(received * 1000 / std::max<size_t>(limits.least_rate, 1));
   return started + std::min(limits.whole_body, limits.grace + at_least_rate);
+}
+
+// Not strftime: that follows the locale.
+std::string http_date(WallTime time) {
+  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const time_t when = unix_seconds(time);
+  std::tm parts{};
+  gmtime_r(&when, &parts);
+  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[parts.tm_wday], parts.tm_mday,
+                     kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 }  // namespace cenote

@@ -19,13 +19,6 @@ constexpr size_t kMostResetsByUs = 100;
 // body_limit(), not by the window.
 constexpr uint32_t kStreamWindow = 256 * 1024;
 constexpr int32_t kConnectionWindow = 1024 * 1024;
-// What a refused upload may still send. A peer stops by itself when it reads the refusal; RST_STREAM right
-// behind that (RFC 9113 section 8.1 allows it) makes curl 7.88 drop the response unread.
-constexpr size_t kMostDiscarded = 1024 * 1024;
-// A head this many times larger than the limit that our SETTINGS name is no mistake.
-constexpr size_t kMostOverLimit = 4;
-// So many bytes of responses may wait; then no further request is taken up until the peer has read some.
-constexpr size_t kMostUnsent = 512 * 1024;
 
 std::string_view text_of(const uint8_t* bytes, size_t size) {
   return as_text({bytes, size});
@@ -65,6 +58,12 @@ struct Http2::Callbacks {
   static int invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t, const uint8_t*,
                             size_t, uint8_t, void*) {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+
+  // A request with a fault is reset by nghttp2, which drops what still comes of its body without a word.
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user) {
+    self(user).cost_.add_unseen(kStreamWindow);
+    return 0;
   }
 
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
@@ -123,13 +122,21 @@ struct Http2::Callbacks {
 nghttp2_session* Http2::Callbacks::make_session(Http2& self) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
-  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &begin_headers);
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, &header);
-  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &invalid_header);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &frame_received);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &data_received);
-  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &frame_sent);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &stream_closed);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks,
+                                                          &SafeCallback<&Callbacks::begin_headers>::call);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, &SafeCallback<&Callbacks::header>::call);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks,
+                                                           &SafeCallback<&Callbacks::invalid_header>::call);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+      callbacks, &SafeCallback<&Callbacks::invalid_frame>::call);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks,
+                                                       &SafeCallback<&Callbacks::frame_received>::call);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks,
+                                                            &SafeCallback<&Callbacks::data_received>::call);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks,
+                                                       &SafeCallback<&Callbacks::frame_sent>::call);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
+                                                         &SafeCallback<&Callbacks::stream_closed>::call);
   nghttp2_option* options = nullptr;
   nghttp2_option_new(&options);
   nghttp2_option_set_max_outbound_ack(options, kMostAcknowledgements);
@@ -181,7 +188,7 @@ void Http2::end_with(uint32_t error) noexcept {
 }
 
 std::optional<HttpProtocol::Incoming> Http2::next_request() {
-  while (!whole_.empty() && unsent_ <= kMostUnsent) {
+  while (!whole_.empty() && unsent_ <= limits_.unread) {
     const uint32_t id = whole_.front();
     whole_.pop_front();
     if (Exchange* exchange = find(id)) {  // it may have been reset meanwhile
@@ -208,93 +215,6 @@ void Http2::take_output(std::string& out, size_t most) {
 Http2::Exchange* Http2::find(uint32_t id) {
   const auto found = exchanges_.find(id);
   return found == exchanges_.end() ? nullptr : &found->second;
-}
-
-bool Http2::take_header(uint32_t id, Exchange& exchange, std::string_view name, std::string_view value) {
-  // Counted as RFC 9113 section 6.5.2 says; kept is only what is within the limit.
-  exchange.header_size += name.size() + value.size() + 32;
-  if (exchange.is_refused) {
-    return exchange.header_size <= kMostOverLimit * limits_.header_bytes;
-  }
-  if (exchange.header_size > limits_.header_bytes) {
-    refuse(id, exchange, 431);
-    return true;
-  }
-  exchange.request.headers.emplace_back(name, value);
-  return true;
-}
-
-void Http2::end_head(uint32_t id, Exchange& exchange, bool ends_stream) {
-  ++counted_.requests;
-  exchange.is_whole = ends_stream;
-  const int status = exchange.is_refused ? 0 : head_status(exchange);
-  if (status != 0) {
-    refuse(id, exchange, status);
-  }
-  if (ends_stream) {
-    end_request(id, exchange);
-  } else if (!exchange.is_refused && exchange.request.header("expect") == "100-continue") {
-    const nghttp2_nv go_on = header_pair(":status", "100");
-    nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, static_cast<int32_t>(id), nullptr, &go_on, 1,
-                           nullptr);
-  }
-}
-
-// Reads the pseudo headers (RFC 9113 section 8.3.1). Returns 0, or the status to refuse with.
-int Http2::head_status(Exchange& exchange) {
-  HttpRequest& request = exchange.request;
-  std::string target;
-  std::string authority;
-  std::erase_if(request.headers, [&](auto& header) {
-    if (header.first == ":method") {
-      request.method = std::move(header.second);
-    } else if (header.first == ":path") {
-      target = std::move(header.second);
-    } else if (header.first == ":authority") {
-      authority = std::move(header.second);
-    }
-    return header.first.starts_with(':');
-  });
-  exchange.is_head_request = request.method == "HEAD";
-  if (authority.empty()) {
-    authority = request.header("host");
-  }
-  if (authority.empty() || !read_host(authority, request.host) || !read_target(target, request)) {
-    return 400;
-  }
-  exchange.body_limit = site_.body_limit(request);
-  const auto promised = parse_number(request.header("content-length"));
-  if (promised && *promised > exchange.body_limit) {
-    return site_.over_limit(request);
-  }
-  request.body_sink = site_.body_sink(request);
-  return 0;
-}
-
-void Http2::take_body(uint32_t id, Exchange& exchange, Bytes bytes) {
-  counted_.body_bytes += bytes.size();
-  cost_.add_body(bytes.size());
-  if (exchange.is_refused) {
-    exchange.discarded += bytes.size();
-    if (exchange.discarded > kMostDiscarded) {
-      nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<int32_t>(id),
-                                NGHTTP2_NO_ERROR);
-    }
-    return;
-  }
-  exchange.body_size += bytes.size();
-  if (exchange.body_size > exchange.body_limit) {
-    refuse(id, exchange, site_.over_limit(exchange.request));
-  } else if (!cenote::take_body(exchange.request, exchange.held, as_text(bytes))) {
-    refuse(id, exchange, 503);
-  }
-}
-
-void Http2::end_request(uint32_t id, Exchange& exchange) {
-  exchange.is_whole = true;
-  if (!exchange.is_refused) {
-    whole_.push_back(id);
-  }
 }
 
 void Http2::refuse(uint32_t id, Exchange& exchange, int status) {
@@ -327,9 +247,11 @@ void Http2::submit(uint32_t id, Exchange& exchange, const HttpResponse& head, bo
     pairs.push_back(header_pair("content-length", length));
   }
   const bool head_only = has_no_body || exchange.is_head_request;
-  const nghttp2_data_provider provider{{}, &Callbacks::read_body};
-  nghttp2_submit_response(session_.get(), static_cast<int32_t>(id), pairs.data(), pairs.size(),
-                          head_only ? nullptr : &provider);
+  const nghttp2_data_provider provider{{}, &SafeCallback<&Callbacks::read_body>::call};
+  if (nghttp2_submit_response(session_.get(), static_cast<int32_t>(id), pairs.data(), pairs.size(),
+                              head_only ? nullptr : &provider) == NGHTTP2_ERR_NOMEM) {
+    end_with(NGHTTP2_INTERNAL_ERROR);
+  }
 }
 
 void Http2::resume(uint32_t id, Exchange& exchange) {
@@ -360,6 +282,12 @@ long Http2::read_body(uint32_t id, MutableBytes out, bool& ends) {
 
 void Http2::respond(uint32_t id, HttpResponse response) {
   Exchange* exchange = find(id);
+  // All that was with the site may be answered at once: of a peer that reads nothing the rest is reset.
+  if (exchange != nullptr && !exchange->has_started && unsent_ > limits_.most_unread) {
+    ++counted_.refused;
+    abort(id);
+    return;
+  }
   if (exchange != nullptr && !exchange->has_started) {
     exchange->body = std::move(response.body);
     unsent_ += exchange->body.size();

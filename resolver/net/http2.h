@@ -50,6 +50,7 @@ class Http2 final : public HttpProtocol {
     bool is_head_request = false;
     bool is_whole = false;     // the request has come to its end
     bool is_refused = false;   // answered without the site
+    bool is_reset = false;     // by us, for it went on after that
     bool has_started = false;  // the response
     bool has_ended = false;    // nothing will be added to `body`
     bool is_waiting = false;   // nghttp2 asked for body bytes and there were none

@@ -86,10 +86,10 @@ struct Http2Client::Callbacks {
 nghttp2_session* Http2Client::Callbacks::make_session(Http2Client& self) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, &header);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &data);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &frame_received);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &stream_closed);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, &SafeCallback<&header>::call);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &SafeCallback<&data>::call);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &SafeCallback<&frame_received>::call);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &SafeCallback<&stream_closed>::call);
   nghttp2_option* options = nullptr;
   nghttp2_option_new(&options);
   nghttp2_option_set_max_outbound_ack(options, kMostAcknowledgements);
@@ -132,7 +132,7 @@ uint32_t Http2Client::post(std::string_view path, std::string_view media_type, B
       header_pair("accept", media_type),     header_pair("content-type", media_type),
       header_pair("content-length", length),
   };
-  const nghttp2_data_provider provider{{}, &Callbacks::read_body};
+  const nghttp2_data_provider provider{{}, &SafeCallback<&Callbacks::read_body>::call};
   const int32_t id =
       nghttp2_submit_request(session_.get(), nullptr, headers.data(), headers.size(), &provider, nullptr);
   if (id <= 0) {

@@ -1,6 +1,8 @@
 // What the server's and the client's side of HTTP/2 share. Included by http2.cpp and http2_client.cpp alone.
 #pragma once
 
+#include <exception>
+
 #include <nghttp2/nghttp2.h>
 
 #include "resolver/base/bytes.h"
@@ -17,5 +19,19 @@ inline nghttp2_nv header_pair(std::string_view name, std::string_view value) {
   };
   return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
 }
+
+// nghttp2 is C, through which no exception may pass: memory that has run out ends the connection.
+template <auto kCallback>
+struct SafeCallback;
+template <typename Value, typename... Args, Value (*kCallback)(Args...)>
+struct SafeCallback<kCallback> {
+  static Value call(Args... args) noexcept {
+    try {
+      return kCallback(args...);
+    } catch (const std::exception&) {
+      return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+  }
+};
 
 }  // namespace cenote

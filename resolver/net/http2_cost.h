@@ -1,6 +1,7 @@
 // What one HTTP/2 connection has made us do so far, and whether that is more than a good peer needs. No I/O.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "resolver/base/clock.h"
@@ -18,6 +19,11 @@ class Http2Cost {
   void add_head(uint64_t packed_bytes) noexcept { heads_ += packed_bytes; }
   void add_unpacked(uint64_t bytes) noexcept { unpacked_ += bytes; }
   void add_body(uint64_t bytes) noexcept { bodies_ += bytes; }
+  // A stream was reset whose body is on its way: so much of it may still come, and nobody sees it.
+  void add_unseen(uint64_t bytes) noexcept {
+    constexpr uint64_t kMostUnseen = 2 * 1024 * 1024;  // twice what our windows let come at once
+    unseen_ = std::min(kMostUnseen, unseen_ + bytes);
+  }
 
   // Heads are packed to a tenth or, with a large cookie that is known already, to a hundredth. Who unpacks
   // far more than he sends lets us work for nothing ("HPACK bomb").
@@ -36,8 +42,8 @@ class Http2Cost {
     constexpr uint64_t kPerRequest = 256;
     constexpr uint64_t kSentPerByte = 64;
     const auto age = static_cast<uint64_t>(std::chrono::duration_cast<seconds>(now_ - opened_).count());
-    return received_ >
-           kAtOnce + kPerSecond * age + heads_ + kPerRequest * requests + 2 * bodies_ + sent_ / kSentPerByte;
+    return received_ > kAtOnce + kPerSecond * age + heads_ + kPerRequest * requests + 2 * bodies_ + unseen_ +
+                           sent_ / kSentPerByte;
   }
 
  private:
@@ -48,6 +54,7 @@ class Http2Cost {
   uint64_t heads_ = 0;     // as they came, packed
   uint64_t unpacked_ = 0;  // what they were unpacked to
   uint64_t bodies_ = 0;
+  uint64_t unseen_ = 0;
 };
 
 }  // namespace cenote

@@ -1,9 +1,6 @@
 #include "resolver/net/http_connection.h"
 
 #include <algorithm>
-#include <ctime>
-
-#include <fmt/format.h>
 
 #include "resolver/base/log.h"
 #include "resolver/net/http1.h"
@@ -13,22 +10,8 @@
 namespace cenote {
 namespace {
 
-// As much output is moved to the stream as keeps it busy; the rest waits where it is counted.
-constexpr size_t kHighWater = 256 * 1024;
 // A request counts as so many bytes where a turn of the loop is shared: each may cost as much as a page.
 constexpr size_t kBytesPerRequest = 1024;
-
-// RFC 9110 section 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT". Not strftime: that follows the locale.
-std::string http_date(WallTime time) {
-  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const time_t when = unix_seconds(time);
-  std::tm parts{};
-  gmtime_r(&when, &parts);
-  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[parts.tm_wday], parts.tm_mday,
-                     kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
 
 }  // namespace
 
@@ -40,12 +23,14 @@ class HttpExchange final : public HttpResponder::Exchange {
   }
   ~HttpExchange() override {
     if (is_open()) {
-      if (has_started_) {
-        connection_->protocol_->abort(id_);
-      } else {
-        connection_->protocol_->respond(id_, dated(error_response(500)));
-      }
-      connection_->advance();
+      connection_->survive([&] {
+        if (has_started_) {
+          connection_->protocol_->abort(id_);
+        } else {
+          connection_->protocol_->respond(id_, dated(error_response(500)));
+        }
+        connection_->advance();
+      });
     }
     if (connection_ != nullptr) {
       std::erase(connection_->exchanges_, this);
@@ -56,31 +41,39 @@ class HttpExchange final : public HttpResponder::Exchange {
 
   void respond(HttpResponse response) override {
     if (is_open() && !has_started_) {
-      connection_->protocol_->respond(id_, dated(std::move(response)));
-      connection_->advance();
+      connection_->survive([&] {
+        connection_->protocol_->respond(id_, dated(std::move(response)));
+        connection_->advance();
+      });
     }
   }
   void start(HttpResponse head) override {
     if (is_open() && !has_started_) {
       has_started_ = true;
-      connection_->protocol_->start(id_, dated(std::move(head)));
-      connection_->advance();
+      connection_->survive([&] {
+        connection_->protocol_->start(id_, dated(std::move(head)));
+        connection_->advance();
+      });
     }
   }
   void write(std::string chunk) override {
     if (!is_open() || !has_started_) {
       return;
     }
-    if (!connection_->protocol_->write(id_, chunk)) {
-      connection_->cut_slow_reader();
-      return;
-    }
-    connection_->advance();
+    connection_->survive([&] {
+      if (connection_->protocol_->write(id_, chunk)) {
+        connection_->advance();
+      } else {
+        connection_->cut_slow_reader();
+      }
+    });
   }
   void finish() override {
     if (is_open() && has_started_) {
-      connection_->protocol_->finish(id_);
-      connection_->advance();
+      connection_->survive([&] {
+        connection_->protocol_->finish(id_);
+        connection_->advance();
+      });
     }
   }
   [[nodiscard]] bool is_open() const override {
@@ -113,9 +106,10 @@ HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> strea
       tls_(tls),
       client_(stream_->peer()),
       is_counted_(!is_proxy && !stream_->is_unix()),
+      goes_on_(server.loop_, &HttpConnection::on_next_turn, this),
       opened_(server.loop_.now()),
       phase_start_(opened_) {
-  // A single response may be large; how much of it waits is decided by kHighWater.
+  // A single response may be large; how much of it waits is decided by HttpLimits::in_stream.
   stream_->set_send_limit(SIZE_MAX);
   if (is_proxy) {
     beginning_ = std::make_unique<ProxyOpening>();
@@ -153,9 +147,11 @@ void HttpConnection::speak(bool http2) {
 }
 
 void HttpConnection::on_ready() {
-  phase_start_ = server_.loop_.now();
-  speak(stream_->tls()->alpn() == "h2");
-  advance();  // HTTP/2 begins with our settings
+  survive([&] {
+    phase_start_ = server_.loop_.now();
+    speak(stream_->tls()->alpn() == "h2");
+    advance();  // HTTP/2 begins with our settings
+  });
 }
 
 // Ends with this object gone when the header is none, or its client has too many connections.
@@ -190,18 +186,44 @@ void HttpConnection::take_proxy_header(Bytes bytes) {
 }
 
 void HttpConnection::on_bytes(Bytes bytes) {
-  if (beginning_ != nullptr) {
-    take_proxy_header(bytes);
-    return;
-  }
-  protocol_->receive(bytes, server_.loop_.now());
-  advance();
+  survive([&] {
+    if (beginning_ != nullptr) {
+      take_proxy_header(bytes);
+      return;
+    }
+    protocol_->receive(bytes, server_.loop_.now());
+    advance();
+  });
 }
 
 void HttpConnection::on_drained() {
   if (protocol_ != nullptr) {
-    advance();
+    survive([&] { advance(); });
   }
+}
+
+void HttpConnection::on_next_turn(void* self) {
+  auto& connection = *static_cast<HttpConnection*>(self);
+  connection.survive([&] { connection.advance(); });
+}
+
+// An exception that left here would end the process. What comes is mostly std::bad_alloc: this connection
+// ends for it, and the others have its memory. `work` may end with this object gone.
+template <typename Work>
+void HttpConnection::survive(Work&& work) noexcept {
+  try {
+    work();
+  } catch (const std::exception&) {
+    end_for_want_of_memory();
+  }
+}
+
+// The sweep destroys it, as one that is too slow.
+void HttpConnection::end_for_want_of_memory() noexcept {
+  server_.note_want_of_memory();
+  is_advancing_ = false;
+  is_aborted_ = true;
+  stream_->close();
 }
 
 void HttpConnection::on_closed(StreamEnd end, std::string_view why) {
@@ -228,13 +250,22 @@ void HttpConnection::advance() {
     ++served_;
     server_.loop_.spend(kBytesPerRequest);
     server_.counters_.requests.add();
-    server_.site_.serve(std::move(incoming->request),
-                        HttpResponder(std::make_shared<HttpExchange>(*this, incoming->id)));
+    serve(std::move(*incoming));
     flush();
   }
   flush();
   is_advancing_ = false;
   note_progress();
+}
+
+// Where the site's memory does not suffice, the responder answers 500 as it goes.
+void HttpConnection::serve(HttpProtocol::Incoming incoming) {
+  HttpResponder responder(std::make_shared<HttpExchange>(*this, incoming.id));
+  try {
+    server_.site_.serve(std::move(incoming.request), std::move(responder));
+  } catch (const std::exception&) {
+    server_.note_want_of_memory();
+  }
 }
 
 // As many requests of one connection in a turn as its share of bytes allows.
@@ -245,23 +276,17 @@ bool HttpConnection::may_serve() noexcept {
     server_.loop_.count_reader();
   }
   const bool may = served_ < std::max<size_t>(server_.loop_.read_share() / kBytesPerRequest, 1);
-  if (!may && !goes_on_) {
-    goes_on_ = true;
-    server_.loop_.post([token = std::weak_ptr(token_)] {
-      if (const auto self = token.lock()) {
-        (*self)->goes_on_ = false;
-        (*self)->advance();
-      }
-    });
+  if (!may) {
+    goes_on_.ask();
   }
   return may;
 }
 
 void HttpConnection::flush() {
   std::string output;
-  while (stream_->is_open() && stream_->pending_bytes() < kHighWater) {
+  while (stream_->is_open() && stream_->pending_bytes() < server_.limits_.in_stream) {
     output.clear();
-    protocol_->take_output(output, kHighWater);
+    protocol_->take_output(output, server_.limits_.in_stream);
     if (output.empty()) {
       break;
     }
@@ -293,7 +318,7 @@ void HttpConnection::note_progress() {
     unsent_sent_ = given_bytes_ - stream_->pending_bytes();
   }
   // What has come is served first: else a peer that sends faster than it is served would fill the memory.
-  stream_->set_reading(now_at.wants_input && !goes_on_);
+  stream_->set_reading(now_at.wants_input && !goes_on_.is_asked());
   if (now_at.is_finished && !is_finishing_) {
     is_finishing_ = true;
     phase_start_ = now;
@@ -356,8 +381,10 @@ void HttpConnection::go_away() {
     is_aborted_ = true;
     return;
   }
-  protocol_->go_away();
-  advance();
+  survive([&] {
+    protocol_->go_away();
+    advance();
+  });
 }
 
 }  // namespace cenote

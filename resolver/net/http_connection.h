@@ -38,7 +38,12 @@ class HttpConnection final : public StreamEvents {
 
   void take_proxy_header(Bytes bytes);
   void speak(bool http2);
+  static void on_next_turn(void* self);
   void advance();
+  template <typename Work>
+  void survive(Work&& work) noexcept;
+  void serve(HttpProtocol::Incoming incoming);
+  void end_for_want_of_memory() noexcept;
   [[nodiscard]] bool may_serve() noexcept;
   void flush();
   void cut_slow_reader();
@@ -54,9 +59,7 @@ class HttpConnection final : public StreamEvents {
   std::unique_ptr<HttpProtocol> protocol_;    // null while TLS shakes hands
   std::vector<HttpExchange*> exchanges_;      // with the site; told when the connection goes
   std::list<HttpConnection>::iterator self_;  // where the server keeps it
-  // Lives as long as this, for the job that goes on with the requests that were too many for one turn.
-  const std::shared_ptr<HttpConnection*> token_ = std::make_shared<HttpConnection*>(this);
-  bool goes_on_ = false;  // that job is on its way
+  NextTurn goes_on_;                          // with the requests that were too many for one turn
   uint64_t serve_turn_ = UINT64_MAX;
   size_t served_ = 0;  // requests in that turn
 

@@ -23,7 +23,14 @@ struct HttpLimits {
       100;                          // per client: at 0.65 ms each a single client takes 7 % of a core at most
   size_t header_bytes = 16 * 1024;  // twice what browsers send with large cookies
   uint32_t streams = 100;           // RFC 9113 section 6.5.2 recommends no fewer
-  size_t unsent_bytes = 1 << 20;    // of a streamed body, before its reader is called too slow
+  // Of one connection over HTTP/2: so many bytes of responses may wait; then no further request is taken up
+  // until the peer has read some.
+  size_t unread = 512 * 1024;
+  // Beyond this what was taken up before is not answered any more, but reset. A site whose answers are large,
+  // and come later, has no such limit.
+  size_t most_unread = SIZE_MAX;
+  size_t in_stream = 256 * 1024;  // so much output keeps a stream busy; the rest waits where it is counted
+  size_t unsent_bytes = 1 << 20;  // of a streamed body, before its reader is called too slow
   // Absolute: measured from the start of the phase, whatever trickles in meanwhile.
   milliseconds handshake = seconds{5};
   milliseconds header = seconds{10};  // also the wait for a connection's first byte
@@ -107,6 +114,8 @@ std::string header_safe(std::string_view value);
 // Headers that say how a message is delimited belong to the protocol, not to the site.
 bool is_framing_header(std::string_view name) noexcept;
 HttpResponse error_response(int status);
+// RFC 9110 section 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string http_date(WallTime time);
 // A piece of the request's body, to its sink or into it; false: the sink has no room, or `held` has none.
 [[nodiscard]] bool take_body(HttpRequest& request, HeldBodies::Share& held, std::string_view piece);
 // When a body of which `received` bytes have come since `started` must be whole.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "resolver/base/log.h"
 #include "resolver/net/http_connection.h"
 #include "resolver/net/tls.h"
 
@@ -113,15 +114,21 @@ void HttpServer::sweep() {
       forget(connection);
     }
   }
-  places_->tidy(now);
   if (!connections_.empty()) {
     return;
   }
-  if (places_->is_empty()) {
-    sweeper_.stop();
-  }
+  sweeper_.stop();
   if (on_stopped_ != nullptr) {
     loop_.post(std::exchange(on_stopped_, nullptr));
+  }
+}
+
+void HttpServer::note_want_of_memory() noexcept {
+  constexpr seconds kBetweenLines{10};
+  counters_.out_of_memory.add();
+  if (const MonoTime now = loop_.now(); now - want_told_ >= kBetweenLines) {
+    want_told_ = now;
+    log::error("HTTP: no memory was left for a request; {} so far", counters_.out_of_memory.value());
   }
 }
 

@@ -32,6 +32,7 @@ struct HttpCounters {
   Counter timeouts;          // connections that were cut by a deadline
   Counter slow_readers;      // connections that were cut because a streamed body piled up
   Counter failed_handshakes;
+  Counter out_of_memory;  // requests that were answered 500, and connections that were cut, for want of it
 };
 
 class HttpServer final : private StreamAcceptor {
@@ -75,6 +76,7 @@ class HttpServer final : private StreamAcceptor {
     return places_->take(client.address(), with_tls, loop_.now());
   }
   bool evict_idle();
+  void note_want_of_memory() noexcept;
   void forget(HttpConnection& connection);  // destroys it
   void sweep();
 
@@ -90,6 +92,7 @@ class HttpServer final : private StreamAcceptor {
   milliseconds tick_;
   std::function<void()> on_stopped_;
   MonoTime stop_deadline_{};
+  MonoTime want_told_ = MonoTime{} - seconds{60};  // in the log
 };
 
 }  // namespace cenote

@@ -29,6 +29,10 @@ void must(int status, const char* what) {
   }
 }
 
+uint64_t clock_ms() noexcept {
+  return uv_hrtime() / 1'000'000;
+}
+
 // A loop takes five. libuv 1.44 loses one of them each time when they do not suffice, so that is seen before.
 bool has_descriptors() noexcept {
   std::array<int, 8> tried{};
@@ -91,31 +95,66 @@ Loop::Loop() {
   after_wait_->data = this;
   uv_check_start(after_wait_, [](uv_check_t* handle) {
     if (handle->data != nullptr) {
-      static_cast<Loop*>(handle->data)->note_length();
+      static_cast<Loop*>(handle->data)->end_wait();
     }
   });
+  no_wait_ = new uv_idle_t;
+  uv_idle_init(loop_.get(), no_wait_);
 }
 
 Loop::~Loop() {
   close_and_free(wake_);
   close_and_free(before_wait_);
   close_and_free(after_wait_);
+  close_and_free(no_wait_);
 }
 
 // The shares of this turn follow from how many wanted to be read in the last one. When more come than that,
 // what the turn has spent cuts the shares of those that are left.
 void Loop::begin_turn() noexcept {
-  note_length();  // of the timers
+  note_length();
   turns_.turns.add();
+  if (asked_.after != &asked_) {  // due_ is empty: the last turn saw to it
+    due_ = asked_;
+    due_.before->after = due_.after->before = &due_;
+    asked_ = {&asked_, &asked_};
+  }
   read_share_ = std::clamp(kTurnBytes / std::max<size_t>(readers_, 1), kLeastShare, kMostShare);
   readers_ = 0;
   spent_ = 0;
 }
 
-// libuv reads its clock when the wait ends and when the timers begin: what has passed since then is what the
-// callbacks took.
+// After the sockets.
+void Loop::end_wait() noexcept {
+  woke_ms_ = uv_now(loop_.get());  // libuv read its clock when the wait ended, and nobody has since
+  if (due_.after == &due_) {
+    return;
+  }
+  while (due_.after != &due_) {
+    auto* next = static_cast<NextTurn*>(due_.after);
+    next->cancel();
+    next->callback_(next->context_);  // may destroy it
+  }
+  if (asked_.after == &asked_) {
+    uv_idle_stop(no_wait_);
+  }
+}
+
+void Loop::expect(TurnLink& link) noexcept {
+  link.after = &asked_;
+  link.before = asked_.before;
+  asked_.before = asked_.before->after = &link;
+  uv_idle_start(no_wait_, [](uv_idle_t*) {});  // no wait while it runs
+}
+
+// A turn is all that comes between two waits: sockets, jobs, what the last turn left, and timers. A clock
+// that stood still in it is set right, for libuv takes the length of the wait from it.
 void Loop::note_length() noexcept {
-  const uint64_t passed = uv_hrtime() / 1'000'000 - uv_now(loop_.get());
+  const uint64_t now = clock_ms();
+  const uint64_t passed = now - woke_ms_;
+  if (now != uv_now(loop_.get())) {
+    uv_update_time(loop_.get());
+  }
   if (passed >= static_cast<uint64_t>(LoopTurns::kSlow.count()) && passed < UINT32_MAX) {
     turns_.slow.add();
     turns_.longest_ms.set(std::max(turns_.longest_ms.value(), passed));
@@ -123,6 +162,7 @@ void Loop::note_length() noexcept {
 }
 
 void Loop::run() {
+  woke_ms_ = clock_ms();
   uv_run(loop_.get(), UV_RUN_DEFAULT);
 }
 
@@ -136,19 +176,26 @@ void Loop::post(std::function<void()> job) {
   uv_async_send(wake_);
 }
 
+void Loop::answer(uint64_t number) {
+  post([this, number] { turns_.answered.set(number); });  // both fit into the function object itself
+}
+
 MonoTime Loop::now() const noexcept {
   return MonoTime{milliseconds{uv_now(loop_.get())}};
 }
 
 void Loop::run_posted() {
-  std::vector<std::function<void()>> jobs;
   {
     const std::lock_guard lock(mutex_);
-    jobs.swap(posted_);
+    running_.swap(posted_);
   }
   doing("jobs of other threads");
-  for (auto& job : jobs) {
+  for (auto& job : running_) {
     job();
+  }
+  running_.clear();
+  if (running_.capacity() > kKeptJobs) {
+    running_ = {};
   }
 }
 
@@ -162,8 +209,10 @@ Timer::~Timer() {
   close_and_free(timer_);
 }
 
+// libuv counts from its own clock. That one is not set here: a turn is measured by it.
 void Timer::start(milliseconds delay, milliseconds repeat) {
-  uv_update_time(timer_->loop);
+  const uint64_t now = clock_ms();
+  const uint64_t behind = now - std::min(now, uv_now(timer_->loop));
   uv_timer_start(
       timer_,
       [](uv_timer_t* timer) {
@@ -171,7 +220,7 @@ void Timer::start(milliseconds delay, milliseconds repeat) {
           static_cast<Timer*>(timer->data)->on_time_();
         }
       },
-      static_cast<uint64_t>(delay.count()), static_cast<uint64_t>(repeat.count()));
+      behind + static_cast<uint64_t>(delay.count()), static_cast<uint64_t>(repeat.count()));
 }
 
 void Timer::stop() {
@@ -180,6 +229,20 @@ void Timer::stop() {
 
 bool Timer::is_active() const noexcept {
   return uv_is_active(reinterpret_cast<const uv_handle_t*>(timer_)) != 0;
+}
+
+void NextTurn::ask() noexcept {
+  if (!is_asked()) {
+    loop_.expect(*this);
+  }
+}
+
+void NextTurn::cancel() noexcept {
+  if (is_asked()) {
+    before->after = after;
+    after->before = before;
+    before = after = nullptr;
+  }
 }
 
 TurnEnd::TurnEnd(Loop& loop, Callback callback, void* context)

@@ -19,6 +19,7 @@ struct uv_timer_s;
 struct uv_poll_s;
 struct uv_prepare_s;
 struct uv_check_s;
+struct uv_idle_s;
 
 namespace cenote {
 
@@ -30,6 +31,13 @@ struct alignas(64) LoopTurns {
   Counter slow;                                   // lasted kSlow or longer
   Counter longest_ms;                             // the longest of those
   std::atomic<const char*> doing{"nothing yet"};  // what the turn in progress began last; a literal
+  Counter answered;                               // the last number that Loop::answer() was given
+};
+
+// A place in a ring of those who wait for a turn. In no ring: null.
+struct TurnLink {
+  TurnLink* before = nullptr;
+  TurnLink* after = nullptr;
 };
 
 class Loop {
@@ -45,6 +53,9 @@ class Loop {
   // Runs `job` on the loop's thread, soon and in order. From any thread; jobs that are posted after the last
   // turn are destroyed unrun with the loop.
   void post(std::function<void()> job);
+
+  // Writes `number` to turns().answered on the loop's thread, and takes no memory for it. From any thread.
+  void answer(uint64_t number);
 
   // Loop time: read once a turn, cheap. Only on the loop's thread.
   [[nodiscard]] MonoTime now() const noexcept;
@@ -65,14 +76,19 @@ class Loop {
   [[nodiscard]] uv_loop_s* raw() noexcept { return loop_.get(); }  // for net/ alone
 
  private:
+  friend class NextTurn;
   // 128 KiB of pipelined questions cost some 3 ms, over TLS some 8 ms.
   static constexpr size_t kTurnBytes = 128 * 1024;
   static constexpr size_t kLeastShare = 1024;
   static constexpr size_t kMostShare = 64 * 1024;
+  // So many jobs keep their room: more come together when a site is busy, and seldom.
+  static constexpr size_t kKeptJobs = 256;
 
   void run_posted();
   void begin_turn() noexcept;
+  void end_wait() noexcept;
   void note_length() noexcept;
+  void expect(TurnLink& link) noexcept;
 
   struct Closer {
     void operator()(uv_loop_s* loop) const noexcept;
@@ -80,11 +96,17 @@ class Loop {
   std::unique_ptr<uv_loop_s, Closer> loop_;
   uv_async_s* wake_ = nullptr;
   std::mutex mutex_;
+  // They change places and keep their memory, which so never passes from one thread to another.
   std::vector<std::function<void()>> posted_;
+  std::vector<std::function<void()>> running_;
   uv_prepare_s* before_wait_ = nullptr;
   uv_check_s* after_wait_ = nullptr;
-  size_t readers_ = 0;  // connections read or served in this turn
-  size_t spent_ = 0;    // bytes of all of them in this turn
+  uv_idle_s* no_wait_ = nullptr;  // runs while somebody waits for the next turn
+  TurnLink asked_{&asked_, &asked_};
+  TurnLink due_{&due_, &due_};  // in this turn
+  uint64_t woke_ms_ = 0;        // when this turn began
+  size_t readers_ = 0;          // connections read or served in this turn
+  size_t spent_ = 0;            // bytes of all of them in this turn
   size_t read_share_ = kMostShare;
   LoopTurns turns_;
 };
@@ -97,7 +119,8 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  // Restarts when it runs. The delay counts from now, however long the loop's turn has taken so far.
+  // Restarts when it runs. The delay counts from now, however long the loop's turn has taken so far. No delay
+  // in its own callback: libuv 1.44 would call it again in the same turn, for ever; see NextTurn.
   void start(milliseconds delay, milliseconds repeat = milliseconds{0});
   void stop();
   [[nodiscard]] bool is_active() const noexcept;
@@ -105,6 +128,28 @@ class Timer {
  private:
   uv_timer_s* timer_;
   std::function<void()> on_time_;
+};
+
+// Calls back once in the loop's next turn, after its sockets, for what was too much for one turn. Takes no
+// memory. Destroying it cancels it, also in its own callback.
+class NextTurn final : TurnLink {
+ public:
+  using Callback = void (*)(void* context);
+  NextTurn(Loop& loop, Callback callback, void* context) noexcept
+      : loop_(loop), callback_(callback), context_(context) {}
+  ~NextTurn() { cancel(); }
+  NextTurn(const NextTurn&) = delete;
+  NextTurn& operator=(const NextTurn&) = delete;
+
+  void ask() noexcept;  // once is enough; in its own callback for the turn after
+  void cancel() noexcept;
+  [[nodiscard]] bool is_asked() const noexcept { return after != nullptr; }
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  const Callback callback_;
+  void* const context_;
 };
 
 // Calls back at the end of each of the loop's turns, before it waits again: where what a turn has gathered is

@@ -134,14 +134,15 @@ class StreamListener {
 
  private:
   StreamListener(Loop& loop, StreamAcceptor& acceptor)
-      : loop_(loop), acceptor_(acceptor), next_turn_(loop, [this] { accept(); }) {}
+      : loop_(loop), acceptor_(acceptor), next_turn_(loop, &StreamListener::on_next_turn, this) {}
+  static void on_next_turn(void* self) { static_cast<StreamListener*>(self)->accept(); }
   Result<void> open(int descriptor, int backlog);
   void accept();
   void on_connection();
 
   Loop& loop_;
   StreamAcceptor& acceptor_;
-  Timer next_turn_;  // accepts the connection that was one too many in its turn
+  NextTurn next_turn_;  // accepts the connection that was one too many in its turn
   uint64_t accept_turn_ = UINT64_MAX;
   unsigned accepted_ = 0;  // in that turn
   uv_stream_s* handle_ = nullptr;

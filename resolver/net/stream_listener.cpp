@@ -163,7 +163,7 @@ void StreamListener::on_connection() {
     accepted_ = 0;
   }
   if (++accepted_ > kMostInTurn) {
-    next_turn_.start(milliseconds{1});
+    next_turn_.ask();
     return;
   }
   accept();

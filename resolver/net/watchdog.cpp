@@ -19,6 +19,7 @@ void Watchdog::watch(Loop& loop, std::string name, bool is_vital) {
   entry.name = std::move(name);
   entry.loop = &loop;
   entry.is_vital = is_vital;
+  entry.asked = loop.turns().answered.value();
   entries_.push_back(std::move(entry));
 }
 
@@ -64,13 +65,13 @@ bool Watchdog::look() {
 
 void Watchdog::look_at(Entry& entry, MonoTime now) {
   const auto waited = std::chrono::duration_cast<milliseconds>(now - entry.asked_at);
-  if (entry.answered->last.load() == entry.asked) {
+  if (entry.loop->turns().answered.value() == entry.asked) {
     if (std::exchange(entry.stands, false)) {
       log::warn("{} goes on; it stood still for {} ms", entry.name, waited.count());
     }
     tell_of_slow_turns(entry, now);
     entry.asked_at = now;
-    entry.loop->post([answered = entry.answered, asked = ++entry.asked] { answered->last = asked; });
+    entry.loop->answer(++entry.asked);
     return;
   }
   if (entry.caught == nullptr) {

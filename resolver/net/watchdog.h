@@ -3,10 +3,8 @@
 // a vital loop stands still the service manager is told no more that we are alive, so that it restarts us.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -45,11 +43,7 @@ class Watchdog {
   [[nodiscard]] std::vector<Watched> watched() const;
 
  private:
-  struct alignas(64) Answered {  // a line of its own: a worker writes it
-    std::atomic<uint64_t> last{0};
-  };
   struct Entry : Watched {
-    std::shared_ptr<Answered> answered = std::make_shared<Answered>();
     uint64_t asked = 0;
     MonoTime asked_at{};
     uint64_t slow_told = 0;  // slow turns that the log has

@@ -52,12 +52,13 @@ InFlight::InFlight() {
   PublicSuffixes::system();  // is read now, and not when the first question waits
 }
 
-WaitingQuery::WaitingQuery(const Query& query, uint64_t counted_by) noexcept
+WaitingQuery::WaitingQuery(const Query& query, uint64_t counted_by, bool exempt) noexcept
     : path(query.path),
       message(query.message),
       asker(query.asker),
       clear_under(query.clear_under),
-      client(counted_by) {
+      client(counted_by),
+      is_exempt(exempt) {
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }
 
@@ -118,7 +119,7 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
   } else if (group->waiters.size() >= kMostPerQuestion) {
     return std::nullopt;
   }
-  if (waiting_ >= kMostInAll && !make_room(query.looked_up, held, handle)) {
+  if (waiting_ >= kMostInAll && !make_room(query.looked_up, bounds.is_exempt ? 1 : held, handle)) {
     return std::nullopt;
   }
   if (is_first) {
@@ -126,15 +127,15 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
     group = groups_.find(handle);
     group->asked = query.looked_up;
   }
-  group->waiters.emplace_back(query, client);
+  group->waiters.emplace_back(query, client, bounds.is_exempt);
   ++by_client_[client];
   ++waiting_;
   return Joined{to_cookie(handle), is_first};
 }
 
 // Looks at some questions in turn, and takes of those who have waited long enough the one whose client holds
-// most places, the oldest of equals. `joined`: stays. False: nobody makes room for a client that holds so
-// many.
+// most places, the oldest of equals. Behind an exempt client stand many people: each of its questions is
+// taken for one of theirs. `joined`: stays. False: nobody makes room for a client that holds so many.
 bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
   std::optional<Handle> chosen;
   size_t most = held;
@@ -147,8 +148,9 @@ bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
         group->asked > now - kRunToCompletion) {
       continue;
     }
-    const size_t* count = by_client_.find(group->waiters.front().client);
-    const size_t holds = count != nullptr ? *count : 0;
+    const WaitingQuery& first = group->waiters.front();
+    const size_t* count = by_client_.find(first.client);
+    const size_t holds = first.is_exempt ? 1 : count != nullptr ? *count : 0;
     if (holds > most || (holds == most && group->asked <= oldest)) {
       chosen = handle;
       most = holds;
@@ -173,7 +175,14 @@ std::optional<uint64_t> InFlight::start(const CacheKey& key) {
   if (lookup(key, hash, handle) != nullptr) {
     return std::nullopt;
   }
-  return to_cookie(insert(key, hash, domain_of(key.name)));
+  const Handle started = insert(key, hash, domain_of(key.name));
+  leave_unattended(*groups_.find(started));
+  return to_cookie(started);
+}
+
+void InFlight::leave_unattended(Group& group) noexcept {
+  unattended_ += group.is_unattended ? 0 : 1;
+  group.is_unattended = true;
 }
 
 void InFlight::count_down(Counts& counts, uint64_t key) noexcept {
@@ -196,6 +205,7 @@ std::vector<WaitingQuery> InFlight::release(uint64_t cookie) {
     return {};
   }
   group->is_overdue = true;
+  leave_unattended(*group);
   forget(group->waiters);
   return std::exchange(group->waiters, {});
 }
@@ -228,6 +238,7 @@ InFlight::Group InFlight::take(uint64_t cookie) {
     by_hash_.erase(group.hash);
   }
   count_down(by_domain_, group.domain);
+  unattended_ -= group.is_unattended ? 1 : 0;
   forget(group.waiters);
   return group;
 }

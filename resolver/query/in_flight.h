@@ -22,16 +22,18 @@ struct WaitingQuery {
   Policy::Asker asker;
   uint32_t clear_under;  // as in the query
   uint64_t client;       // by which its client's are counted
+  bool is_exempt;        // from the limit on one client: many people stand behind it
   // Header and question as received: the answer repeats the question's letter case.
   std::array<uint8_t, kHeaderBytes + kMaxNameBytes + 4> packet;
 
-  WaitingQuery(const Query& query, uint64_t counted_by) noexcept;
+  WaitingQuery(const Query& query, uint64_t counted_by, bool exempt) noexcept;
 };
 
 // At most so many wait: of one client, and below one registered domain (random-subdomain floods).
 struct WaitingBounds {
   size_t of_client = SIZE_MAX;
   size_t of_domain = SIZE_MAX;
+  bool is_exempt = false;  // from the first: each of its questions counts as another client's
 };
 
 class InFlight {
@@ -39,13 +41,14 @@ class InFlight {
   InFlight();
   struct Group {
     CacheKey key;
-    uint64_t hash = 0;         // the key's
-    uint64_t domain = 0;       // whose questions are counted together
-    MonoTime asked;            // when the first came
-    Handle exchange;           // at the upstreams
-    bool is_outdated = false;  // asked of upstreams that were replaced since
-    bool is_guarded = false;   // an outdated one: the rebinding guard covered its zone, by the old numbers
-    bool is_overdue = false;   // its waiters were given something stale; who comes later is, too
+    uint64_t hash = 0;           // the key's
+    uint64_t domain = 0;         // whose questions are counted together
+    MonoTime asked;              // when the first came
+    Handle exchange;             // at the upstreams
+    bool is_outdated = false;    // asked of upstreams that were replaced since
+    bool is_guarded = false;     // an outdated one: the rebinding guard covered its zone, by the old numbers
+    bool is_overdue = false;     // its waiters were given something stale; who comes later is, too
+    bool is_unattended = false;  // asked for the cache alone: it began without waiters, or they have gone
     std::vector<WaitingQuery> waiters;
   };
   // Waits with those who asked the same before; `is_first`: nobody did, so the upstream is to be asked with
@@ -62,6 +65,10 @@ class InFlight {
   [[nodiscard]] bool has_displaced() const noexcept { return !displaced_.empty(); }
   // The upstreams are asked: by this exchange.
   void note_exchange(uint64_t cookie, Handle exchange);
+  // Questions for which nobody waits cost their upstream and our memory all the same, so they are bounded,
+  // too: by a quarter of the places that those who wait have.
+  static constexpr size_t kMostUnattended = 5000;
+  [[nodiscard]] bool has_too_many_unattended() const noexcept { return unattended_ > kMostUnattended; }
   // A question for which nobody waits; nullopt: it is under way already.
   std::optional<uint64_t> start(const CacheKey& key);
   // The group's waiters, who go; the question stays under way.
@@ -83,6 +90,7 @@ class InFlight {
   Group* lookup(const CacheKey& key, uint64_t hash, Handle& handle);
   Handle insert(const CacheKey& key, uint64_t hash, uint64_t domain);
   bool make_room(MonoTime now, size_t held, Handle joined);
+  void leave_unattended(Group& group) noexcept;
   void forget(const std::vector<WaitingQuery>& waiters);
 
   Slab<Group> groups_;
@@ -90,7 +98,8 @@ class InFlight {
   Counts by_client_;
   Counts by_domain_;  // questions under way
   size_t waiting_ = 0;
-  size_t hand_ = 0;  // the place where room was looked for last
+  size_t unattended_ = 0;  // questions
+  size_t hand_ = 0;        // the place where room was looked for last
   std::vector<Group> displaced_;
   std::vector<std::vector<WaitingQuery>> spare_;
 };

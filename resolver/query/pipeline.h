@@ -38,10 +38,11 @@ struct PipelineCounters {
   std::array<Counter, 8> actions;  // hits by Action
   Counter cached;
   Counter stale;
-  Counter forwarded;   // answers that waited for an upstream
-  Counter coalesced;   // of those: somebody had asked already
-  Counter prefetched;  // hot answers that were asked for again before their end
-  Counter overloaded;  // too many wait: answered SERVFAIL at once
+  Counter forwarded;    // answers that waited for an upstream
+  Counter coalesced;    // of those: somebody had asked already
+  Counter prefetched;   // hot answers that were asked for again before their end
+  Counter unrefreshed;  // questions for the cache alone that were not asked, or given up: too many were
+  Counter overloaded;   // too many wait: answered SERVFAIL at once
   Counter upstream_failures;
   Counter truncated;
 };

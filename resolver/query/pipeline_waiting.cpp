@@ -31,7 +31,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   const bool exempt = is_exempt(query.asker.address);
   const auto joined = in_flight_.join(key, query,
                                       {exempt ? SIZE_MAX : parts_.admission.client_waiting,
-                                       exempt ? SIZE_MAX : parts_.admission.domain_waiting});
+                                       exempt ? SIZE_MAX : parts_.admission.domain_waiting, exempt});
   if (!joined) {
     counters_.overloaded.add();
     return done(stale != nullptr ? answer_from_entry(query, *stale, now)
@@ -100,7 +100,13 @@ void Pipeline::on_overdue() {
     if (stale == nullptr) {
       continue;
     }
+    const Handle exchange = group->exchange;
     std::vector<WaitingQuery> waiters = in_flight_.release(cookie);
+    if (in_flight_.has_too_many_unattended()) {
+      counters_.unrefreshed.add();
+      forwarder_->abandon(exchange);
+      in_flight_.take(cookie);
+    }
     answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now); });
   }
   if (!overdue_.empty()) {
@@ -180,6 +186,10 @@ size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolut
 
 // Asks for a hot answer again before its end; whoever asks meanwhile still gets the old one.
 void Pipeline::refresh(const CacheKey& key) noexcept {
+  if (in_flight_.has_too_many_unattended()) {
+    counters_.unrefreshed.add();
+    return;
+  }
   if (const auto cookie = in_flight_.start(key)) {
     counters_.prefetched.add();
     ask(key, *cookie);

@@ -13,6 +13,8 @@ struct NamesSettings {
   bool special = true;   // special-use names and private reverse zones (RFC 6761, RFC 6303)
   bool canaries = true;  // names by which browsers ask whether they may go around this resolver
   std::vector<LocalRecord> records = {};  // the site's own
+  std::vector<LocalRecord> hosts = {};    // likewise, those of the file names.hosts
+  std::string hosts_problem = {};         // why that file could not be read; empty: it was, or there is none
   std::string version = {};               // version.bind, CHAOS; empty: refused
   std::string identity = {};              // id.server, CHAOS, and NSID; empty: refused, and not said
 

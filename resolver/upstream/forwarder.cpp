@@ -54,6 +54,10 @@ Result<std::unique_ptr<TlsContext>> tls_of(const UpstreamServer& server) {
   return std::make_unique<TlsContext>(std::move(*context));
 }
 
+std::string unusable(const UpstreamServer& server, const Error& why) {
+  return "upstream " + server.address.to_text() + ": " + why.message;
+}
+
 std::optional<HttpEndpoint> endpoint_of(const UpstreamServer& server) {
   constexpr uint16_t kHttpsPort = 443;
   if (server.scheme != UpstreamServer::Scheme::kHttps) {
@@ -69,12 +73,22 @@ std::optional<HttpEndpoint> endpoint_of(const UpstreamServer& server) {
 
 }  // namespace
 
-Result<std::unique_ptr<Forwarder>> Forwarder::make(Loop& loop, const UpstreamSettings& settings,
-                                                   Random& random, ResolutionEvents& events) {
-  std::unique_ptr<Forwarder> forwarder(new Forwarder(loop, settings, random, events));
-  if (auto opened = forwarder->open_transports(); !opened) {
-    return opened.error();
+std::vector<std::string> unusable_servers(const UpstreamSettings& settings) {
+  std::vector<std::string> found;
+  for (const UpstreamZone& zone : settings.zones) {
+    for (const UpstreamServer& server : zone.servers) {
+      if (const auto tls = tls_of(server); !tls) {
+        found.push_back(unusable(server, tls.error()));
+      }
+    }
   }
+  return found;
+}
+
+std::unique_ptr<Forwarder> Forwarder::make(Loop& loop, const UpstreamSettings& settings, Random& random,
+                                           ResolutionEvents& events) {
+  std::unique_ptr<Forwarder> forwarder(new Forwarder(loop, settings, random, events));
+  forwarder->open_transports();
   return forwarder;
 }
 
@@ -83,15 +97,18 @@ Forwarder::Forwarder(Loop& loop, const UpstreamSettings& settings, Random& rando
 
 Forwarder::~Forwarder() = default;
 
-Result<void> Forwarder::open_transports() {
+void Forwarder::open_transports() {
   TransportEvents& events = *this;
   for (uint16_t i = 0; i < pool_.size(); ++i) {
     const UpstreamServer& server = pool_.server(i);
+    Server& made = servers_.emplace_back();
     auto tls = tls_of(server);
     if (!tls) {
-      return tls.error().within("upstream " + server.address.to_text());
+      excluded_.push_back(unusable(server, tls.error()));
+      pool_.exclude(i);
+      tls_.emplace_back();
+      continue;
     }
-    Server& made = servers_.emplace_back();
     if (server.scheme == UpstreamServer::Scheme::kUdp) {
       if (server.mix_case || server.cookies) {
         made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_);
@@ -102,7 +119,6 @@ Result<void> Forwarder::open_transports() {
                                                     endpoint_of(server), made.echo.get());
     tls_.push_back(std::move(*tls));
   }
-  return {};
 }
 
 Handle Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {

@@ -35,12 +35,20 @@ class ResolutionEvents {
   ~ResolutionEvents() = default;
 };
 
+// Why servers cannot be asked as they are configured, each with its address: a CA that is missing, for one.
+std::vector<std::string> unusable_servers(const UpstreamSettings& settings);
+
 // On cache lines of its own: one thread makes those of all workers, one after the other in memory.
 class alignas(64) Forwarder final : TransportEvents {
  public:
-  static Result<std::unique_ptr<Forwarder>> make(Loop& loop, const UpstreamSettings& settings, Random& random,
-                                                 ResolutionEvents& events);
+  // A server that cannot be asked as it is configured, such as one whose CA is missing, is not asked at all:
+  // see excluded(). A zone without any other fails, and goes to no other zone's servers.
+  static std::unique_ptr<Forwarder> make(Loop& loop, const UpstreamSettings& settings, Random& random,
+                                         ResolutionEvents& events);
   ~Forwarder();
+
+  // Why servers are not asked, each with its address.
+  [[nodiscard]] const std::vector<std::string>& excluded() const noexcept { return excluded_; }
 
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept {
     return pool_.zone_of(name);
@@ -79,7 +87,7 @@ class alignas(64) Forwarder final : TransportEvents {
   };
 
   Forwarder(Loop& loop, const UpstreamSettings& settings, Random& random, ResolutionEvents& events);
-  Result<void> open_transports();
+  void open_transports();
   void on_response(const Attempt& attempt, Bytes message) override;
   void on_unreachable(const Attempt& attempt) override;
   void on_doubtful(const Attempt& attempt) override;
@@ -95,7 +103,8 @@ class alignas(64) Forwarder final : TransportEvents {
   ResolutionEvents& events_;
   ServerPool pool_;
   std::vector<std::unique_ptr<TlsContext>> tls_;  // by server, null for plain ones
-  std::vector<Server> servers_;
+  std::vector<Server> servers_;                   // without transports: excluded
+  std::vector<std::string> excluded_;
   Slab<Active> active_;
   Resolution judged_;  // the last response; kept for its memory
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;

@@ -14,13 +14,13 @@ class Lookup final : ResolutionEvents {
  public:
   std::vector<IpAddress> run(const UpstreamSettings& settings, const Name& name) {
     auto forwarder = Forwarder::make(loop_, settings, random_, *this);
-    const auto zone = forwarder ? (*forwarder)->zone_of(name) : std::nullopt;
+    const auto zone = forwarder->zone_of(name);
     if (!zone) {
       return {};
     }
     loop_.post([&] {
       for (const uint16_t type : {rrtype::kA, rrtype::kAaaa}) {
-        (*forwarder)->resolve(*zone, {name, type, false, false}, type);
+        forwarder->resolve(*zone, {name, type, false, false}, type);
       }
     });
     loop_.run();

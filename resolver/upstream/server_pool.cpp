@@ -62,6 +62,9 @@ Exchange::PerServer<Exchange::Candidate> ServerPool::candidates(uint16_t zone, M
   order.reserve(zones_[zone].servers.size());
   for (const uint16_t index : zones_[zone].servers) {
     Server& server = servers_[index];
+    if (server.is_excluded) {
+      continue;
+    }
     const bool down = now < server.down_until;
     if (!down && server.outages > 0) {
       server.on_trial = true;
@@ -76,6 +79,11 @@ Exchange::PerServer<Exchange::Candidate> ServerPool::candidates(uint16_t zone, M
   }
   order.insert(order.end(), last.begin(), last.end());
   return order;
+}
+
+void ServerPool::exclude(uint16_t index) noexcept {
+  servers_[index].is_excluded = true;
+  servers_[index].health.is_down.set(1);
 }
 
 void ServerPool::on_answered(uint16_t index, milliseconds took, MonoTime /*now*/) noexcept {

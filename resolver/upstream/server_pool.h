@@ -36,6 +36,8 @@ class ServerPool {
   // over stands in its place once: that question finds out whether it is back, the others do not wait for it.
   [[nodiscard]] Exchange::PerServer<Exchange::Candidate> candidates(uint16_t zone, MonoTime now);
 
+  // It cannot be asked at all, and is no candidate.
+  void exclude(uint16_t server) noexcept;
   void on_sent(uint16_t server) noexcept { servers_[server].health.asked.add(); }
   void on_answered(uint16_t server, milliseconds took, MonoTime now) noexcept;
   void on_bad(uint16_t server, bool refuses, MonoTime now) noexcept;  // `refuses`: REFUSED (RFC 1035 4.1.1)
@@ -63,6 +65,7 @@ class ServerPool {
     unsigned failures = 0;  // in a row, without an answer between
     unsigned refusals = 0;  // likewise
     unsigned outages = 0;   // how often it was declared down in a row: doubles the pause
+    bool is_excluded = false;
     bool on_trial = false;  // its pause was over, and one question was sent to find out
     MonoTime down_until;
   };

@@ -345,7 +345,8 @@ TEST_CASE("a hosts file gives addresses both ways, without the host's own loopba
   const auto loaded = load_settings((folder.path() / "cenote.yaml").string());
   CHECK(problems_of(loaded).empty());
   std::set<std::string> found;
-  for (const LocalRecord& record : loaded.settings.names.records) {
+  CHECK(loaded.settings.names.hosts_problem.empty());
+  for (const LocalRecord& record : loaded.settings.names.hosts) {
     found.insert(record.owner.to_text() + " " + type_text(record.type));
   }
   CHECK(found == std::set<std::string>{
@@ -526,6 +527,22 @@ TEST_CASE("a file is read with its own folder as the start of relative paths", "
   CHECK_THAT(problems, Catch::Contains("tls.certificate: there is no file"));
   CHECK_THAT(problems, Catch::Contains("tls.key: there is no file"));
   CHECK(loaded.is_usable());  // DNS starts, without what these were for
+}
+
+TEST_CASE("without the file of a CA, of names or of a client CA the configuration is usable",
+          "[conf][load_yaml]") {
+  const TemporaryFolder folder;
+  folder.write("cenote.yaml",
+               "upstream: [{servers: ['tls://192.0.2.1#a.example'], ca: gone.crt}]\n"
+               "names: {hosts: " +
+                   std::string(GENERATE("gone.txt", ".")) + "}\ntls: {client_ca: gone.crt}\n");
+  const auto loaded = load_settings((folder.path() / "cenote.yaml").string());
+  CHECK(loaded.is_usable());
+  CHECK_THAT(problems_of(loaded), Catch::Contains("warning: upstream[0].ca: there is no file"));
+  CHECK_THAT(problems_of(loaded), Catch::Contains("warning: names.hosts: "));
+  CHECK_FALSE(loaded.settings.names.hosts_problem.empty());
+  // Never without the authority that was asked for.
+  CHECK(loaded.settings.upstream.zones[0].servers[0].ca_file == (folder.path() / "gone.crt").string());
 }
 
 TEST_CASE("a configuration that cannot be read is one clear line that names it", "[conf][load_yaml]") {

@@ -2,7 +2,7 @@
 """Shows which cache lines threads share while Cenote answers: its workers are asked blocked, cached and forwarded names in
 turn, and every line that one thread writes and another reads or writes is listed, by who did it.
 
-Exits 1 if two workers share a line that is not among the exceptions."""
+Exits 1 if two workers share a line that one of them writes."""
 import argparse
 import itertools
 import os
@@ -21,13 +21,6 @@ sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "conformance")]
 import dns_servers  # noqa: E402
 import wire  # noqa: E402
 from recorded import Program, Recording  # noqa: E402
-
-# Lines that workers may share: a part of the name of a function that touches them, and why it may.
-EXCEPTIONS = {
-    "Loop::run_posted": "jobs of the watchdog, four a second for each loop, in memory that goes from one to the next; none for a query",
-    "Watchdog::look_at": "the same",
-    "ClientPlaces::": "a client's connections are counted over all workers: once a connection and once a second, never for a query",
-}
 
 QUESTIONS = 3000
 SOCKETS = 64  # each is one worker's, by the kernel's hash of its ports
@@ -77,10 +70,6 @@ def show(groups):
         print(f"  {count:5} lines, {how}, in {places}\n"
               f"        {writer:8} writes {group['writes']:7} times: {write}\n"
               f"        {other:8}        {group['others']:7} times: {access}")
-
-
-def is_excepted(key):
-    return any(part in key[1] or part in key[3] for part in EXCEPTIONS)
 
 
 def self_check(build, folder):
@@ -197,17 +186,16 @@ def report(table, lines, kind, brief):
     if min(written) * 5 < max(written):
         sys.exit(f"{kind}: a worker had too little to do: they wrote {written} lines")
     between = table.between_workers()
-    bad = {key: group for key, group in between.items() if not is_excepted(key)}
     others = table.with_others()
     print(f"\n{kind}: {QUESTIONS} answers by {len(touched)} workers, which touched {touched} lines and wrote {written} of them")
     count = len({address for group in between.values() for address in group["lines"]})
     print(f"  lines that one worker writes and another touches: {count}")
-    show(between if not brief else bad)
+    show(between)
     count = len({address for group in others.values() for address in group["lines"]})
     print(f"  lines between a worker and another thread, one of which writes: {count}")
     if not brief:
         show(others)
-    return not bad
+    return not between
 
 
 def main():

@@ -17,11 +17,7 @@ ServedPipeline::ServedPipeline(ScriptedUpstream::Script script, bool trust_ad)
   UpstreamZone root;
   root.servers.push_back(server);
   root.trust_ad = trust_ad;
-  auto forwarder = Forwarder::make(loop_, {{root}}, random_, pipeline_.resolution_events());
-  if (!forwarder) {
-    throw std::runtime_error(forwarder.error().message);
-  }
-  forwarder_ = std::move(*forwarder);
+  forwarder_ = Forwarder::make(loop_, {{root}}, random_, pipeline_.resolution_events());
   pipeline_.connect(*forwarder_);
   thread_ = std::thread([this] { loop_.run(); });
 }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <sys/mount.h>
+#include <sys/socket.h>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -20,6 +21,24 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kFeed = "  - {name: list, source: \"file:list.txt\", scope: suffix, category: c2}\n";
+
+// A port that nobody else can have.
+Descriptor listen_tcp(const SocketAddress& address) {
+  Descriptor taken(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const bool listens = bind(taken.get(), address.data(), address.size()) == 0 && listen(taken.get(), 1) == 0;
+  return listens ? std::move(taken) : Descriptor();
+}
+
+// What is wrong with a part; empty: nothing.
+std::string why_of(const CenoteProcess& cenote, const std::string& part) {
+  const json status = json::parse(cenote.api("GET", "/v1/status").body);
+  for (const json& fault : status["faults"]) {
+    if (fault["part"] == part) {
+      return fault["why"];
+    }
+  }
+  return "";
+}
 
 // Everything that may be encrypted is, and every file that may be broken is.
 struct BrokenSite {
@@ -57,6 +76,7 @@ struct BrokenSite {
     const Message free = cenote.ask("www.example.com", rrtype::kA);
     return blocked.ede == 15 && free.answers.size() == 1 && !free.ede;
   }
+  [[nodiscard]] std::string why(const std::string& part) const { return why_of(cenote, part); }
   // The parts with a fault, by name.
   [[nodiscard]] std::vector<std::string> faults(bool off) const {
     std::vector<std::string> parts;
@@ -144,6 +164,108 @@ TEST_CASE(
   CHECK(cenote.api("GET", "/metrics").body.find("cenote_part_off{part=\"dot\"} 0") != std::string::npos);
   cenote.signal(SIGTERM);
   CHECK(cenote.wait_for_exit() == 0);
+}
+
+TEST_CASE(
+    "DNS over TLS that cannot be opened leaves DNS over HTTPS on, and is said until all workers have it",
+    "[system]") {
+  BrokenSite site;
+  CenoteProcess& cenote = site.cenote;
+  REQUIRE(cenote.start());
+  Descriptor taken = listen_tcp(loopback(site.dot_port));  // by somebody else, before the reload
+  REQUIRE(taken.get() >= 0);
+  for (const char* file : {"state/dns.key", "state/dns.crt"}) {
+    std::filesystem::remove(site.folder / file);
+  }
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return site.listens(site.doh_port); }));
+  CHECK(becomes([&] { return site.why("dot").find("in use") != std::string::npos; }));
+  CHECK(site.why("doh").empty());
+  CHECK(site.serves_dns());
+
+  taken = Descriptor();
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return site.why("dot").empty(); }));
+  CHECK(site.listens(site.dot_port));
+}
+
+TEST_CASE("the page and the control API over HTTPS come with a reload once their ports are free",
+          "[system]") {
+  BrokenSite site;
+  CenoteProcess& cenote = site.cenote;
+  REQUIRE(cenote.start());
+  Descriptor page = listen_tcp(cenote.secure_page());
+  Descriptor control = listen_tcp(loopback(site.control_port));
+  REQUIRE(page.get() >= 0);
+  REQUIRE(control.get() >= 0);
+  for (const char* file : {"state/ca.crt", "state/ca.key"}) {
+    std::filesystem::remove(site.folder / file);
+  }
+  const CertificateFiles pair(make_certificate("DNS:control.example.test"));
+  namespace fs = std::filesystem;
+  fs::copy_file(pair.certificate(), site.folder / "control.crt", fs::copy_options::overwrite_existing);
+  fs::copy_file(pair.key(), site.folder / "control.key", fs::copy_options::overwrite_existing);
+  cenote.signal(SIGHUP);
+  for (const char* part : {"page_https", "control_https"}) {
+    CHECK(becomes([&] { return site.why(part).find("in use") != std::string::npos; }));
+  }
+  page = Descriptor();
+  control = Descriptor();
+  cenote.signal(SIGHUP);
+  for (const char* part : {"page_https", "control_https"}) {
+    CHECK(becomes([&] { return site.why(part).empty(); }));
+  }
+  CHECK(site.listens(cenote.secure_page().port()));
+  CHECK(site.listens(site.control_port));
+}
+
+TEST_CASE("a port of DNS over TLS that is taken at the start leaves DNS and blocking on", "[system]") {
+  BrokenSite site;
+  for (const char* file : {"state/dns.key", "state/dns.crt"}) {
+    std::filesystem::remove(site.folder / file);
+  }
+  const Descriptor taken = listen_tcp(loopback(site.dot_port));
+  REQUIRE(taken.get() >= 0);
+  const bool started = site.cenote.start();
+  INFO(site.cenote.output());
+  REQUIRE(started);
+  CHECK(site.serves_dns());
+  CHECK(site.why("dot").find("in use") != std::string::npos);
+  CHECK(site.listens(site.doh_port));
+}
+
+TEST_CASE("an upstream whose CA is missing is off, others serve, and no zone goes to another's servers",
+          "[system]") {
+  const TemporaryFolder folder;
+  ScriptedUpstream upstream;
+  CenoteProcess cenote(folder, {.feeds = kFeed, .more = "names: {hosts: hosts.txt}\n"}, &upstream);
+  folder.write("list.txt", "c2.evil-sample.test\n");
+  std::string config = folder.read("cenote.yaml");
+  config.insert(config.find("upstream:\n") + 10,
+                "  - {zone: corp.example, servers: [\"tls://127.0.0.1:1#dns.example.net\"], ca: corp.crt}\n");
+  folder.write("cenote.yaml", config);
+  const bool started = cenote.start();
+  INFO(cenote.output());
+  REQUIRE(started);
+  const auto why = [&](const std::string& part) { return why_of(cenote, part); };
+  CHECK(cenote.ask("c2.evil-sample.test", rrtype::kA).ede == 15);
+  CHECK(cenote.ask("www.example.com", rrtype::kA).answers.size() == 1);
+  CHECK(cenote.ask("a.corp.example", rrtype::kA).rcode == 2);  // SERVFAIL
+  CHECK(why("upstreams").find("corp.crt") != std::string::npos);
+  CHECK(why("hosts").find("hosts.txt") != std::string::npos);
+
+  const CertificateFiles authority(make_certificate("DNS:dns.example.net"));
+  std::filesystem::copy_file(authority.certificate(), folder / "corp.crt");
+  folder.write("hosts.txt", "10.1.2.3 printer.corp.example\n");
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return why("upstreams").empty() && why("hosts").empty(); }));
+  CHECK(becomes([&] { return cenote.ask("printer.corp.example", rrtype::kA).answers.size() == 1; }));
+
+  // What works stays when its file goes.
+  std::filesystem::remove(folder / "hosts.txt");
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return why("hosts").find("stay") != std::string::npos; }));
+  CHECK(cenote.ask("printer.corp.example", rrtype::kA).answers.size() == 1);
 }
 
 TEST_CASE("on a read-only disk the last policy is in force, and no change is taken", "[system]") {

@@ -151,6 +151,43 @@ TEST_CASE("questions beyond a connection's bound are not served until others are
   CHECK(served.waiting() == 0);
 }
 
+TEST_CASE("a client that does not read is not served on, and loses nothing when it reads again",
+          "[listen][stream]") {
+  constexpr int kQuestions = 1500;
+  const Wire asked = framed(query("large.example.com", rrtype::kTxt));
+  // 15 KB each, which the cache keeps: far more together than the kernel takes.
+  const auto large = [](const Wire& question, bool over_tcp) {
+    Reply reply(question);
+    for (int i = 0; over_tcp && i < 60; ++i) {
+      reply.answer("large.example.com. 300 IN TXT \"" + std::string(236, 'x') + std::to_string(1000 + i) +
+                   "\"");
+    }
+    return std::vector<Wire>{over_tcp ? reply.wire() : reply.truncated().wire()};
+  };
+  Served served({}, large);
+  const Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), asked));
+  REQUIRE(read_frame(client.get(), milliseconds{6000}));
+  Wire all;
+  for (int i = 0; i < kQuestions; ++i) {
+    all.insert(all.end(), asked.begin(), asked.end());
+  }
+  REQUIRE(send_all(client.get(), all));
+  const auto served_so_far = [&] { return served.pipeline().counters().cached.value(); };
+  REQUIRE(served.becomes([&] { return served_so_far() > 20; }));
+  uint64_t before = 0;
+  REQUIRE(served.becomes([&] {
+    std::this_thread::sleep_for(milliseconds{100});
+    return std::exchange(before, served_so_far()) == served_so_far();
+  }));
+  CHECK(served_so_far() < kQuestions);
+  int answered = 0;
+  while (answered < kQuestions && read_frame(client.get(), milliseconds{6000})) {
+    ++answered;
+  }
+  CHECK(answered == kQuestions);
+}
+
 TEST_CASE("a frame may come byte by byte", "[listen][stream]") {  // RFC 7766 section 8
   Served served;
   const Descriptor client = served.connect();

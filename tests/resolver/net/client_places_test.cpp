@@ -49,13 +49,14 @@ TEST_CASE("who holds nothing is forgotten, but not before its handshakes are", "
   ClientPlaces places({1, 1});
   const IpAddress client = address("10.0.0.1");
   REQUIRE(places.take(client, true, kStart));
-  places.tidy(kStart + seconds{60});
   CHECK_FALSE(places.take(client, true, kStart + seconds{60}));
   places.leave(client);
-  places.tidy(kStart + seconds{61});
-  CHECK_FALSE(places.is_empty());
-  places.tidy(kStart + seconds{63});
-  CHECK(places.is_empty());
+  const IpAddress other = address("10.0.0.2");
+  REQUIRE(places.take(other, false, kStart + seconds{61}));
+  CHECK(places.size() == 2);
+  places.leave(other);
+  REQUIRE(places.take(other, false, kStart + seconds{63}));
+  CHECK(places.size() == 1);
 }
 
 }  // namespace cenote::client_places_test

@@ -1,7 +1,9 @@
 // A site for tests: answers what it is told to, and remembers what it was asked.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,9 @@ class FakeSink final : public HttpBodySink {
 class FakeSite final : public HttpSite {
  public:
   size_t body_limit(const HttpRequest& head) const override {
+    if (is_out_of_memory) {
+      throw std::bad_alloc();
+    }
     return head.path == "/large" ? size_t{1} << 30 : limit;
   }
   std::shared_ptr<HttpBodySink> body_sink(const HttpRequest& head) const override {
@@ -46,6 +51,7 @@ class FakeSite final : public HttpSite {
     answer(request, std::move(responder));
   }
 
+  std::atomic<bool> is_out_of_memory{false};  // where it looks at a request's head
   size_t limit = 100;
   SinkRecord* sink = nullptr;  // for "/sink"
   std::vector<std::string> asked;

@@ -394,6 +394,44 @@ TEST_CASE("an upload that goes on after its refusal is told to stop", "[net][htt
   CHECK(talk.http.progress().body_bytes < (2 << 20));
 }
 
+TEST_CASE("what is still on its way of an upload that was refused ends no other request", "[net][http2]") {
+  Talk talk;
+  talk.run();  // the windows are open
+  Headers bad = Client::post("/");
+  bad.emplace_back("connection", "keep-alive");
+  const uint32_t id = talk.client.request(bad, std::string(250 << 10, 'x'));
+  talk.run(16384);
+  CHECK(talk.client.answers[id].reset == NGHTTP2_PROTOCOL_ERROR);
+  const uint32_t next = talk.client.request(Client::post("/"), "body");
+  talk.run();
+  CHECK(talk.status(next) == "200");
+  CHECK_FALSE(talk.client.gone_away);
+}
+
+TEST_CASE("bodies of requests that are refused one after the other are not put up with for ever",
+          "[net][http2]") {
+  Talk talk;
+  talk.run();
+  Headers bad = Client::post("/");
+  bad.emplace_back("connection", "keep-alive");
+  size_t sent = 0;
+  for (; sent < 100 && !talk.client.gone_away; ++sent) {
+    talk.client.request(bad, std::string(250 << 10, 'x'));
+    talk.run(16384);
+  }
+  CHECK(talk.client.gone_away);
+  CHECK(sent < 20);
+}
+
+TEST_CASE("memory that runs out while a request comes ends the connection, not the process", "[net][http2]") {
+  Talk talk;
+  talk.site.is_out_of_memory = true;
+  talk.client.request(Client::post("/"), "body");
+  talk.run();
+  CHECK(talk.client.gone_away);
+  CHECK(talk.requests.empty());
+}
+
 TEST_CASE("a client that asks before it sends its body is told to go on", "[net][http2]") {
   Talk talk;
   Headers headers = Client::post("/");
@@ -614,6 +652,28 @@ TEST_CASE("while responses wait unread no further request is taken up", "[net][h
     }
   }
   CHECK(talk.requests.size() == 90);
+}
+
+TEST_CASE("of answers that come all at once a peer that reads none gets no more than it may",
+          "[net][http2]") {
+  Talk talk({.most_unread = 1 << 20});
+  talk.hold = true;
+  std::vector<uint32_t> ids;
+  for (int i = 0; i < 100; ++i) {
+    ids.push_back(talk.client.request(Client::get("/")));
+  }
+  talk.run();
+  REQUIRE(talk.held.size() == 100);
+  for (const uint32_t id : ids) {
+    talk.http.respond(id, HttpResponse::text(200, std::string(60'000, 'x')));
+  }
+  talk.run();
+  const auto whole = std::count_if(ids.begin(), ids.end(), [&](uint32_t id) {
+    return talk.client.answers[id].body.size() == 60'000 && talk.client.answers[id].ended;
+  });
+  CHECK(whole == 18);
+  CHECK(talk.client.answers[ids.back()].reset == NGHTTP2_INTERNAL_ERROR);
+  CHECK_FALSE(talk.client.gone_away);
 }
 
 TEST_CASE("what does not begin as HTTP/2 is ended", "[net][http2]") {

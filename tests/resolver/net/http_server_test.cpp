@@ -1,5 +1,6 @@
 #include "resolver/net/http_server.h"
 
+#include <atomic>
 #include <thread>
 
 #include <sys/socket.h>
@@ -474,6 +475,66 @@ TEST_CASE_METHOD(TlsFixture, "requests come over TLS, with the name that was ask
   CHECK(client.alpn == "http/1.1");
   CHECK(seen.over_tls);
   CHECK(seen.server_name == "server.example.test");
+}
+
+// Says all it has to say at once, and then that there is nothing more to come.
+class TlsTeller final : public StreamEvents {
+ public:
+  TlsTeller(Loop& loop, const SocketAddress& server, const TlsContext& context, std::string all)
+      : stream_(Stream::connect(loop, server)), all_(std::move(all)) {
+    stream_->set_send_limit(SIZE_MAX);
+    stream_->start(*this, context.connect());
+  }
+  void on_ready() override {
+    CHECK(stream_->send(as_bytes(all_)));
+    stream_->finish();
+  }
+  void on_bytes(Bytes) override {}
+  void on_closed(StreamEnd, std::string_view) override {}
+
+ private:
+  std::unique_ptr<Stream> stream_;
+  std::string all_;
+};
+
+TEST_CASE_METHOD(TlsFixture, "requests that wait for the next turn are served after the client's last word",
+                 "[net][http_server]") {
+  constexpr size_t kRequests = 1000;
+  start(&context);
+  auto trust = TlsContext::client({files.certificate(), "server.example.test", {}, {"http/1.1"}});
+  REQUIRE(trust);
+  std::string all;
+  for (size_t i = 0; i < kRequests; ++i) {
+    all += kGet;
+  }
+  const TlsTeller client(loop, address(), *trust, all);
+  run_until(
+      [&] { return site.asked.size() == kRequests && server->counters().open_connections.value() == 0; });
+}
+
+TEST_CASE_METHOD(Fixture, "memory that runs out for one request leaves the server and its other connections",
+                 "[net][http_server]") {
+  const bool in_head = GENERATE(true, false);
+  std::atomic<bool> is_short{false};
+  site.answer = [&](const HttpRequest&, HttpResponder responder) {
+    if (is_short) {
+      throw std::bad_alloc();
+    }
+    responder.respond(HttpResponse::text(200, "fine"));
+  };
+  start();
+  run([&] {
+    Client other(address());
+    Client client(address());
+    other.send_text(kGet);
+    CHECK(other.read_until("fine").ends_with("fine"));
+    (in_head ? site.is_out_of_memory : is_short) = true;
+    client.send_text(kGet);
+    CHECK_FALSE(is_ok(client.read_until("connection: close\r\n")));
+    is_short = site.is_out_of_memory = false;
+    other.send_text(kGet);
+    CHECK(other.read_until("fine").ends_with("fine"));
+  });
 }
 
 TEST_CASE_METHOD(TlsFixture, "ALPN chooses HTTP/2, and its settings come first", "[net][http_server]") {

@@ -78,6 +78,17 @@ TEST_CASE("a loop counts its turns and those that took too long", "[net][watchdo
     CHECK(loop.turns().longest_ms.value() >= 270);
     CHECK(loop.turns().doing.load() == std::string("jobs of other threads"));
   }
+  SECTION("a slow job that starts a timer at its end") {
+    Timer later(loop, [] {});
+    loop.post([&] {
+      std::this_thread::sleep_for(LoopTurns::kSlow + milliseconds{50});
+      later.start(milliseconds{1});
+    });
+    end.start(milliseconds{10});
+    loop.run();
+    CHECK(loop.turns().slow.value() == 1);
+    CHECK(loop.turns().longest_ms.value() >= 300);
+  }
   SECTION("a slow timer") {
     Timer slow(loop, [] { std::this_thread::sleep_for(LoopTurns::kSlow + milliseconds{20}); });
     slow.start(milliseconds{1});
@@ -90,6 +101,30 @@ TEST_CASE("a loop counts its turns and those that took too long", "[net][watchdo
     loop.run();
     CHECK(loop.turns().slow.value() == 0);
   }
+}
+
+TEST_CASE("a timer that slow work starts counts from then", "[net][watchdog]") {
+  Loop loop;
+  MonoTime begun{};
+  MonoTime ended{};
+  Timer end(loop, [&] {
+    ended = mono_now();
+    loop.stop();
+  });
+  const auto work = [&] {
+    std::this_thread::sleep_for(milliseconds{300});
+    begun = mono_now();
+    end.start(milliseconds{100});
+  };
+  Timer slow(loop, work);
+  if (GENERATE(true, false)) {
+    loop.post(work);
+  } else {
+    slow.start(milliseconds{1});
+  }
+  loop.run();
+  CHECK(ended - begun >= milliseconds{99});
+  CHECK(ended - begun < milliseconds{250});
 }
 
 TEST_CASE("a loop for which no descriptor is left is an error that can be caught", "[net][watchdog]") {

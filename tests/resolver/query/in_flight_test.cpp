@@ -152,6 +152,55 @@ TEST_CASE("when all places are taken, whoever holds most makes room, and nobody 
   CHECK_FALSE(in_flight.has_displaced());
 }
 
+TEST_CASE("those behind an exempt client keep their places against one that holds many",
+          "[query][in_flight]") {
+  InFlight in_flight;
+  const MonoTime start{seconds{100}};
+  const auto join = [&](const std::string& name, const char* client, MonoTime now, bool is_exempt = false) {
+    Asked asked(name + ".test");
+    asked.path.peer.client = SocketAddress(*IpAddress::from_text(client), 53);
+    asked.query.looked_up = now;
+    return in_flight.join(asked.key, asked.query, {.is_exempt = is_exempt});
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const bool floods = i % 20 == 0;
+    REQUIRE(join("n" + std::to_string(i), floods ? "10.0.0.2" : "10.0.0.1", start, !floods));
+  }
+  const MonoTime later = start + seconds{1};
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(join("new" + std::to_string(i), "10.0.0.3", later));
+  }
+  CHECK(join("one more", "10.0.0.1", later, true));  // of the people
+  CHECK(join("another", "10.0.0.2", later));         // in the place of one of its own
+  const auto displaced = in_flight.take_displaced();
+  REQUIRE(displaced.size() == 12);
+  for (const auto& group : displaced) {
+    CHECK(group.waiters.at(0).path.client().address() == *IpAddress::from_text("10.0.0.2"));
+  }
+}
+
+TEST_CASE("questions for which nobody waits are counted until they are over", "[query][in_flight]") {
+  InFlight in_flight;
+  std::vector<uint64_t> cookies;
+  for (size_t i = 0; i < InFlight::kMostUnattended; ++i) {
+    const Asked asked("n" + std::to_string(i) + ".test");
+    cookies.push_back(in_flight.start(asked.key).value());
+  }
+  CHECK_FALSE(in_flight.has_too_many_unattended());
+  const Asked waits("waits.test");
+  const auto joined = in_flight.join(waits.key, waits.query);
+  CHECK_FALSE(in_flight.has_too_many_unattended());
+  CHECK(in_flight.release(joined->cookie).size() == 1);
+  CHECK(in_flight.has_too_many_unattended());
+  in_flight.take(cookies[0]);
+  CHECK_FALSE(in_flight.has_too_many_unattended());
+  in_flight.take(joined->cookie);
+  for (const uint64_t cookie : cookies) {
+    in_flight.take(cookie);
+  }
+  CHECK_FALSE(in_flight.has_too_many_unattended());
+}
+
 TEST_CASE("no client takes the place of one that holds fewer", "[query][in_flight]") {
   InFlight in_flight;
   const MonoTime start{seconds{100}};

@@ -165,9 +165,7 @@ class World final : ReplySink {
     server.address = upstream.server.address();
     zone.servers.push_back(server);
     settings.zones.push_back(zone);
-    auto forwarder = Forwarder::make(loop_, settings, random_, pipeline_.resolution_events());
-    REQUIRE(forwarder);
-    forwarder_ = std::move(*forwarder);
+    forwarder_ = Forwarder::make(loop_, settings, random_, pipeline_.resolution_events());
     pipeline_.connect(*forwarder_);
     thread_ = std::thread([this] { loop_.run(); });
   }

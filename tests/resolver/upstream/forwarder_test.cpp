@@ -31,10 +31,10 @@ UpstreamSettings settings_of(const std::vector<SocketAddress>& addresses, bool m
 class Asker final : ResolutionEvents {
  public:
   explicit Asker(const std::vector<SocketAddress>& servers, bool mix_case = false) {
-    auto made = Forwarder::make(loop_, settings_of(servers, mix_case), random_, *this);
-    REQUIRE(made);
-    forwarder_ = std::move(*made);
+    forwarder_ = Forwarder::make(loop_, settings_of(servers, mix_case), random_, *this);
   }
+  explicit Asker(const UpstreamSettings& settings)
+      : forwarder_(Forwarder::make(loop_, settings, random_, *this)) {}
   std::vector<Resolution> ask(int count, int at_once = 100) {
     left_ = count;
     done_.clear();
@@ -56,6 +56,7 @@ class Asker final : ResolutionEvents {
     return std::move(all.front());
   }
   [[nodiscard]] const ServerPool& pool() const { return forwarder_->pool(); }
+  [[nodiscard]] const std::vector<std::string>& excluded() const { return forwarder_->excluded(); }
 
  private:
   void start() {
@@ -216,6 +217,39 @@ TEST_CASE("a reply in other letters than a server keeps is asked for again over 
     CHECK(is_good(asker.ask()));
     CHECK(mono_now() - before < milliseconds{350});
   }
+}
+
+TEST_CASE("a server whose CA is missing is not asked, the next one is", "[upstream][forwarder]") {
+  ScriptedUpstream upstream;
+  UpstreamServer without_ca;
+  without_ca.scheme = UpstreamServer::Scheme::kTls;
+  without_ca.address = upstream.address();  // in clear it would answer
+  without_ca.tls_name = "dns.example.net";
+  without_ca.ca_file = "/nowhere/ca.crt";
+  UpstreamSettings settings = settings_of({upstream.address()}, false);
+  settings.zones[0].servers.insert(settings.zones[0].servers.begin(), without_ca);
+  Asker asker(settings);
+  CHECK(asker.ask().answered);
+  REQUIRE(asker.excluded().size() == 1);
+  CHECK(asker.excluded()[0].find("/nowhere/ca.crt") != std::string::npos);
+  CHECK(asker.pool().health(0).asked.value() == 0);
+  CHECK(asker.pool().health(0).is_down.value() == 1);
+}
+
+TEST_CASE("a zone whose only server lacks its CA fails, and no other zone's servers are asked",
+          "[upstream][forwarder]") {
+  ScriptedUpstream upstream;
+  UpstreamZone inner;
+  inner.zone = Name::from_text("example").value();
+  inner.servers.emplace_back();
+  inner.servers[0].scheme = UpstreamServer::Scheme::kTls;
+  inner.servers[0].address = upstream.address();
+  inner.servers[0].ca_file = "/nowhere/ca.crt";
+  UpstreamSettings settings = settings_of({upstream.address()}, false);
+  settings.zones.insert(settings.zones.begin(), inner);
+  Asker asker(settings);
+  CHECK_FALSE(asker.ask().answered);
+  CHECK(asker.pool().health(0).asked.value() + asker.pool().health(1).asked.value() == 0);
 }
 
 TEST_CASE("a truncated answer is fetched over TCP", "[upstream][forwarder]") {
