@@ -1,5 +1,6 @@
 // The sections about what Cenote answers by itself and how much of one client it puts up with.
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -70,8 +71,12 @@ void read_hosts(MapReader& map, ReadContext& context) {
   if (path.empty() || !context.looks_at_files) {
     return;
   }
-  std::ifstream file(path);
-  if (!file) {
+  std::error_code failed;
+  std::ifstream file;
+  if (std::filesystem::is_regular_file(path, failed)) {  // nobody waits for the writer of a pipe
+    file.open(path);
+  }
+  if (!file.is_open()) {
     context.findings.error(map.at("hosts"), fmt::format("names.hosts: there is no file {}", path));
     return;
   }
