@@ -16,7 +16,8 @@ constexpr std::array<Words, kParts> kWords{{{"dot", "DNS over TLS"},
                                             {"tokens", "the control API's tokens"},
                                             {"event_file", "the event file"},
                                             {"secrets", "cookie.key and incident.key"},
-                                            {"state", "changes of policy"}}};
+                                            {"state", "changes of policy"},
+                                            {"audit", "the record of changes"}}};
 
 size_t index_of(Part part) noexcept {
   return static_cast<size_t>(part);

@@ -21,8 +21,9 @@ enum class Part : uint8_t {
   kEventFile,     // off: hits are in memory alone
   kSecrets,       // impaired: DNS cookies and incident numbers begin anew with each start
   kState,         // off: policy stays as it is, for nothing can be written
+  kAudit,         // off: changes are made, and wait in memory to be noted in the record of changes
 };
-constexpr size_t kParts = 8;
+constexpr size_t kParts = 9;
 std::string_view to_text(Part part) noexcept;  // "dot", "page_https": in the API and the metrics
 
 struct Fault {
