@@ -69,6 +69,9 @@ std::string distrust(int file) {
   if (fstat(file, &status) != 0) {
     return unreadable(errno);
   }
+  if (!S_ISREG(status.st_mode)) {
+    return "cannot read the tokens: not a file";
+  }
   if (!is_own_or_root(status.st_uid)) {
     return fmt::format("this file belongs to user {}, so its tokens mean nothing; chown it to root",
                        status.st_uid);
@@ -119,7 +122,8 @@ LoadedTokens read_tokens(std::string_view yaml, const std::string& file) {
 }
 
 LoadedTokens load_tokens(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Nobody waits for the writer of a pipe that stands where the tokens belong.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0 && errno == ENOENT) {
     return {};
   }

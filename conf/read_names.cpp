@@ -1,7 +1,7 @@
 // The sections about what Cenote answers by itself and how much of one client it puts up with.
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -74,13 +74,21 @@ void read_hosts(MapReader& map, ReadContext& context) {
     return;
   }
   NamesSettings& names = context.settings.names;
-  std::ifstream file(path);
-  for (std::string line; file && std::getline(file, line);) {
+  std::error_code failed;
+  std::ifstream file;
+  const auto kind = std::filesystem::status(path, failed).type();
+  if (kind == std::filesystem::file_type::regular) {  // nobody waits for the writer of a pipe
+    file.open(path);
+    failed = file.is_open() ? std::error_code() : std::error_code(errno, std::generic_category());
+  }
+  for (std::string line; file.is_open() && std::getline(file, line);) {
     read_hosts_line(line, names.hosts);
   }
-  if (!file.is_open() || file.bad()) {  // a folder can be opened, but not read
+  if (!file.is_open() || file.bad()) {
     names.hosts.clear();
-    names.hosts_problem = fmt::format("names.hosts: {}: {}", path, std::strerror(errno));
+    names.hosts_problem =
+        fmt::format("names.hosts: {}: {}", path,
+                    failed ? failed.message() : std::string("it is no file, or cannot be read"));
     context.findings.warning(map.at("hosts"), names.hosts_problem);
   }
 }

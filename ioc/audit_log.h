@@ -3,9 +3,15 @@
 // a checksum of itself, so that a last line that was changed shows, too. What the chain cannot show is a tail
 // that was cut off: note head() elsewhere from time to time.
 //
-// What cannot be written waits in memory, in order, and is written as soon as it can be.
+// A file that is full is followed by another, whose first line says so and goes on in the chain:
 //
-// Threads: append(), flush() and after() one; read() and waiting() any.
+//   audit.jsonl                       the newest lines
+//   audit.jsonl.1 ... audit.jsonl.7   those before, .1 the newest; the oldest goes when there are more
+//
+// What cannot be written waits in memory, in order, and is written as soon as it can be; so it does while the
+// file cannot be opened at all.
+//
+// Threads: read() and waiting() any; all others one.
 #pragma once
 
 #include <cstdint>
@@ -35,20 +41,35 @@ struct AuditEntry {
 
 class AuditLog {
  public:
-  // Makes the file when there is none. Half a line at the end, which nobody was ever told of, is cut off;
-  // what stands there and is no beginning of a line is kept in a file beside it.
-  static Result<std::unique_ptr<AuditLog>> open(const std::string& path);
+  // Some 140,000 changes; a start reads the newest file whole, in well under a second, before DNS answers.
+  static constexpr uint64_t kMostFileBytes = uint64_t{64} << 20;
+  // 512 MiB in all, a million changes; whoever must keep more copies the older files to where they belong.
+  static constexpr unsigned kOlderFiles = 7;
+
+  // Makes the file when there is none. What stands there and is no file is set aside. Half a line at the end,
+  // which nobody was ever told of, is cut off; what is no beginning of a line is kept in a file beside it.
+  // Never null: see problem().
+  static std::unique_ptr<AuditLog> open(std::string path, uint64_t most_file_bytes = kMostFileBytes);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
 
-  Result<void> append(const AuditEntry& entry);  // on the disk when it returns; after an error it waits
-  Result<void> flush();                          // writes what waits
-  [[nodiscard]] size_t waiting() const;
+  // Why the file cannot be written, so that all waits until reopen() is true; empty: it can.
+  [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+  bool reopen();
+  // Its lines could be read, although they may not be added to. Until then the three below know nothing.
+  [[nodiscard]] bool is_read() const noexcept { return is_read_; }
   [[nodiscard]] uint64_t last_generation() const noexcept { return generation_; }
   // The first line that open() found changed, or not to follow the one before; 0: none.
   [[nodiscard]] uint64_t first_bad_line() const noexcept { return first_bad_; }
   [[nodiscard]] bool is_empty() const noexcept { return lines_ == 0; }
+
+  Result<void> append(const AuditEntry& entry);        // on the disk when it returns; after an error it waits
+  void put_first(const std::vector<AuditEntry>& all);  // before all that wait
+  Result<void> flush();                                // writes what waits
+  [[nodiscard]] size_t waiting() const;
+  // Whether another may wait: else whoever makes changes must not make one. append() itself drops nothing.
+  [[nodiscard]] bool has_room() const;
   // What is on record of later generations, oldest first, `most` of them.
   [[nodiscard]] std::vector<AuditEntry> after(uint64_t generation, size_t most) const;
 
@@ -58,11 +79,13 @@ class AuditLog {
     uint64_t last = 0;               // the newest line's number
     std::string head;                // its SHA-256
   };
-  // The newest `limit` lines whose number is greater than `after`, and of them the newest kMostPageBytes.
-  // Read from the file's end: what is older costs nothing. Does not wait for the disk of append().
+  // The newest `limit` lines whose number is greater than `after`, and of them the newest kMostPageBytes,
+  // also of older files. Read from the end: what is older costs nothing. Does not wait for the disk of
+  // append().
   [[nodiscard]] Page read(uint64_t after, size_t limit) const;
 
-  // Follows the chain from the beginning; gives the number of lines, or names the first that does not fit.
+  // Follows the chain from the beginning of the oldest file; gives the number of lines, or names the first
+  // that does not fit.
   struct Verified {
     uint64_t lines = 0;
     std::string head;
@@ -70,19 +93,30 @@ class AuditLog {
   static Result<Verified> verify(const std::string& path);
 
  private:
-  AuditLog() = default;
-  Result<void> resume();
-  Result<void> cut_tail();
+  class File;
+  AuditLog(std::string path, uint64_t most_file_bytes);
+  std::string open_file();
+  std::string make_way() const;
+  Result<void> resume(const std::shared_ptr<const File>& file);
+  Result<void> cut_tail(const std::shared_ptr<const File>& file);
+  Result<void> begin_file();
   Result<void> write_line(const AuditEntry& entry);
-  Result<void> write_bytes(std::string_view bytes);
+  Result<void> write_rest(std::string_view line);
+  void rotate();
+  void age_files() const;
 
-  std::string path_;
-  int file_ = -1;
+  const std::string path_;
+  const uint64_t most_file_bytes_;
+  uint64_t rotate_at_;
+  std::string problem_;
+  bool is_read_ = false;
   mutable std::mutex mutex_;
+  std::shared_ptr<const File> file_;
   std::deque<AuditEntry> waiting_;
-  uint64_t size_ = 0;     // up to and with the last whole line
-  bool is_torn_ = false;  // half a line stands behind it
-  uint64_t lines_ = 0;
+  uint64_t size_ = 0;          // up to and with the last whole line
+  size_t torn_ = 0;            // bytes of the next line that stand behind it
+  uint64_t lines_ = 0;         // of the whole record
+  uint64_t lines_before_ = 0;  // of these not in this file
   uint64_t generation_ = 0;
   uint64_t first_bad_ = 0;
   std::string head_;

@@ -37,6 +37,14 @@ Error failed(const std::string& path) {
   return fail("{}: {}", path, std::strerror(errno));
 }
 
+std::string folder_of(const std::string& path) {
+  return std::filesystem::path(path).parent_path().string();
+}
+
+int open_folder(const std::string& folder) {
+  return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 }  // namespace
 
 bool write_all(int descriptor, Bytes bytes) {
@@ -55,8 +63,8 @@ bool write_all(int descriptor, Bytes bytes) {
 }
 
 Result<void> sync_folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::string folder = folder_of(path);
+  const Descriptor descriptor(open_folder(folder));
   if (!descriptor.is_open() || ::fsync(descriptor.number()) != 0) {
     return failed(folder);
   }
@@ -80,7 +88,9 @@ bool is_set_aside(std::string_view name) noexcept {
   return name.find(kDamaged) != std::string_view::npos || name.find(kLost) != std::string_view::npos;
 }
 
-Result<void> move_over(const std::string& from, const std::string& to) {
+namespace {
+
+Result<void> rename_over(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) == 0) {
     return {};
   }
@@ -97,21 +107,47 @@ Result<void> move_over(const std::string& from, const std::string& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? Result<void>{} : failed(to);
 }
 
+}  // namespace
+
+// The folder is opened before the rename: what keeps it from being opened must not come to light when the
+// file has changed already.
+Result<void> move_over(const std::string& from, const std::string& to, Durability durability) {
+  if (durability == Durability::kAtomic) {
+    return rename_over(from, to);
+  }
+  const std::string path = folder_of(to);
+  const Descriptor folder(open_folder(path));
+  if (!folder.is_open()) {
+    return failed(path);
+  }
+  if (Result<void> moved = rename_over(from, to); !moved || ::fsync(folder.number()) == 0) {
+    return moved;
+  }
+  if (durability == Durability::kDurable) {
+    return failed(path);
+  }
+  log::error("{}: is replaced, but its folder cannot be forced to the disk ({}): a loss of power may undo it",
+             to, std::strerror(errno));
+  return {};
+}
+
 Result<void> replace_file(const std::string& path, Bytes bytes, Durability durability) {
   const std::string beside = path + ".new";
   {
-    const Descriptor descriptor(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+    ::unlink(beside.c_str());  // of a process that died; or a pipe, whose reader nobody waits for
+    const Descriptor descriptor(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
     if (!descriptor.is_open() || !write_all(descriptor.number(), bytes) ||
-        (durability == Durability::kDurable && ::fsync(descriptor.number()) != 0)) {
+        (durability != Durability::kAtomic && ::fsync(descriptor.number()) != 0)) {
       const Error error = failed(beside);
       ::unlink(beside.c_str());
       return error;
     }
   }
-  if (Result<void> moved = move_over(beside, path); !moved) {
-    return moved;
+  Result<void> moved = move_over(beside, path, durability);
+  if (!moved) {
+    ::unlink(beside.c_str());  // it is gone already when the rename was done
   }
-  return durability == Durability::kDurable ? sync_folder_of(path) : Result<void>{};
+  return moved;
 }
 
 Result<std::string> read_whole_file(const std::string& path, uint64_t most) {

@@ -10,8 +10,14 @@
 
 namespace cenote {
 
-// Writes beside `path` and renames over it. kDurable also waits until file and folder are on the disk.
-enum class Durability : uint8_t { kAtomic, kDurable };
+enum class Durability : uint8_t {
+  kAtomic,   // whole, or as it was
+  kDurable,  // and file and folder are on the disk; after an error the file may be there, and may go again
+  // As kDurable, but an error means that nothing has changed. When all that fails comes after the rename, the
+  // file has changed: the log says that a loss of power may undo it, and whoever asked goes on with it.
+  kCommit
+};
+// Writes beside `path` and renames over it.
 Result<void> replace_file(const std::string& path, Bytes bytes, Durability durability);
 
 // An error names the file; beyond `most` bytes too.
@@ -23,8 +29,10 @@ Result<void> read_pieces(const std::string& path, uint64_t most,
 // The steps of it, for who writes a file by and by.
 bool write_all(int descriptor, Bytes bytes);           // false: see errno
 Result<void> sync_folder_of(const std::string& path);  // a rename lasts only when its folder does
-// Renames `from` over `to`. A folder that stands there, which is no work of ours, is set aside.
-Result<void> move_over(const std::string& from, const std::string& to);
+// Renames `from` over `to`. A folder that stands there, which is no work of ours, is set aside. Whether
+// `from` is on the disk by then is the caller's matter.
+Result<void> move_over(const std::string& from, const std::string& to,
+                       Durability durability = Durability::kAtomic);
 
 // What cannot be read or is not needed is never deleted unseen: it stays beside its place under another name,
 // for a person to look at.

@@ -107,12 +107,12 @@ Result<void> HeldChanges::take_over(const std::string& feed) {
 
 Result<void> HeldChanges::write(const HeldList& held) const {
   const std::string text = seal(json_of_held(held).dump(1, ' ', false, Json::error_handler_t::replace));
-  return replace_file(path(held.change.feed, kJson), as_bytes(text), Durability::kDurable);
+  return replace_file(path(held.change.feed, kJson), as_bytes(text), Durability::kCommit);
 }
 
 Result<void> HeldChanges::keep(HeldList held, IncomingList& list) {
   const std::string& feed = held.change.feed;
-  if (Result<void> kept = list.keep_as(list_path(feed)); !kept) {
+  if (Result<void> kept = list.keep_as(list_path(feed), Durability::kCommit); !kept) {
     return kept;
   }
   if (Result<void> kept = write(held); !kept) {

@@ -28,7 +28,9 @@ class IncomingList {
   [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
 
   // The list stays, under this name, on the disk. Nothing is appended after it.
-  Result<void> keep_as(const std::string& path) { return file_.keep_as(path, Durability::kDurable); }
+  Result<void> keep_as(const std::string& path, Durability durability) {
+    return file_.keep_as(path, durability);
+  }
 
  private:
   explicit IncomingList(TemporaryFile file) : file_(std::move(file)) {}

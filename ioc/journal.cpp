@@ -96,7 +96,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& path, uint64_t
     }
     good_bytes = kJournalMagic.size();
   }
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
   std::unique_ptr<Journal> journal(new Journal(path, descriptor, good_bytes));
   if (descriptor < 0 || ::ftruncate(descriptor, static_cast<off_t>(good_bytes)) != 0) {
     return fail("{}: {}", path, std::strerror(errno));

@@ -183,6 +183,13 @@ void RecordTableBuilder::write_rows(ImageWriter& out) const {
       head.columns[column] = {lowest, static_cast<uint64_t>(std::bit_width(highest - lowest + 1))};
     }
   }
+  // A row of the base and one of what is laid over it may say the same. Several rows without a bit would read
+  // as damage.
+  const bool has_bits = std::any_of(head.columns.begin(), head.columns.end(),
+                                    [](const RecordTable::Column& column) { return column.width != 0; });
+  if (order_.size() > 1 && !has_bits) {
+    head.columns[RecordRow::kProfile] = {1, 1};
+  }
   std::vector<uint8_t> rows;
   BitWriter bits(rows);
   for (const uint32_t record : order_) {

@@ -16,9 +16,10 @@ namespace cenote {
 
 // A list that was taken.
 struct ListSize {
-  uint64_t before = 0;    // entries of the feed until then
-  uint64_t entries = 0;   // with it
-  uint64_t rejected = 0;  // its lines that mean nothing
+  uint64_t before = 0;               // entries of the feed until then
+  uint64_t entries = 0;              // with it
+  uint64_t rejected = 0;             // its lines that mean nothing
+  std::optional<uint64_t> listed{};  // its lines that mean something; not known of lists of early versions
   bool operator==(const ListSize&) const = default;
 };
 constexpr size_t kRememberedLists = 30;

@@ -23,14 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kMostOldSnapshotBytes = uint64_t{512} << 20;
 
-std::vector<std::string> written(const std::vector<SmallChange>& changes) {
-  std::vector<std::string> records;
-  for (const SmallChange& change : changes) {
-    records.push_back(write_small_change(change));
-  }
-  return records;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& folder, StateLock lock) {
@@ -79,7 +71,8 @@ Result<std::string> Store::put_content(std::string_view bytes) {
   loose_bytes_ += bytes.size();
   // A file of that name may be damaged: only one that reads back right is the same.
   if (auto there = content(id); there && *there == bytes) {
-    return id;
+    const Result<void> forced = sync_folder_of(path);  // it may be there of an attempt that could not
+    return forced ? Result<std::string>(id) : forced.error();
   }
   if (Result<void> written = replace_file(path, as_bytes(bytes), Durability::kDurable); !written) {
     return written.error();
@@ -88,12 +81,10 @@ Result<std::string> Store::put_content(std::string_view bytes) {
 }
 
 Result<std::string> Store::put_content(IncomingList& list) {
-  if (!has_content(list.id())) {
-    if (Result<void> kept = list.keep_as(content_path(list.id())); !kept) {
-      return kept.error();
-    }
-  }
-  return list.id();
+  const std::string path = content_path(list.id());
+  const Result<void> kept =
+      has_content(list.id()) ? sync_folder_of(path) : list.keep_as(path, Durability::kDurable);
+  return kept ? Result<std::string>(list.id()) : kept.error();
 }
 
 bool Store::has_content(const std::string& id) const {
@@ -286,7 +277,7 @@ Result<void> Store::replace_manifest(std::vector<StoredGeneration> generations,
     return written;
   }
   const uint64_t base = generations.back().number;
-  const std::string journal = journal_of(written(later));
+  const std::string journal = journal_of(write_small_changes(later));
   if (Result<void> put = replace_file(journal_path(base), as_bytes(journal), Durability::kDurable); !put) {
     return put;
   }
@@ -301,7 +292,7 @@ Result<void> Store::replace_manifest(std::vector<StoredGeneration> generations,
     ::unlink(previous.c_str());
     static_cast<void>(::link(path.c_str(), previous.c_str()));
   }
-  if (Result<void> put = replace_file(path, as_bytes(text), Durability::kDurable); !put) {
+  if (Result<void> put = replace_file(path, as_bytes(text), Durability::kCommit); !put) {
     return put;
   }
   previous_base_ = base_number();  // of the manifest that was, which is the one before now

@@ -1,5 +1,7 @@
 #include "ioc/store_json.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "ioc/sealed_text.h"
@@ -15,6 +17,9 @@ Json json_of(const std::vector<ListSize>& lists) {
   Json rows = Json::array();
   for (const ListSize& list : lists) {
     rows.push_back({list.before, list.entries, list.rejected});
+    if (list.listed) {
+      rows.back().push_back(*list.listed);
+    }
   }
   return rows;
 }
@@ -22,7 +27,11 @@ Json json_of(const std::vector<ListSize>& lists) {
 std::vector<ListSize> lists_from(const Json& json) {
   std::vector<ListSize> lists;
   for (const Json& row : json) {
-    remember(lists, {row.at(0), row.at(1), row.at(2)});
+    ListSize list{row.at(0), row.at(1), row.at(2)};
+    if (row.size() > 3) {
+      list.listed = row.at(3);
+    }
+    remember(lists, list);
   }
   return lists;
 }
@@ -232,6 +241,13 @@ std::string write_small_change(const SmallChange& change) {
                {"removed", change.removed},
                {"allowed", change.allowed ? json_of(*change.allowed) : Json(nullptr)},
                {"disallowed", change.disallowed}});
+}
+
+std::vector<std::string> write_small_changes(const std::vector<SmallChange>& changes) {
+  std::vector<std::string> records;
+  records.reserve(changes.size());
+  std::transform(changes.begin(), changes.end(), std::back_inserter(records), write_small_change);
+  return records;
 }
 
 Result<SmallChange> read_small_change(std::string_view text) {

@@ -17,6 +17,7 @@ std::string write_manifest(const std::vector<StoredGeneration>& generations);
 Result<Manifest> read_manifest(std::string_view text);
 
 std::string write_small_change(const SmallChange& change);
+std::vector<std::string> write_small_changes(const std::vector<SmallChange>& changes);
 Result<SmallChange> read_small_change(std::string_view text);
 
 std::string write_rejects(const std::vector<RejectRow>& rows);

@@ -21,14 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace store_files;
 
-std::vector<std::string> written(const std::vector<SmallChange>& changes) {
-  std::vector<std::string> records;
-  for (const SmallChange& change : changes) {
-    records.push_back(write_small_change(change));
-  }
-  return records;
-}
-
 // The number in "journal-7", and in "journal-7.lost"; 0: it is none of these.
 uint64_t number_in(std::string_view name, std::string_view begin) {
   if (!name.starts_with(begin)) {
@@ -197,7 +189,7 @@ void Store::load_journal(bool is_expected) {
     auto change = read_small_change(record);
     if (!change || change->number <= current_.number) {
       content->is_damaged = true;
-      content->good_bytes = journal_of(written(changes_)).size();
+      content->good_bytes = journal_of(write_small_changes(changes_)).size();
       break;
     }
     apply(*change, current_);

@@ -63,16 +63,16 @@ Result<size_t> TemporaryFile::read_at(uint64_t at, MutableBytes room) const {
 }
 
 Result<void> TemporaryFile::keep_as(const std::string& path, Durability durability) {
-  const bool is_durable = durability == Durability::kDurable;
-  if (is_durable && ::fsync(descriptor_) != 0) {
+  if (durability != Durability::kAtomic && ::fsync(descriptor_) != 0) {
     return fail("{}: {}", path, std::strerror(errno));
   }
-  if (Result<void> moved = move_over(path_, path); !moved) {
+  if (Result<void> moved = move_over(path_, path, durability); !moved) {
+    is_kept_ = ::access(path_.c_str(), F_OK) != 0;  // renamed, but not forced: it is nobody's temporary file
     return moved;
   }
   path_ = path;
   is_kept_ = true;
-  return is_durable ? sync_folder_of(path) : Result<void>{};
+  return {};
 }
 
 }  // namespace cenote

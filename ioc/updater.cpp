@@ -14,6 +14,9 @@ namespace cenote {
 // The way of a feed, from what came to what is in force. Nothing changes before the commit; after it the
 // change outlives any crash; only then does anybody see it.
 ChangeResult Updater::Work::enforce(Change change) {
+  if (std::string full = no_room_to_note(); !full.empty() && !change.dry_run) {
+    return refused(std::move(full));
+  }
   const uint64_t since = store_->current().number;  // small changes may come while lists are compiled
   change.next.number = store_->next_number();
   change.next.made = wall_now();
@@ -43,11 +46,13 @@ ChangeResult Updater::Work::enforce(Change change) {
     preview(change, compiled, *built, result);
     return result;
   }
-  if (Result<void> done = put_in_force(change, compiled, *built, since); !done) {
-    return refused(done.error().message);
+  const auto again = put_in_force(change, compiled, *built, since);
+  if (!again) {
+    return refused(again.error().message);
   }
   ChangeResult result = summary(change, compiled, *built);
   note_audit(change.next, "done", change.why, result);
+  note_again(change, *again);
   if (change.lists.contains(change.subject)) {
     held_.drop(change.subject);  // what was held of it is out of date
   }
@@ -57,8 +62,11 @@ ChangeResult Updater::Work::enforce(Change change) {
 
 // The short way, for a few entries: they are laid over what is in force, and the journal is the commit.
 ChangeResult Updater::Work::enforce(SmallChange change) {
-  if (!fits_overlay(change)) {
+  if (!fits_overlay(change) || has_many_ended()) {
     return enforce_whole(change);
+  }
+  if (std::string full = no_room_to_note(); !full.empty()) {
+    return refused(std::move(full));
   }
   StoredGeneration after = touched_by_hand(change);
   apply(change, after);
@@ -85,9 +93,7 @@ Result<void> Updater::Work::load(StateLock lock) {
     return store.error();
   }
   store_ = std::move(*store);
-  if (Result<void> opened = open_records(); !opened) {
-    return opened;
-  }
+  open_records();
   ::unlink(folding_path().c_str());
   if (store_->current().number != 0) {
     if (Result<void> resumed = resume(); !resumed) {
@@ -125,7 +131,8 @@ Result<void> Updater::Work::load(StateLock lock) {
 }
 
 // The work is lent to a thread behind the workers, and small changes need not wait for it.
-void Updater::Work::behind_serving(const std::function<void()>& work) {
+void Updater::Work::behind_serving(const std::function<void()>& work, Meanwhile meanwhile) {
+  constexpr milliseconds kLookEvery{5};
   has_built_ = true;
   if (!is_serving_) {
     work();  // nobody waits for an answer yet
@@ -140,7 +147,9 @@ void Updater::Work::behind_serving(const std::function<void()>& work) {
     jobs_->wake();
   });
   while (!is_done && !jobs_->is_closed()) {
-    if (auto job = jobs_->take_short(is_done, mono_now() + seconds(1))) {
+    if (meanwhile == Meanwhile::kNothing) {
+      std::this_thread::sleep_for(kLookEvery);
+    } else if (auto job = jobs_->take_short(is_done, mono_now() + seconds(1))) {
       survive(*job);
     }
     lent.hurry_if_starved();
@@ -168,13 +177,13 @@ void Updater::Work::run() {
     }
     survive([this] {
       fold_when_due();
-      write_waiting_audit();
+      look_at_disk();
     });
   }
 }
 
-Updater::Updater(IocSettings settings, Publish publish)
-    : work_(std::make_unique<Work>(std::move(settings), std::move(publish))) {}
+Updater::Updater(IocSettings settings, Publish publish, Faults* faults)
+    : work_(std::make_unique<Work>(std::move(settings), std::move(publish), faults)) {}
 Updater::~Updater() {
   stop();
 }

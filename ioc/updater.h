@@ -17,6 +17,7 @@
 #include "ioc/feed_status.h"
 #include "ioc/incoming_list.h"
 #include "ioc/snapshot.h"
+#include "resolver/base/faults.h"
 #include "resolver/base/result.h"
 #include "resolver/base/state_lock.h"
 
@@ -48,7 +49,8 @@ class Updater {
   using Publish = std::function<void(std::shared_ptr<const Snapshot>)>;
   using Done = std::function<void(ChangeResult)>;
 
-  Updater(IocSettings settings, Publish publish);
+  // `faults`, which outlives it, hears whether changes can be kept, and noted in their record.
+  Updater(IocSettings settings, Publish publish, Faults* faults = nullptr);
   ~Updater();
   Updater(const Updater&) = delete;
   Updater& operator=(const Updater&) = delete;

@@ -32,11 +32,23 @@ Indicator indicator_of(const RejectRow& row) {
   return indicator;
 }
 
+// How many lines of the list itself were good when it came.
+uint64_t listed_in(const ListSize& list, const std::string& feed, const StoredGeneration& now) {
+  if (list.listed) {
+    return *list.listed;
+  }
+  // One that came to an earlier version: what people add by hand now stands for what they had added then.
+  const auto by_hand = static_cast<uint64_t>(
+      std::count_if(now.singles.begin(), now.singles.end(),
+                    [&](const SingleIndicator& single) { return single.feed == feed; }));
+  return list.entries - std::min(list.entries, by_hand);
+}
+
 }  // namespace
 
 // What a guard or a person turned away says nothing about how the list is written.
 ListSize Updater::Work::size_of(const std::string& feed, const CompiledFeed& compiled) const {
-  return {entries_of(feed), compiled.run.entries(), compiled.rejected - compiled.refused};
+  return {entries_of(feed), compiled.run.entries(), compiled.rejected - compiled.refused, compiled.listed};
 }
 
 // A list of an unusual size waits; of a change of many feeds, such as a start, the others go on.
@@ -99,17 +111,12 @@ bool Updater::Work::fits_new_settings(const Change& change, const FeedSettings& 
     return true;
   }
   const std::vector<ListSize>& lists = before->second.lists;
-  const auto& singles = change.next.singles;
-  const auto by_hand =
-      static_cast<uint64_t>(std::count_if(singles.begin(), singles.end(), [&](const SingleIndicator& single) {
-        return single.feed == feed.name;
-      }));
-  if (compiled.listed == 0 && !lists.empty() && lists.back().entries > by_hand) {
+  if (compiled.listed == 0 && !lists.empty() && listed_in(lists.back(), feed.name, change.next) != 0) {
     note_failure(
         feed.name,
         fmt::format("with its new settings nothing in its list can be used, of {} entries when it came: what "
                     "is in force stays; put the settings right, or push a list that fits them",
-                    lists.back().entries));
+                    listed_in(lists.back(), feed.name, change.next)));
     return false;
   }
   const ListSize size = size_of(feed.name, compiled);
@@ -176,6 +183,9 @@ ChangeResult Updater::Work::decide_change(const HoldVerdict& verdict) {
       fmt::format("{} {}", verdict.releases ? "release held" : "refuse held", list.change.what), verdict.who);
   change.why = verdict.reason;
   if (!verdict.releases) {
+    if (std::string full = no_room_to_note(); !full.empty()) {
+      return refused(std::move(full));
+    }
     if (Result<void> done = held_.refuse(verdict.feed); !done) {
       return refused(done.error().message);
     }
@@ -277,38 +287,6 @@ ChangeResult Updater::Work::promote(const std::string& name, bool force, const s
   change.subject = name;
   change.feeds = {name};
   return enforce(std::move(change));
-}
-
-void Updater::Work::note_audit(const StoredGeneration& next, std::string outcome, std::string why,
-                               const ChangeResult& result) {
-  note_audit(GenerationRecord{next.number, next.made, next.what, next.who}, std::move(outcome),
-             std::move(why), result);
-}
-
-// What came of a change, for the record that nobody rewrites.
-void Updater::Work::note_audit(const GenerationRecord& next, std::string outcome, std::string why,
-                               const ChangeResult& result) {
-  if (!audit_) {
-    return;
-  }
-  const AuditEntry entry{wall_now(),  next.who,     next.what,      std::move(outcome), std::move(why),
-                         next.number, result.added, result.removed, result.rejected,    result.held};
-  // Behind what waits already nothing can be written either.
-  const bool has_waited = audit_->waiting() != 0;
-  if (Result<void> kept = audit_->append(entry); !kept && !has_waited) {
-    log::error("the record of changes: {}: what is to be noted waits in memory", kept.error().message);
-  }
-}
-
-void Updater::Work::write_waiting_audit() {
-  constexpr milliseconds kRetryAfter{1000};
-  if (!audit_ || audit_->waiting() == 0 || mono_now() < next_audit_) {
-    return;
-  }
-  next_audit_ = mono_now() + kRetryAfter;
-  if (const size_t waiting = audit_->waiting(); audit_->flush()) {
-    log::info("the record of changes: {} written that waited", counted(waiting, "entry is", "entries are"));
-  }
 }
 
 }  // namespace cenote

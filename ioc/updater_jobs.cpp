@@ -23,11 +23,15 @@ uint64_t patch_bytes(const StoredFeed& feed) {
   return (is_known ? feed.patch_bytes : 0) + feed.patch_tail.size();
 }
 
+bool has_ended(const std::optional<WallTime>& until) {
+  return until && *until <= wall_now();
+}
+
 // Those that have ended count no more: they go with the next whole list.
 size_t count_live(const std::vector<SingleIndicator>& singles, const std::string& feed) {
   return static_cast<size_t>(
       std::count_if(singles.begin(), singles.end(), [&](const SingleIndicator& single) {
-        return (feed.empty() || single.feed == feed) && (!single.until || *single.until > wall_now());
+        return (feed.empty() || single.feed == feed) && !has_ended(single.until);
       }));
 }
 
@@ -46,8 +50,16 @@ void Updater::Work::drop_ended(StoredGeneration& next) {
   }
 }
 
-Updater::Work::Work(IocSettings settings, Publish publish)
-    : incoming_(Store::incoming_folder(settings.state_dir)), publish_(std::move(publish)) {
+// Small changes alone leave them where they are.
+bool Updater::Work::has_many_ended() const {
+  return store_->current().singles.size() > 2 * kMostSingles ||
+         store_->current().exceptions.size() > 2 * kMostExceptions;
+}
+
+Updater::Work::Work(IocSettings settings, Publish publish, Faults* faults)
+    : incoming_(Store::incoming_folder(settings.state_dir)),
+      faults_(faults == nullptr ? own_faults_ : *faults),
+      publish_(std::move(publish)) {
   adopt_settings(std::move(settings));
 }
 
@@ -103,20 +115,21 @@ ChangeResult Updater::Work::attempt(const std::function<ChangeResult()>& job) co
   if (stopping_) {
     return refused("stopping");
   }
-  try {
-    return job();
-  } catch (const std::exception& error) {
-    log::error("a change of the feeds failed: {}", error.what());
-    return refused(fmt::format("the change could not be made: {}", error.what()));
+  const auto done = guarded([&] { return Result<ChangeResult>(job()); });
+  if (!done) {
+    log::error("a change of the feeds failed: {}", done.error().message);
   }
+  return done ? *done : refused("the change could not be made: " + done.error().message);
 }
 
 // The thread goes on with its next job.
 void Updater::Work::survive(const JobQueue::Job& job) noexcept {
-  try {
+  const auto done = guarded([&] {
     job();
-  } catch (const std::exception& error) {
-    log::error("feeds: a job failed: {}", error.what());
+    return Result<void>();
+  });
+  if (!done) {
+    log::error("feeds: a job failed: {}", done.error().message);
   }
 }
 
@@ -135,7 +148,7 @@ void Updater::Work::post(std::function<ChangeResult()> job, Done done) {
 void Updater::Work::post_small(const std::string& feed, size_t entries, std::function<ChangeResult()> job,
                                Done done) {
   JobQueue::Job run = [this, feed, entries, job = std::move(job), done = std::move(done)]() mutable {
-    if (is_lent_ && !fits_overlay(feed, entries)) {
+    if (is_lent_ && (!fits_overlay(feed, entries) || has_many_ended())) {
       post(std::move(job), std::move(done));  // it takes its turn with the lists
       return;
     }
@@ -163,14 +176,6 @@ const FeedSettings* Updater::Work::feed_named(std::string_view name) const {
   const auto found = std::find_if(settings_.feeds.begin(), settings_.feeds.end(),
                                   [&](const FeedSettings& feed) { return feed.name == name; });
   return found == settings_.feeds.end() ? nullptr : &*found;
-}
-
-std::vector<ExceptionSettings> Updater::Work::all_exceptions(const StoredGeneration& of) const {
-  std::vector<ExceptionSettings> all = settings_.exceptions;
-  for (const ExceptionRecord& record : of.exceptions) {
-    all.push_back(record.exception);
-  }
-  return all;
 }
 
 ChangeResult Updater::Work::refused(std::string error) const {
@@ -242,7 +247,12 @@ ChangeResult Updater::Work::add_indicator(SingleIndicator indicator) {
                                indicator.name, held->reason, held->why));
   }
   const auto& singles = store_->current().singles;
-  if (count_live(singles, indicator.feed) >= kMostSinglesOfFeed || count_live(singles, {}) >= kMostSingles) {
+  const bool replaces = std::any_of(singles.begin(), singles.end(), [&](const SingleIndicator& single) {
+    return single.feed == indicator.feed && single.name == indicator.name &&
+           single.exact == indicator.exact && !has_ended(single.until);
+  });
+  if (!replaces && (count_live(singles, indicator.feed) >= kMostSinglesOfFeed ||
+                    count_live(singles, {}) >= kMostSingles)) {
     return refused(
         fmt::format("{} single indicators of a feed, {} of all, are the most: put them into a list",
                     kMostSinglesOfFeed, kMostSingles));
@@ -311,9 +321,14 @@ ChangeResult Updater::Work::add_exception(ExceptionSettings exception, const std
   }
   const auto& exceptions = store_->current().exceptions;
   const auto live = std::count_if(exceptions.begin(), exceptions.end(), [](const ExceptionRecord& record) {
-    return !record.exception.until || *record.exception.until > wall_now();
+    return !has_ended(record.exception.until);
   });
-  if (static_cast<size_t>(live) >= kMostExceptions) {
+  const bool replaces = std::any_of(exceptions.begin(), exceptions.end(), [&](const ExceptionRecord& record) {
+    const ExceptionSettings& other = record.exception;
+    return other.name == exception.name && other.exact == exception.exact &&
+           other.client == exception.client && !has_ended(other.until);
+  });
+  if (!replaces && static_cast<size_t>(live) >= kMostExceptions) {
     return refused(fmt::format("there are {} exceptions already: remove some", live));
   }
   SmallChange change = begin_small("allow " + exception.name, who, {});

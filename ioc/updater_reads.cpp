@@ -14,6 +14,14 @@ Error unreadable() {
 
 }  // namespace
 
+std::vector<ExceptionSettings> Updater::Work::all_exceptions(const StoredGeneration& of) const {
+  std::vector<ExceptionSettings> all = settings_.exceptions;
+  for (const ExceptionRecord& record : of.exceptions) {
+    all.push_back(record.exception);
+  }
+  return all;
+}
+
 Result<FeedRun> Updater::Work::run_of(const FeedSettings& feed, const StoredGeneration& of) const {
   Change change;
   change.next = of;

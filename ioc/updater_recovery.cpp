@@ -31,33 +31,47 @@ const FeedSettings* feed_of(const AuditEntry& entry, const std::vector<FeedSetti
 
 }  // namespace
 
-Result<void> Updater::Work::open_records() {
+void Updater::Work::open_records() {
   held_.open(settings_.state_dir + "/held");
-  const std::string path = settings_.state_dir + "/audit.jsonl";
-  auto audit = AuditLog::open(path);
-  if (!audit) {
-    const auto aside = set_aside(path, kDamaged);
-    log::error("{}; {}", audit.error().message, aside ? "left in " + *aside : aside.error().message);
-    audit = AuditLog::open(path);
+  audit_ = AuditLog::open(settings_.state_dir + "/audit.jsonl");
+  if (is_read_only(settings_.state_dir)) {
+    faults_.off(Part::kState,
+                settings_.state_dir + ": read-only; the last policy is in force, and no change is kept");
   }
-  if (!audit) {
-    // No change can be committed there either, so none goes unrecorded, and the last policy is better than
-    // none.
-    return is_read_only(settings_.state_dir) ? Result<void>() : audit.error();
+  if (!audit_->problem().empty()) {
+    show_audit(fail("{}", audit_->problem()));
   }
-  audit_ = std::move(*audit);
+  if (audit_->is_read()) {
+    store_->expect(audit_->last_generation());
+  }
+  for (const std::string& loss : store_->losses()) {
+    losses_.push_back(loss);  // the store has said it in the log
+  }
+  not_compared_ = store_->all_records();
+  if (audit_->is_read()) {
+    take_up_audit();
+  }
+}
+
+// What the record and the store know of each other. A record that could not be read at the start is taken up
+// when it can be.
+void Updater::Work::take_up_audit() {
+  std::vector<GenerationRecord> known = std::move(*not_compared_);
+  not_compared_.reset();
   if (audit_->first_bad_line() != 0) {
     lose(
         fmt::format("audit.jsonl: line {} does not follow from the line before it, or was changed: "
                     "see cenote audit verify",
                     audit_->first_bad_line()));
   }
-  store_->expect(audit_->last_generation());
-  for (const std::string& loss : store_->losses()) {
-    losses_.push_back(loss);  // the store has said it in the log
+  const uint64_t last = known.empty() ? 0 : known.back().number;
+  if (audit_->last_generation() > last && store_->losses().empty()) {
+    lose(fmt::format(
+        "generation {} was the last that the start could read, but generation {} was acknowledged: "
+        "what came between is lost: make it again",
+        last, audit_->last_generation()));
   }
-  complete_audit();
-  return {};
+  complete_audit(std::move(known));
 }
 
 void Updater::Work::lose(std::string what) {
@@ -66,27 +80,31 @@ void Updater::Work::lose(std::string what) {
 }
 
 // What was committed and did not come to the record: a kill came between, or the record's file was lost.
-void Updater::Work::complete_audit() {
+void Updater::Work::complete_audit(std::vector<GenerationRecord> missing) {
   const uint64_t last = audit_->last_generation();
-  std::vector<GenerationRecord> missing = store_->all_records();
+  const uint64_t newest = missing.empty() ? 0 : missing.back().number;
   std::erase_if(missing, [&](const GenerationRecord& record) { return record.number <= last; });
   if (missing.empty()) {
     return;
   }
   // A kill takes one small change, or the last whole list with what stays over it; more was cut off.
   const uint64_t first = missing.front().number;
-  const uint64_t base = store_->base_number();
+  const uint64_t base = std::min(store_->base_number(), newest);
   const bool is_cut = first < base || first > last + 1 || (first > base && missing.size() > 1) ||
-                      (audit_->is_empty() && store_->current().number > 1);
+                      (audit_->is_empty() && newest > 1);
   if (is_cut && store_->losses().empty()) {
     lose(fmt::format(
         "audit.jsonl ends with generation {}: what was noted behind it is lost; of the generations "
         "up to {} what is still known is noted again",
-        last, store_->current().number));
+        last, newest));
   }
+  std::vector<AuditEntry> entries;
   for (const GenerationRecord& record : missing) {
-    note_audit(record, "done", "noted after a restart", {});
+    AuditEntry entry{wall_now(), record.who, record.what, "done", "noted after a restart", record.number};
+    entries.push_back(std::move(entry));
   }
+  audit_->put_first(entries);  // before what has come since, and waits
+  show_audit(audit_->flush());
 }
 
 void Updater::Work::mark_lost(Change& change, const std::string& feed, const std::string& why) {

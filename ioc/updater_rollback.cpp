@@ -101,6 +101,9 @@ Result<BuiltSnapshot> Updater::Work::copy_of(const CompiledSnapshot& then, uint6
 }
 
 ChangeResult Updater::Work::enforce_again(Change change, const CompiledSnapshot& then) {
+  if (std::string full = no_room_to_note(); !full.empty()) {
+    return refused(std::move(full));
+  }
   const Layers before = change.from;
   const uint64_t since = store_->current().number;
   change.next.number = store_->next_number();
@@ -117,22 +120,27 @@ ChangeResult Updater::Work::enforce_again(Change change, const CompiledSnapshot&
   if (!again) {
     return refused(again.error().message);
   }
-  if (Result<void> done = put_in_force(change, {}, *again, since); !done) {
-    return refused(done.error().message);
+  const auto over_it = put_in_force(change, {}, *again, since);
+  if (!over_it) {
+    return refused(over_it.error().message);
   }
   const Layers now = layers_;
   changed.emplace_back(kExceptionsFeed);
-  behind_serving([&] {
-    for (const FeedDifference& each :
-         compare_snapshots(*before.base, before.overlay.get(), *now.base, changed)) {
-      result.added += each.added;
-      result.removed += each.removed;
-      result.unchanged += each.unchanged;
-    }
-  });
+  // It is in force, and on record only with its figures: no small change may come to the record before it.
+  behind_serving(
+      [&] {
+        for (const FeedDifference& each :
+             compare_snapshots(*before.base, before.overlay.get(), *now.base, changed)) {
+          result.added += each.added;
+          result.removed += each.removed;
+          result.unchanged += each.unchanged;
+        }
+      },
+      Meanwhile::kNothing);
   result.accepted = true;
   result.generation = change.next.number;
   note_audit(change.next, "done", change.why, result);
+  note_again(change, *over_it);
   refresh_views();
   return result;
 }

@@ -100,15 +100,15 @@ Result<BuiltSnapshot> Updater::Work::build(const Change& change, const Compiled&
 
 // The new base, and over it once more what came while it was made: small changes that were acknowledged go on
 // as generations behind it.
-Result<void> Updater::Work::put_in_force(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
-                                         uint64_t since) {
+Result<std::vector<SmallChange>> Updater::Work::put_in_force(Change& change, const Compiled& compiled,
+                                                             const BuiltSnapshot& built, uint64_t since) {
   std::vector<SmallChange> later;
   std::copy_if(store_->changes().begin(), store_->changes().end(), std::back_inserter(later),
                [&](const SmallChange& small) { return small.number > since; });
   if (!later.empty()) {
     change.next.number = store_->next_number();
     if (Result<void> renumbered = renumber_snapshot(*built.file, change.next.number); !renumbered) {
-      return renumbered;
+      return renumbered.error();
     }
   }
   auto base = CompiledSnapshot::open(built.file->path());
@@ -119,17 +119,12 @@ Result<void> Updater::Work::put_in_force(Change& change, const Compiled& compile
   if (!layers) {
     return layers.error();
   }
-  const std::vector<SmallChange> again = later;
+  std::vector<SmallChange> again = later;
   if (Result<void> kept = keep(change, compiled, built, std::move(later)); !kept) {
-    return kept;
+    return kept.error();
   }
   publish(std::move(*layers));
-  for (const SmallChange& small : again) {
-    note_audit(GenerationRecord{small.number, small.made, small.what, small.who, small.names, small.addresses,
-                                false, false},
-               "done", fmt::format("came before generation {}, and stays over it", change.next.number), {});
-  }
-  return {};
+  return again;
 }
 
 // Contents first, then the snapshot, then the manifest that names them: the commit.

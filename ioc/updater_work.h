@@ -61,7 +61,7 @@ struct FeedAttempts {
 
 class Updater::Work {
  public:
-  Work(IocSettings settings, Publish publish);
+  Work(IocSettings settings, Publish publish, Faults* faults);
   ~Work();
 
   // The four below are the way of a feed: updater.cpp.
@@ -89,6 +89,7 @@ class Updater::Work {
   ChangeResult add_exception(ExceptionSettings exception, const std::string& who);
   ChangeResult remove_exception(const std::string& name, const std::string& who);
   static void drop_ended(StoredGeneration& next);
+  [[nodiscard]] bool has_many_ended() const;
   ChangeResult rollback(uint64_t generation, const std::string& who);  // updater_rollback.cpp
   ChangeResult refresh(const std::string& feed);
   ChangeResult reload(IocSettings settings);
@@ -135,7 +136,9 @@ class Updater::Work {
  private:
   using Compiled = std::map<std::string, CompiledFeed>;
 
-  void behind_serving(const std::function<void()>& work);
+  // Small changes are made meanwhile, or wait.
+  enum class Meanwhile : uint8_t { kSmallChanges, kNothing };
+  void behind_serving(const std::function<void()>& work, Meanwhile meanwhile = Meanwhile::kSmallChanges);
 
   // Steps of enforce(): updater_steps.cpp.
   void settle_failed(Change& change);
@@ -147,8 +150,9 @@ class Updater::Work {
   bool fits_new_settings(const Change& change, const FeedSettings& feed, const CompiledFeed& compiled);
   [[nodiscard]] ListSize size_of(const std::string& feed, const CompiledFeed& compiled) const;
   Result<BuiltSnapshot> build(const Change& change, const Compiled& compiled);
-  Result<void> put_in_force(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
-                            uint64_t since);
+  // Gives the small changes that go on over it, under new numbers.
+  Result<std::vector<SmallChange>> put_in_force(Change& change, const Compiled& compiled,
+                                                const BuiltSnapshot& built, uint64_t since);
   Result<void> keep(Change& change, const Compiled& compiled, const BuiltSnapshot& built,
                     std::vector<SmallChange> later);
   void publish(Layers layers);
@@ -186,8 +190,9 @@ class Updater::Work {
                                      const CompiledFeed& compiled) const;
 
   // What a start does about what is missing or damaged: updater_recovery.cpp.
-  Result<void> open_records();
-  void complete_audit();
+  void open_records();
+  void take_up_audit();
+  void complete_audit(std::vector<GenerationRecord> missing);
   void lose(std::string what);
   Result<void> resume();
   void recover(Change& change);
@@ -231,7 +236,10 @@ class Updater::Work {
                   const ChangeResult& result);
   void note_audit(const GenerationRecord& next, std::string outcome, std::string why,
                   const ChangeResult& result);
-  void write_waiting_audit();
+  void note_again(const Change& change, const std::vector<SmallChange>& again);
+  [[nodiscard]] std::string no_room_to_note() const;  // why no change can be made; empty: it can
+  void show_audit(const Result<void>& written);
+  void look_at_disk();
 
   // Sources: updater_sources.cpp.
   void note_failure(const std::string& feed, const std::string& error);
@@ -274,6 +282,8 @@ class Updater::Work {
   Guards guards_;
   HeldChanges held_;
   std::unique_ptr<AuditLog> audit_;
+  Faults own_faults_;  // said in the log alone
+  Faults& faults_;
   Publish publish_;
   Random random_;
   std::unique_ptr<Store> store_;
@@ -287,7 +297,9 @@ class Updater::Work {
   bool has_built_ = false;
   std::map<std::string, FeedAttempts> attempts_;
   MonoTime next_look_{};
-  MonoTime next_audit_{};                        // when what waits for the record is tried again
+  MonoTime next_audit_{};  // when the disk is looked at, and what waits for the record tried again
+  // What the store knew of when the record could not be read; nothing: it was.
+  std::optional<std::vector<GenerationRecord>> not_compared_;
   std::vector<std::string> losses_;              // what the start found missing or damaged
   std::map<std::string, std::string> not_laid_;  // feed -> why its journal could not be laid over the base
   bool is_to_commit_ = false;                    // the start itself is a change

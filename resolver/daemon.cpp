@@ -9,7 +9,6 @@
 
 #include "resolver/backend.h"
 #include "resolver/base/descriptors.h"
-#include "resolver/base/disk.h"
 #include "resolver/base/files.h"
 #include "resolver/base/log.h"
 #include "resolver/base/service_manager.h"
@@ -202,10 +201,6 @@ Result<void> Daemon::start() {
   if (!lock) {
     return lock.error();
   }
-  if (is_read_only(settings_.state_dir)) {
-    faults_.off(Part::kState,
-                settings_.state_dir + ": read-only; the last policy is in force, and no change is kept");
-  }
   complete(settings_, {});
   open_secrets();
   web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_, faults_);
@@ -218,7 +213,8 @@ Result<void> Daemon::start() {
     }
   }
   updater_ = std::make_unique<Updater>(
-      ioc_settings(settings_), [this](std::shared_ptr<const Snapshot> snapshot) { publish(snapshot); });
+      ioc_settings(settings_), [this](std::shared_ptr<const Snapshot> snapshot) { publish(snapshot); },
+      &faults_);
   if (auto loaded = updater_->load(std::move(*lock)); !loaded) {
     return loaded;
   }

@@ -1,4 +1,4 @@
-// What a disk allows. Start-up only.
+// What a disk allows. Asks the kernel, so not where an answer waits.
 #pragma once
 
 #include <string>

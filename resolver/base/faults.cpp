@@ -18,7 +18,8 @@ constexpr std::array<Words, kParts> kWords{{{"dot", "DNS over TLS"},
                                             {"secrets", "cookie.key and incident.key"},
                                             {"state", "changes of policy"},
                                             {"upstreams", "upstream servers"},
-                                            {"hosts", "the names of names.hosts"}}};
+                                            {"hosts", "the names of names.hosts"},
+                                            {"audit", "the record of changes"}}};
 
 size_t index_of(Part part) noexcept {
   return static_cast<size_t>(part);

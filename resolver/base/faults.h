@@ -23,8 +23,9 @@ enum class Part : uint8_t {
   kState,         // off: policy stays as it is, for nothing can be written
   kUpstreams,     // impaired: some servers are not asked; off: none is
   kHosts,         // the names of names.hosts
+  kAudit,         // off: changes are made, and wait in memory to be noted in the record of changes
 };
-constexpr size_t kParts = 10;
+constexpr size_t kParts = 11;
 std::string_view to_text(Part part) noexcept;  // "dot", "page_https": in the API and the metrics
 
 struct Fault {

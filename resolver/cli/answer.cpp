@@ -36,23 +36,70 @@ std::string error_of(const ApiResponse& response) {
   return fmt::format("the server answered {} {}", response.status, printable(trim(response.body), 200));
 }
 
+namespace {
+
+// The answer to show; nullopt: it is an error, which is shown (with --json as it came).
+std::optional<Json> good_answer(const CommandContext& context, const Result<ApiResponse>& response) {
+  if (!response) {
+    context.output.error(response.error().message);
+    return std::nullopt;
+  }
+  const bool is_good = response->status >= 200 && response->status < 300;
+  Json body = parse_answer(response->body);
+  if (is_good && body.is_object()) {
+    return body;
+  }
+  if (context.is_json) {
+    context.output.raw(response->body);
+  } else {
+    context.output.error(is_good ? "the server's answer is no JSON object" : error_of(*response));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 int ask(const CommandContext& context, const ApiRequest& request,
         const std::function<void(const Json&)>& show, const std::function<bool(const Json&)>& is_found) {
   const auto response = context.api.exchange(request);
-  if (!response) {
-    context.output.error(response.error().message);
+  const auto body = good_answer(context, response);
+  if (!body) {
     return 1;
   }
-  const bool is_good = response->status >= 200 && response->status < 300;
-  const Json body = parse_answer(response->body);
   if (context.is_json) {
     context.output.raw(response->body);
-  } else if (!is_good || !body.is_object()) {
-    context.output.error(is_good ? "the server's answer is no JSON object" : error_of(*response));
+  } else {
+    show(*body);
+  }
+  return !is_found || is_found(*body) ? 0 : 1;
+}
+
+int ask_all(const CommandContext& context, const std::string& path, const char* key,
+            const std::function<void(const Json&)>& show) {
+  Json all = Json::array();
+  std::string after;
+  while (true) {
+    const auto page =
+        good_answer(context, context.api.exchange({"GET", path + query_string({{"after", after}}), "", {}}));
+    if (!page) {
+      return 1;
+    }
+    for (const Json& one : list_of(*page, key)) {
+      all.push_back(one);
+    }
+    std::string next = text_of(*page, "next");
+    if (next <= after) {  // places grow, so this ends
+      break;
+    }
+    after = std::move(next);
+  }
+  const Json body{{key, std::move(all)}};
+  if (context.is_json) {
+    context.output.raw(body.dump() + "\n");
   } else {
     show(body);
   }
-  return is_good && body.is_object() && (!is_found || is_found(body)) ? 0 : 1;
+  return 0;
 }
 
 std::string text_of(const Json& object, const char* key) {

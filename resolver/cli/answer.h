@@ -22,6 +22,9 @@ Json parse_answer(std::string_view text);
 // else lets `show` present the answer. An answer that `is_found` denies is exit code 1 as well.
 int ask(const CommandContext& context, const ApiRequest& request,
         const std::function<void(const Json&)>& show, const std::function<bool(const Json&)>& is_found = {});
+// The same for a list that comes in pages: asks for all of them, and gives them as one, {key: [...]}.
+int ask_all(const CommandContext& context, const std::string& path, const char* key,
+            const std::function<void(const Json&)>& show);
 // The error of an answer, in words.
 std::string error_of(const ApiResponse& response);
 

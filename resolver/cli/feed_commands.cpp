@@ -299,7 +299,7 @@ int allow_name(const CommandContext& context, const AllowArguments& arguments) {
 }
 
 int list_exceptions(const CommandContext& context) {
-  return ask(context, {"GET", "/v1/exceptions", "", {}}, [&](const Json& body) {
+  return ask_all(context, "/v1/exceptions", "exceptions", [&](const Json& body) {
     std::vector<std::vector<Cell>> rows;
     for (const Json& one : list_of(body, "exceptions")) {
       const std::string whom = whom_of(one);

@@ -1,4 +1,6 @@
 // The API's answers that change nothing.
+#include <algorithm>
+
 #include "resolver/base/text.h"
 #include "resolver/control/api.h"
 #include "resolver/control/call.h"
@@ -15,6 +17,44 @@ Json list_under(const char* key, const std::vector<T>& values) {
     list.push_back(to_json(value));
   }
   return {{key, std::move(list)}};
+}
+
+// What a list goes on behind: the same whatever was added or removed meanwhile.
+std::string place_of(const SingleIndicator& single) {
+  return fmt::format("{} {} {}", single.feed, single.name, single.exact ? "exact" : "suffix");
+}
+std::string place_of(const ExceptionRecord& record) {
+  const ExceptionSettings& exception = record.exception;
+  return fmt::format("{} {} {} {}", exception.name, exception.exact ? "exact" : "suffix", exception.client,
+                     record.who);
+}
+
+// One page of what may be thousands of values, in the order of their places; "next" is null on the last.
+template <typename T>
+void answer_page(const ControlCallRef& call, const char* key, const std::vector<T>& values) {
+  constexpr uint64_t kMostOfPage = 10'000;
+  constexpr uint64_t kUsualPage = 1'000;  // some 500 KiB, written in a few milliseconds
+  const auto limit =
+      parse_number(call->request.parameter("limit").value_or(std::to_string(kUsualPage)), kMostOfPage);
+  if (!limit || *limit == 0) {
+    call->refuse(400, "bad_request", fmt::format("limit: a number from 1 to {}", kMostOfPage));
+    return;
+  }
+  const std::string after = call->request.parameter("after").value_or("");
+  std::vector<std::pair<std::string, const T*>> places;
+  for (const T& value : values) {
+    if (std::string place = place_of(value); after.empty() || place > after) {
+      places.emplace_back(std::move(place), &value);
+    }
+  }
+  std::sort(places.begin(), places.end());
+  Json list = Json::array();
+  for (size_t i = 0; i < places.size() && i < *limit; ++i) {
+    list.push_back(to_json(*places[i].second));
+  }
+  Json body{{"next", places.size() > *limit ? Json(places[*limit - 1].first) : Json(nullptr)}};
+  body[key] = std::move(list);
+  call->answer(body);
 }
 
 // "1h" (ago) or a point in time.
@@ -232,14 +272,14 @@ void get_incident(const ControlCallRef& call) {
 }
 
 void get_exceptions(const ControlCallRef& call) {
-  call->answer(list_under("exceptions", call->backend.exceptions()));
+  answer_page(call, "exceptions", call->backend.exceptions());
 }
 
 // Without a name: what people added by hand. With one: every entry that covers it, whichever feed has it.
 void get_indicators(const ControlCallRef& call) {
   const auto text = call->request.parameter("name");
   if (!text) {
-    call->answer(list_under("indicators", call->backend.indicators()));
+    answer_page(call, "indicators", call->backend.indicators());
     return;
   }
   ExplainQuestion question;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <random>
 
 #include <xxhash.h>
+
+#include "resolver/base/random.h"
 
 namespace cenote {
 namespace {
@@ -24,8 +25,7 @@ uint64_t owner_of(const IpAddress& client) {
 
 }  // namespace
 
-History::History(size_t capacity)
-    : capacity_(capacity), hash_key_((uint64_t{std::random_device()()} << 32) | std::random_device()()) {}
+History::History(size_t capacity) : capacity_(capacity), hash_key_(Random().u64()) {}
 
 uint64_t History::hash_of(const IpAddress& client, Bytes name) const {
   std::array<uint8_t, 16 + kMaxNameBytes> bytes{};

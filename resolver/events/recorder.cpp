@@ -45,7 +45,9 @@ Result<void> Recorder::open_file() {
   if (settings_.file.empty()) {
     return {};
   }
-  const int file = ::open(settings_.file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  // It may be a pipe: neither the start nor the recorder waits for who reads it.
+  const int file =
+      ::open(settings_.file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
   if (file < 0) {
     return fail("open the event file {}: {}", settings_.file, std::strerror(errno));
   }

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <random>
 #include <stdexcept>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <unistd.h>
+
+#include "resolver/base/random.h"
 
 namespace cenote {
 namespace {
@@ -153,7 +154,7 @@ UdpServer::UdpServer(Loop& loop, int descriptor, Handler& handler)
       descriptor_(descriptor),
       batch_(std::make_unique<Batch>()),
       outbox_(new Outbox),
-      fair_share_((uint64_t{std::random_device()()} << 32) | std::random_device()()),
+      fair_share_(Random().u64()),
       turn_end_(
           loop, [](void* context) { static_cast<UdpServer*>(context)->flush(); }, this) {}
 

@@ -92,6 +92,8 @@ TEST_CASE("a tokens file that is a folder or without end is a problem and no mor
   const TemporaryFolder folder;
   CHECK(load_tokens(folder.path()).problems.size() == 1);
   CHECK(load_tokens("/dev/zero").problems.size() == 1);
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK(load_tokens(folder / "pipe").problems.size() == 1);  // and nobody waits for who writes it
 }
 
 }  // namespace cenote::load_tokens_test

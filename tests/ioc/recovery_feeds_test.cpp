@@ -69,6 +69,23 @@ TEST_CASE("settings under which nothing of a feed's list can be used leave what 
   CHECK(server.error("soc").empty());
 }
 
+TEST_CASE("what people add to a feed does not hide that its new settings fit no line of its list",
+          "[ioc][recovery]") {
+  const TemporaryFolder folder;
+  IocSettings settings = DamageStory::settings(folder / "state");
+  {
+    Started server(settings);
+    REQUIRE(server.push("soc", "l1.example.net\nl2.example.net\n").accepted);
+    for (const char* name : {"a.example.org", "b.example.org", "c.example.org"}) {
+      REQUIRE(server.add("soc", name).accepted);
+    }
+  }
+  settings.feeds[1].options["encoding"] = "utf-16le";
+  Started server(settings);
+  CHECK_THAT(server.error("soc"), Contains("with its new settings"));
+  CHECK(server.feeds_of("l1.example.net").contains("soc"));
+}
+
 TEST_CASE("a feed's encoding is that of its lists: single lines come as JSON", "[ioc][recovery]") {
   const TemporaryFolder folder;
   IocSettings settings = DamageStory::settings(folder / "state");

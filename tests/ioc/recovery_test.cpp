@@ -1,5 +1,10 @@
 // What a start does about state that is missing or damaged, one kind after the other.
+#include <fstream>
+#include <future>
+#include <thread>
+
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "tests/ioc/recovery_story.h"
 #include "tests/support/log_watch.h"
@@ -267,6 +272,54 @@ TEST_CASE("a record of changes that was lost is said, and begun again with what 
   CHECK_THAT(log.errors(), Contains("audit.jsonl"));
   CHECK(server.updater().generation() == DamageStory::kGeneration);
   CHECK(server.updater().audit(0, 100).lines.size() == DamageStory::kGeneration);
+}
+
+TEST_CASE(
+    "a record of changes that cannot be opened stops no start and no change, and is completed when it can",
+    "[ioc][recovery]") {
+  const Folder folder;
+  fs::rename(folder.at("audit.jsonl"), folder.at("kept"));
+  fs::create_symlink("absent/audit.jsonl", folder.at("audit.jsonl"));
+  Faults faults;
+  {
+    std::shared_ptr<const Snapshot> published;
+    Updater updater(
+        DamageStory::settings(folder.state()), [&](auto snapshot) { published = std::move(snapshot); },
+        &faults);
+    REQUIRE(updater.load());
+    REQUIRE(faults.all().size() == 1);
+    CHECK(faults.is_off(Part::kAudit));
+    CHECK(updater.state_health().losses.empty());
+    updater.start();
+    std::promise<ChangeResult> patched;
+    updater.patch({"c2", {"p9.example.org"}, {}, "t"},
+                  [&](ChangeResult result) { patched.set_value(result); });
+    CHECK(patched.get_future().get().accepted);
+    CHECK(updater.state_health().audit_waiting == 1);
+    // Its newest two lines had been lost, too: they are noted again, before what came since.
+    fs::create_directory(folder.at("absent"));
+    std::ifstream in(folder.at("kept"));
+    std::ofstream out(folder.at("absent/whole"));
+    std::string line;
+    for (uint64_t i = 0; i < DamageStory::kGeneration - 2 && std::getline(in, line); ++i) {
+      out << line << "\n";
+    }
+    out.close();
+    fs::rename(folder.at("absent/whole"), folder.at("absent/audit.jsonl"));
+    for (int i = 0; i < 1000 && updater.state_health().audit_waiting != 0; ++i) {
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    CHECK(faults.all().empty());
+    uint64_t last = 0;
+    for (const std::string& each : updater.audit(0, 100).lines) {
+      const auto generation = nlohmann::json::parse(each)["generation"].get<uint64_t>();
+      CHECK(generation >= last);
+      last = generation;
+    }
+    CHECK(last == DamageStory::kGeneration + 1);
+    updater.stop();
+  }
+  CHECK(AuditLog::verify(folder.at("audit.jsonl")));
 }
 
 }  // namespace cenote::recovery_test

@@ -5,6 +5,7 @@
 #include <future>
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "tests/support/pushed_list.h"
@@ -649,6 +650,13 @@ TEST_CASE("small changes do not wait for a list that is being compiled, and stay
     CHECK(running.updater.generation() == before + 5);  // both once more, over the list
     CHECK(running.updater.generations().at(0).what == "add single.example to small");
     CHECK(running.updater.generations().at(1).what == "patch large");
+    uint64_t last = 0;  // the record has the order of the generations
+    for (const std::string& line : running.updater.audit(0, 100).lines) {
+      const uint64_t generation = nlohmann::json::parse(line)["generation"];
+      CHECK(generation > last);
+      last = generation;
+    }
+    CHECK(last == before + 5);
   }
   Running running(folder, feeds);  // and a restart finds it so
   for (const char* name : {"patched.example", "single.example", "host8.example", "host59999.example"}) {

@@ -104,6 +104,9 @@ class ReadOnly {
   ReadOnly(const ReadOnly&) = delete;
   ReadOnly& operator=(const ReadOnly&) = delete;
   [[nodiscard]] bool is_made() const { return is_made_; }  // only root may
+  [[nodiscard]] bool end() const {
+    return mount("none", folder_.c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr) == 0;
+  }
 
  private:
   const std::string folder_;
@@ -276,6 +279,7 @@ TEST_CASE("on a read-only disk the last policy is in force, and no change is tak
   REQUIRE(cenote.start());
   cenote.signal(SIGTERM);
   REQUIRE(cenote.wait_for_exit() == 0);
+  std::filesystem::remove(folder / "state/journal-1");  // a loss
   const ReadOnly disk(folder / "state");
   if (!disk.is_made()) {
     return;
@@ -284,9 +288,19 @@ TEST_CASE("on a read-only disk the last policy is in force, and no change is tak
   INFO(cenote.output());
   REQUIRE(started);
   CHECK(cenote.ask("c2.evil-sample.test", rrtype::kA).ede == 15);
-  CHECK(json::parse(cenote.api("GET", "/v1/status").body)["faults"][0]["part"] == "state");
+  const auto status = [&] { return json::parse(cenote.api("GET", "/v1/status").body); };
+  CHECK(status()["faults"][0]["part"] == "state");
+  CHECK(status()["state"]["losses"].dump().find("journal-1 is missing") != std::string::npos);
   CHECK(cenote.api("PATCH", "/v1/feeds/list", R"({"add":["new.evil-sample.test"]})").status >= 400);
   CHECK_FALSE(cenote.ask("new.evil-sample.test", rrtype::kA).ede);
+
+  // Mounted anew, it takes changes, and their record.
+  REQUIRE(disk.end());
+  CHECK(becomes([&] { return status()["faults"].empty(); }));
+  CHECK(cenote.api("PATCH", "/v1/feeds/list", R"({"add":["new.evil-sample.test"]})").status == 200);
+  CHECK(cenote.ask("new.evil-sample.test", rrtype::kA).ede == 15);
+  CHECK(status()["state"]["audit_waiting"] == 0);
+  CHECK(folder.read("state/audit.jsonl").find("patch list") != std::string::npos);
 }
 
 TEST_CASE("a check tells what a start would complain of, and makes nothing", "[system]") {

@@ -386,6 +386,21 @@ TEST_CASE("whom an exception is for is listed and explained", "[cli][command_lin
   CHECK_THAT(explained.out, Catch::Contains("case 1 (for group lab)\n") && Catch::Contains("Example\n"));
 }
 
+TEST_CASE("a list that comes in pages is shown whole", "[cli][command_line]") {
+  for (const bool is_json : {false, true}) {
+    Script script;
+    script.answers.emplace_back(
+        ApiResponse{200, R"({"next":"a.test suffix","exceptions":[{"name":"a.test"}]})"});
+    script.answers.emplace_back(ApiResponse{200, R"({"next":null,"exceptions":[{"name":"b.test"}]})"});
+    const Run listed = is_json ? run({"allow", "list", "--json"}, script) : run({"allow", "list"}, script);
+    CHECK(listed.code == 0);
+    REQUIRE(script.requests.size() == 2);
+    CHECK(script.requests[1].target == "/v1/exceptions?after=a.test%20suffix");
+    CHECK_THAT(listed.out, Catch::Contains("a.test") && Catch::Contains("b.test"));
+    CHECK((!is_json || nlohmann::json::parse(listed.out)["exceptions"].size() == 2));
+  }
+}
+
 TEST_CASE("what is held is shown with its reason, released and refused", "[cli][command_line]") {
   Script script;
   script.answers.emplace_back(

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <yaml-cpp/yaml.h>
 
+#include "resolver/cli/api_client.h"
 #include "resolver/control/call.h"
 #include "resolver/net/digest.h"
 #include "tests/resolver/control/fake_backend.h"
@@ -352,6 +353,40 @@ TEST_CASE("an exception may be for a group that the configuration has", "[contro
   CHECK_THAT(refused->response.body, Catch::Contains(row.says));
   CHECK(refused->answers == 1);
   CHECK(f.backend.changes.size() == 1);
+}
+
+TEST_CASE("what people added comes in pages, each behind the last place of the one before",
+          "[control][api]") {
+  Fixture f;
+  for (int i = 0; i < 2500; ++i) {
+    SingleIndicator single;
+    single.feed = i % 2 == 0 ? "c2-intel" : "phishing";
+    single.name = fmt::format("n{}.test", i);
+    f.backend.indicator_list.push_back(single);
+    f.backend.exception_list.push_back({{single.name, false, "r", {}, {}}, "me", {}});
+  }
+  for (const std::string list : {"indicators", "exceptions"}) {
+    CAPTURE(list);
+    std::set<std::string> names;
+    std::string target = "/v1/" + list + "?limit=999";
+    std::vector<size_t> pages;
+    while (!target.empty()) {
+      const Json page = f.json("GET", target);
+      pages.push_back(page[list].size());
+      for (const Json& one : page[list]) {
+        CHECK(names.insert(one["name"].get<std::string>()).second);
+      }
+      target = page["next"].is_null()
+                   ? ""
+                   : "/v1/" + list + "?limit=999&after=" + percent_encoded(page["next"].get<std::string>());
+    }
+    CHECK(pages == std::vector<size_t>{999, 999, 502});
+    CHECK(names.size() == 2500);
+    CHECK(f.json("GET", "/v1/" + list)[list].size() == 1000);
+    for (const char* limit : {"0", "10001", "x"}) {
+      CHECK(f.ask("GET", "/v1/" + list + "?limit=" + limit)->response.status == 400);
+    }
+  }
 }
 
 TEST_CASE("it is listed whom exceptions are for", "[control][api]") {

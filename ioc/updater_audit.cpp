@@ -1,0 +1,81 @@
+// What is noted in the record of changes, and what becomes of it while the disk takes nothing.
+#include "ioc/updater_work.h"
+#include "resolver/base/disk.h"
+#include "resolver/base/log.h"
+#include "resolver/base/text.h"
+
+namespace cenote {
+
+void Updater::Work::note_audit(const StoredGeneration& next, std::string outcome, std::string why,
+                               const ChangeResult& result) {
+  note_audit(GenerationRecord{next.number, next.made, next.what, next.who}, std::move(outcome),
+             std::move(why), result);
+}
+
+// What came of a change, for the record that nobody rewrites.
+void Updater::Work::note_audit(const GenerationRecord& next, std::string outcome, std::string why,
+                               const ChangeResult& result) {
+  if (!audit_) {
+    return;
+  }
+  show_audit(audit_->append({wall_now(), next.who, next.what, std::move(outcome), std::move(why), next.number,
+                             result.added, result.removed, result.rejected, result.held}));
+}
+
+// The small changes that go on over a whole one, behind it: the record has the order of the generations.
+void Updater::Work::note_again(const Change& change, const std::vector<SmallChange>& again) {
+  for (const SmallChange& small : again) {
+    note_audit(GenerationRecord{small.number, small.made, small.what, small.who, small.names, small.addresses,
+                                false, false},
+               "done", fmt::format("came before generation {}, and stays over it", change.next.number), {});
+  }
+}
+
+// A change that could not even wait to be noted would be nowhere on record.
+std::string Updater::Work::no_room_to_note() const {
+  return !audit_ || audit_->has_room()
+             ? ""
+             : fmt::format(
+                   "{} wait to be noted in the record of changes, which cannot be written: no other change "
+                   "is made until it can",
+                   counted(audit_->waiting(), "change", "changes"));
+}
+
+void Updater::Work::show_audit(const Result<void>& written) {
+  if (written) {
+    faults_.clear(Part::kAudit);
+  } else {
+    faults_.off(Part::kAudit, written.error().message + "; what is to be noted waits in memory");
+  }
+}
+
+// A disk may be mounted anew at any time, and so may rights be mended.
+void Updater::Work::look_at_disk() {
+  constexpr milliseconds kRetryAfter{1000};
+  if (!audit_ || mono_now() < next_audit_) {
+    return;
+  }
+  next_audit_ = mono_now() + kRetryAfter;
+  if (is_read_only(settings_.state_dir)) {
+    faults_.off(Part::kState,
+                settings_.state_dir + ": read-only; the last policy is in force, and no change is kept");
+  } else {
+    faults_.clear(Part::kState);
+  }
+  if (!audit_->problem().empty() && audit_->reopen()) {
+    if (not_compared_) {
+      take_up_audit();
+      refresh_views();
+    }
+    show_audit(audit_->flush());
+  }
+  if (const size_t waiting = audit_->waiting(); waiting != 0) {
+    const Result<void> written = audit_->flush();
+    show_audit(written);
+    if (written) {
+      log::info("the record of changes: {} written that waited", counted(waiting, "entry is", "entries are"));
+    }
+  }
+}
+
+}  // namespace cenote
