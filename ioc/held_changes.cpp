@@ -8,6 +8,7 @@
 #include "ioc/content_hash.h"
 #include "ioc/durable_file.h"
 #include "ioc/sealed_text.h"
+#include "ioc/state_json.h"
 #include "resolver/base/log.h"
 
 namespace cenote {
@@ -37,11 +38,10 @@ Result<HeldList> read(const std::string& path) {
     return sealed ? text.error().within(path) : text.error();
   }
   try {
-    const Json json = Json::parse(*text);
+    const Json json = parse_state(*text);
     HeldList held;
-    held.change = {json.at("feed"),    json.at("guard"),
-                   json.at("why"),     json.at("what"),
-                   json.at("who"),     WallTime(milliseconds(json.at("time").get<int64_t>())),
+    held.change = {json.at("feed"),    json.at("guard"),         json.at("why"),
+                   json.at("what"),    json.at("who"),           state_time(json.at("time")),
                    json.at("entries"), json.at("entries_before")};
     held.format = json.at("format");
     held.version = json.at("version");

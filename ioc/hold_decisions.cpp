@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ioc/state_json.h"
 #include "resolver/base/text.h"
 
 namespace cenote {
@@ -35,9 +36,9 @@ HoldDecisions read_decisions(std::string_view text) {
       continue;
     }
     try {
-      const auto json = nlohmann::json::parse(line);
-      decisions.decide(json.at("entry"), {json.at("released"), json.at("who"), json.at("reason"),
-                                          WallTime(milliseconds(json.at("time").get<int64_t>()))});
+      const auto json = parse_state(line);
+      decisions.decide(json.at("entry"),
+                       {json.at("released"), json.at("who"), json.at("reason"), state_time(json.at("time"))});
     } catch (const nlohmann::json::exception&) {
       continue;
     }

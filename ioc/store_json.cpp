@@ -6,6 +6,7 @@
 
 #include "ioc/sealed_text.h"
 #include "ioc/small_change.h"
+#include "ioc/state_json.h"
 
 namespace cenote {
 namespace {
@@ -62,11 +63,8 @@ Json json_of(const StoredFeed& feed) {
   return json;
 }
 
-WallTime time_of(const Json& json) {
-  return WallTime(milliseconds(json.get<int64_t>()));
-}
 std::optional<WallTime> optional_time(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional(time_of(json));
+  return json.is_null() ? std::nullopt : std::optional(state_time(json));
 }
 Json json_of(const std::optional<WallTime>& time) {
   return time ? Json(time->time_since_epoch().count()) : Json(nullptr);
@@ -82,7 +80,7 @@ StoredFeed feed_from(const Json& json) {
   feed.settings = json.at("settings");
   feed.version = json.at("version");
   feed.who = json.at("who");
-  feed.changed = time_of(json.at("changed"));
+  feed.changed = state_time(json.at("changed"));
   feed.generation = json.at("generation");
   feed.rejected = json.at("rejected");
   feed.held = json.at("held");
@@ -111,7 +109,7 @@ SingleIndicator single_from(const Json& json) {
   single.reason = json.at("reason");
   single.until = optional_time(json.at("until"));
   single.who = json.at("who");
-  single.added = time_of(json.at("added"));
+  single.added = state_time(json.at("added"));
   return single;
 }
 
@@ -133,7 +131,7 @@ ExceptionRecord exception_from(const Json& json) {
   record.exception.until = optional_time(json.at("until"));
   record.exception.client = json.at("client");
   record.who = json.at("who");
-  record.added = time_of(json.at("added"));
+  record.added = state_time(json.at("added"));
   return record;
 }
 
@@ -166,7 +164,7 @@ Json json_of(const StoredGeneration& generation) {
 StoredGeneration generation_from(const Json& json) {
   StoredGeneration generation;
   generation.number = json.at("number");
-  generation.made = time_of(json.at("made"));
+  generation.made = state_time(json.at("made"));
   generation.what = json.at("what");
   generation.who = json.at("who");
   generation.names = json.at("names");
@@ -206,13 +204,17 @@ Result<Manifest> read_manifest(std::string_view text) {
     return object.error();
   }
   try {
-    const Json json = Json::parse(*object);
+    const Json json = parse_state(*object);
     if (json.at("version") != kVersion) {
       return fail("manifest version {}, this program reads {}", json.at("version").dump(), kVersion);
     }
     Manifest manifest;
+    constexpr uint64_t kMostNumber = uint64_t{1} << 62;  // the next one must fit
     for (const Json& generation : json.at("generations")) {
       manifest.generations.push_back(generation_from(generation));
+      if (manifest.generations.back().number >= kMostNumber) {
+        return fail("damaged: generation {}", manifest.generations.back().number);
+      }
     }
     if (manifest.generations.empty()) {
       return fail("no generation in it");
@@ -252,10 +254,10 @@ std::vector<std::string> write_small_changes(const std::vector<SmallChange>& cha
 
 Result<SmallChange> read_small_change(std::string_view text) {
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_state(text);
     SmallChange change;
     change.number = json.at("number");
-    change.made = time_of(json.at("made"));
+    change.made = state_time(json.at("made"));
     change.what = json.at("what");
     change.who = json.at("who");
     change.names = json.at("names");
@@ -295,7 +297,7 @@ std::string write_rejects(const std::vector<RejectRow>& rows) {
 std::vector<RejectRow> read_rejects(std::string_view text) {
   std::vector<RejectRow> rows;
   try {
-    for (const Json& json : Json::parse(text)) {
+    for (const Json& json : parse_state(text)) {
       rows.push_back({json.at("line"), json.at("text"), json.at("reason"), json.at("held"),
                       json.value("scope", ""), json.value("why", "")});
     }

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "ioc/incoming_list.h"
+#include "ioc/sealed_text.h"
 #include "ioc/small_change.h"
 #include "ioc/store_json.h"
 #include "ioc/temporary_file.h"
@@ -302,6 +303,22 @@ TEST_CASE("a changed byte anywhere in a manifest is noticed or changes nothing",
       CAPTURE(at, bit);
       REQUIRE((!read || write_manifest(read->generations) == text));
     }
+  }
+}
+
+TEST_CASE("a number that no manifest of ours has is damage", "[ioc][store]") {
+  StoredGeneration generation;
+  generation.number = 7;
+  const std::string text = *unseal(write_manifest({generation}));
+  for (const char* number : {"7.5", "1e300", "-1", "18446744073709551615", "\"7\"", "[7]"}) {
+    CAPTURE(number);
+    const size_t at = text.find("\"number\": 7");
+    REQUIRE(at != std::string::npos);
+    CHECK_FALSE(read_manifest(std::string(text).replace(at + 10, 1, number)));
+    const size_t made = text.find("\"made\": 0");
+    REQUIRE(made != std::string::npos);
+    const auto odd = read_manifest(std::string(text).replace(made + 8, 1, number));
+    CHECK((!odd || odd->generations[0].made <= WallTime(milliseconds(253'402'300'799'999))));
   }
 }
 
