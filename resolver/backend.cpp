@@ -166,11 +166,13 @@ void collect_loops(MetricsPage& page, const Watchdog& watchdog, const Backend::W
 }  // namespace
 
 Backend::Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-                 std::vector<Listener> listeners, const Faults& faults, const Watchdog& watchdog)
+                 const AnswerCache& cache, std::vector<Listener> listeners, const Faults& faults,
+                 const Watchdog& watchdog)
     : updater_(updater),
       recorder_(recorder),
       web_(web),
       workers_(workers),
+      cache_(cache),
       watchdog_(watchdog),
       listeners_(std::move(listeners)),
       faults_(faults),
@@ -201,9 +203,10 @@ ServerStatus Backend::status() const {
     status.cached += counters.cached.value();
     status.forwarded += counters.forwarded.value();
     status.upstream_failures += counters.upstream_failures.value();
-    status.cache_entries += worker->cache_counters().entries.value();
-    status.cache_bytes += worker->cache_counters().bytes.value();
   }
+  const CacheShard::Counts cache = cache_.counts();
+  status.cache_entries = cache.entries;
+  status.cache_bytes = cache.bytes;
   status.events_dropped = recorder_.dropped();
   status.faults = faults_.all();
   for (const Listener& listener : listeners_) {

@@ -28,7 +28,8 @@ class Backend final : public ControlBackend {
 
   // All outlive the backend. `workers` are all there, and stay.
   Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-          std::vector<Listener> listeners, const Faults& faults, const Watchdog& watchdog);
+          const AnswerCache& cache, std::vector<Listener> listeners, const Faults& faults,
+          const Watchdog& watchdog);
 
   [[nodiscard]] bool is_ready() const override;
   [[nodiscard]] ServerStatus status() const override;
@@ -72,6 +73,7 @@ class Backend final : public ControlBackend {
   const Recorder& recorder_;
   Web& web_;
   const Workers& workers_;
+  const AnswerCache& cache_;
   const Watchdog& watchdog_;
   const std::vector<Listener> listeners_;
   const Faults& faults_;

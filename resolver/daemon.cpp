@@ -100,6 +100,10 @@ Daemon::Daemon(const Settings& settings, Load load)
       load_(std::move(load)),
       tickets_(std::make_shared<TicketKeys>()),
       places_(std::make_shared<ClientPlaces>(places_for(settings.listen))),
+      cache_(std::make_shared<AnswerCache>(settings.cache)),
+      questions_(std::make_shared<SharedQuestions>()),
+      echoes_(std::make_shared<EchoMemories>()),
+      refusal_limiter_(RateLimiter::of_refusals()),
       parts_(std::make_shared<WorkerParts>(faults_, count_workers(settings))),
       recorder_(settings.events, &faults_),
       watchdog_([] { tell_service_manager("WATCHDOG=1"); }) {}
@@ -108,22 +112,36 @@ Daemon::~Daemon() {
   stop();
 }
 
+// REQUIRES: prepare() has seen these settings last.
 WorkerSettings Daemon::worker_settings(const Settings& settings, size_t number) const {
   return {settings.listen,
           settings.policy,
-          with_system_resolvers(settings.upstream, settings_.listen.dns),
-          settings.cache,
+          upstream_,
           settings.names,
           settings.admission,
           settings.rebinding,
           settings.blockpage.contact_mail,
-          settings.cache.bytes / count_workers(settings_),
           incident_key_,
           cookie_secrets(settings),
           tickets_,
           places_,
           parts_,
-          number};
+          number,
+          cache_,
+          questions_,
+          echoes_,
+          limiter_,
+          refusal_limiter_,
+          configuration_};
+}
+
+// What of a configuration all workers must see alike: by number, for they share what they find out.
+void Daemon::prepare(const Settings& settings) {
+  ++configuration_;
+  UpstreamSettings upstream = with_system_resolvers(settings.upstream, settings_.listen.dns);
+  number_zones(upstream, upstream_, last_zone_);
+  upstream_ = std::move(upstream);
+  limiter_ = std::make_shared<RateLimiter>(settings.admission);
 }
 
 // What a configuration leaves to be made: the certificate of encrypted DNS, who tells of it, and the names of
@@ -204,6 +222,7 @@ Result<void> Daemon::start() {
   complete(settings_, {});
   open_secrets();
   web_ = std::make_unique<Web>(settings_, recorder_.add_ring(), recorder_.history(), incident_key_, faults_);
+  prepare(settings_);
   for (unsigned i = 0; i < count_workers(settings_); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(worker_settings(settings_, i), recorder_.add_ring(),
@@ -218,8 +237,8 @@ Result<void> Daemon::start() {
   if (auto loaded = updater_->load(std::move(*lock)); !loaded) {
     return loaded;
   }
-  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, all_listeners(configured_),
-                                       faults_, watchdog_);
+  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, *cache_,
+                                       all_listeners(configured_), faults_, watchdog_);
   if (auto opened = web_->open(*backend_); !opened) {
     return opened;
   }
@@ -286,6 +305,7 @@ void Daemon::reload() {
   if (auto logging = start_log(renewed.log); !logging) {
     log::error("{}; the log stays as it was", logging.error().message);
   }
+  prepare(renewed);
   for (size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->reload(worker_settings(renewed, i));
   }

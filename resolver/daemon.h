@@ -51,6 +51,7 @@ class Daemon {
   void open_secrets();
   std::vector<uint8_t> secret(const std::string& file, size_t size);
   [[nodiscard]] CookieSecrets cookie_secrets(const Settings& settings) const;
+  void prepare(const Settings& settings);
   [[nodiscard]] WorkerSettings worker_settings(const Settings& settings, size_t number) const;
 
   const Settings configured_;  // at the start
@@ -61,6 +62,14 @@ class Daemon {
   SipKey own_cookie_secret_{};  // where none is configured
   const std::shared_ptr<TicketKeys> tickets_;
   const std::shared_ptr<ClientPlaces> places_;  // of all workers' connections
+  const std::shared_ptr<AnswerCache> cache_;    // of all workers, as what follows
+  const std::shared_ptr<SharedQuestions> questions_;
+  const std::shared_ptr<EchoMemories> echoes_;
+  const std::shared_ptr<RateLimiter> refusal_limiter_;
+  std::shared_ptr<RateLimiter> limiter_;
+  UpstreamSettings upstream_;   // in force, with the numbers of their zones
+  uint32_t last_zone_ = 0;      // the last number that one of them got
+  uint32_t configuration_ = 0;  // how many there have been
   const std::shared_ptr<WorkerParts> parts_;
   std::vector<LocalRecord> hosts_;  // of names.hosts, when it could be read last
   Recorder recorder_;

@@ -6,7 +6,7 @@
 namespace cenote {
 
 struct CacheSettings {
-  uint64_t bytes = uint64_t{256} << 20;  // of all workers together
+  uint64_t bytes = uint64_t{256} << 20;
   seconds max_ttl{std::chrono::hours{24}};
   seconds max_negative_ttl{std::chrono::hours{1}};  // RFC 2308 section 5
   seconds serve_stale{std::chrono::hours{24}};      // RFC 8767; 0: never

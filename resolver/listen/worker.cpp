@@ -21,18 +21,20 @@ Worker::Worker(const WorkerSettings& settings, EventRing& events,
                std::function<void(const Event&)> on_indirect_block)
     : settings_(settings),
       policy_(settings.policy),
-      cache_(settings.cache, settings.cache_bytes),
+      cache_(settings.cache),
       blocked_answer_(settings.policy, settings.contact),
-      pipeline_(loop_, {policy_, cache_, events, blocked_answer_, settings.incident_key,
+      pipeline_(loop_, {policy_, *cache_, events, blocked_answer_, settings.incident_key,
                         std::move(on_indirect_block), &recent_, settings.names, settings.admission,
-                        settings.rebinding, settings.cookie_secrets}) {}
+                        settings.rebinding, settings.cookie_secrets, settings.questions, settings.limiter,
+                        settings.refusal_limiter, settings.configuration}) {}
 
 Worker::~Worker() {
   join();
 }
 
 Result<void> Worker::open() {
-  forwarder_ = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events());
+  forwarder_ = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events(),
+                               settings_.echoes.get());
   pipeline_.connect(*forwarder_);
   tell_of_upstreams(*forwarder_);
   for (const SocketAddress& address : settings_.listen.dns) {
@@ -148,7 +150,8 @@ void Worker::reload(const WorkerSettings& settings) {
     policy_ = std::move(renewed);
     blocked_answer_ = BlockedAnswer(settings.policy, settings.contact);
     renew_upstream(settings.upstream);
-    pipeline_.reload(settings.names, settings.admission, settings.rebinding, settings.cookie_secrets);
+    pipeline_.reload({settings.names, settings.admission, settings.rebinding, settings.cookie_secrets,
+                      settings.limiter, settings.configuration});
     UpstreamSettings in_force = std::move(settings_.upstream);
     settings_ = settings;
     settings_.upstream = std::move(in_force);
@@ -168,7 +171,8 @@ void Worker::renew_upstream(const UpstreamSettings& upstream) {
     tell_of_upstreams(*forwarder_);
     return;
   }
-  auto forwarder = Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events());
+  auto forwarder =
+      Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(), settings_.echoes.get());
   tell_of_upstreams(*forwarder);
   const size_t still = forwarder->excluded().size();
   if (still < excluded || (still == excluded && !are_the_same)) {
@@ -190,15 +194,13 @@ void Worker::tell_of_upstreams(const Forwarder& newest) {
 }
 
 void Worker::replace_forwarder(std::unique_ptr<Forwarder> forwarder) {
-  // The old one finishes what it has in hand. The cache goes, for what another server said is not this one's
-  // word.
+  // The old one finishes what it has in hand. What other servers said is in the cache under other numbers.
   std::erase_if(retired_, [](const auto& old) { return old->waiting() == 0; });
   {
     const std::lock_guard lock(servers_mutex_);
     retired_.push_back(std::exchange(forwarder_, std::move(forwarder)));
   }
   pipeline_.connect(*forwarder_);
-  cache_.clear();
 }
 
 void Worker::stop() {
@@ -225,6 +227,7 @@ void Worker::finish_when_idle() {
   const bool idle = pipeline_.waiting() == 0 && !connected;
   if (idle || mono_now() >= stop_deadline_) {
     stopping_->stop();
+    pipeline_.resign();
     loop_.stop();
   }
 }

@@ -1,5 +1,5 @@
-// A worker: one thread, one loop, and everything a query needs on it. Workers share nothing but the snapshot,
-// which is replaced by a job posted to each loop.
+// A worker: one thread, one loop, and everything a query needs on it. Workers share the cache, the table of
+// questions that are under way, and limits; the snapshot is replaced by a job posted to each loop.
 //
 // Threads: open(), start() and join() from main; adopt() and stop() from any; counters may be read from any.
 #pragma once
@@ -32,18 +32,22 @@ struct WorkerSettings {
   ListenSettings listen;  // with tls named where dot or doh is, and it can be used
   PolicySettings policy;
   UpstreamSettings upstream;
-  CacheSettings cache;
   NamesSettings names;
   AdmissionSettings admission;
   RebindingSettings rebinding;
-  std::string contact;       // for people, in the extended error
-  uint64_t cache_bytes = 0;  // this worker's share
+  std::string contact;  // for people, in the extended error
   uint64_t incident_key = 0;
   CookieSecrets cookie_secrets{};
   std::shared_ptr<TicketKeys> tickets;   // of dot and doh, shared by all workers
   std::shared_ptr<ClientPlaces> places;  // of tcp, dot and doh, shared by all workers; null: each has its own
   std::shared_ptr<WorkerParts> parts;    // shared by all workers; null: nobody hears
   size_t number = 0;                     // of this worker
+  std::shared_ptr<AnswerCache> cache;    // shared by all workers; never null
+  std::shared_ptr<SharedQuestions> questions;  // likewise, as what follows; null: each has its own
+  std::shared_ptr<EchoMemories> echoes;        // what upstream servers repeat
+  std::shared_ptr<RateLimiter> limiter;        // of the answers to one client
+  std::shared_ptr<RateLimiter> refusal_limiter;
+  uint32_t configuration = 1;  // its number: no two have the same
 };
 
 // On cache lines of its own, as all that it writes for each query.
@@ -68,7 +72,6 @@ class alignas(64) Worker {
   void adopt(std::shared_ptr<const Snapshot> snapshot);
 
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return pipeline_.counters(); }
-  [[nodiscard]] const AnswerCache::Counters& cache_counters() const noexcept { return cache_.counters(); }
   // Since the start, over all addresses; from any thread.
   [[nodiscard]] uint64_t refused_connections() const;
   [[nodiscard]] uint64_t passed_over() const noexcept;
@@ -96,7 +99,7 @@ class alignas(64) Worker {
   Loop loop_;
   Random random_;
   Policy policy_;
-  AnswerCache cache_;
+  std::shared_ptr<AnswerCache> cache_;
   BlockedAnswer blocked_answer_;
   RecentNames recent_;
   Pipeline pipeline_;

@@ -19,11 +19,6 @@ constexpr size_t kLookedAt = 32;    // for somebody who makes room
 constexpr size_t kMostSpare = 256;  // of what is kept for the next questions: 0.2 MiB, most have one
 constexpr size_t kMostInSpare = 4;
 
-bool same(const CacheKey& a, const CacheKey& b) noexcept {
-  return a.type == b.type && a.dnssec_ok == b.dnssec_ok && a.checking_disabled == b.checking_disabled &&
-         a.partition == b.partition && a.name == b.name;
-}
-
 uint64_t to_cookie(Handle handle) noexcept {
   return (uint64_t{handle.index} << 32) | handle.generation;
 }
@@ -46,10 +41,25 @@ uint64_t domain_of(const Name& name) noexcept {
   return XXH3_64bits_withSeed(wire.data(), wire.size(), kHashKey);
 }
 
+// Whose question they followed has gone.
+void orphan(const std::vector<SharedQuestions::Member>& followers) {
+  for (const SharedQuestions::Member& follower : followers) {
+    follower.worker->on_followed(follower.cookie, nullptr);
+  }
+}
+
 }  // namespace
 
-InFlight::InFlight() {
+InFlight::InFlight(SharedQuestions& shared, Follower& worker) : shared_(shared), worker_(worker) {
   PublicSuffixes::system();  // is read now, and not when the first question waits
+}
+
+InFlight::~InFlight() {
+  std::vector<uint64_t> all;
+  groups_.for_each([&](Handle handle, const Group&) { all.push_back(to_cookie(handle)); });
+  for (const uint64_t cookie : all) {
+    drop(cookie);
+  }
 }
 
 WaitingQuery::WaitingQuery(const Query& query, uint64_t counted_by, bool exempt) noexcept
@@ -62,75 +72,61 @@ WaitingQuery::WaitingQuery(const Query& query, uint64_t counted_by, bool exempt)
   std::copy_n(query.packet.begin(), message.question_end, packet.begin());
 }
 
-InFlight::Group* InFlight::lookup(const CacheKey& key, uint64_t hash, Handle& handle) {
-  const Handle* found = by_hash_.find(hash);
-  if (found == nullptr) {
-    return nullptr;
-  }
-  handle = *found;
-  Group* group = groups_.find(handle);
-  return same(group->key, key) ? group : nullptr;
-}
-
-const InFlight::Group* InFlight::find(const CacheKey& key) {
-  Handle handle;
-  return lookup(key, key.hash(), handle);
-}
-
 const InFlight::Group* InFlight::find(uint64_t cookie) {
   return groups_.find(to_handle(cookie));
 }
 
-Handle InFlight::insert(const CacheKey& key, uint64_t hash, uint64_t domain) {
-  const Handle handle = groups_.add();
-  Group& group = *groups_.find(handle);
-  group.key = key;
-  group.hash = hash;
-  group.domain = domain;
-  ++by_domain_[group.domain];
-  if (!spare_.empty()) {
-    group.waiters = std::move(spare_.back());
-    spare_.pop_back();
+SharedQuestions::Claim InFlight::claim(const CacheKey& key, size_t most_of_domain) {
+  const uint64_t hash = key.hash();
+  const auto claim = shared_.claim(
+      key, hash, worker_, most_of_domain, [&] { return domain_of(key.name); },
+      [&](uint64_t domain) {
+        const Handle handle = groups_.add();
+        Group& group = *groups_.find(handle);
+        group.key = key;
+        group.hash = hash;
+        group.domain = domain;
+        if (!spare_.empty()) {
+          group.waiters = std::move(spare_.back());
+          spare_.pop_back();
+        }
+        return to_cookie(handle);
+      });
+  if (claim.kind == SharedQuestions::Claim::Kind::kFirst) {
+    groups_.find(to_handle(claim.cookie))->is_first = true;
   }
-  if (by_hash_.find(hash) == nullptr) {
-    by_hash_[hash] = handle;
-  }
-  return handle;
+  return claim;
 }
 
 std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query& query,
                                                const WaitingBounds& bounds) {
+  using Kind = SharedQuestions::Claim::Kind;
   const uint64_t client = client_of(query.path);
-  const size_t* of_client = by_client_.find(client);
-  const size_t held = of_client != nullptr ? *of_client : 0;
-  if (held >= bounds.of_client) {
+  if (!shared_.take_place(client, bounds.of_client)) {
     return std::nullopt;
   }
-  Handle handle;
-  const uint64_t hash = key.hash();
-  Group* group = lookup(key, hash, handle);
-  const bool is_first = group == nullptr;
-  const uint64_t domain = is_first ? domain_of(key.name) : 0;
-  if (is_first) {
-    const size_t* of_domain = by_domain_.find(domain);
-    if (of_domain != nullptr && *of_domain >= bounds.of_domain) {
-      return std::nullopt;
+  const auto claim = this->claim(key, bounds.of_domain);
+  Group* const group = groups_.find(to_handle(claim.cookie));
+  const bool is_new = claim.kind == Kind::kFirst || claim.kind == Kind::kFollows;
+  const auto has_place = [&] {
+    const size_t held = bounds.is_exempt ? 1 : shared_.places_of(client) - 1;  // without this one's
+    return waiting_ < kMostInAll || make_room(query.looked_up, held, to_handle(claim.cookie));
+  };
+  const bool has_room =
+      claim.kind != Kind::kTooMany && group->waiters.size() < kMostPerQuestion && has_place();
+  if (!has_room) {
+    shared_.give_place(client);
+    if (is_new) {
+      drop(claim.cookie);
     }
-  } else if (group->waiters.size() >= kMostPerQuestion) {
     return std::nullopt;
   }
-  if (waiting_ >= kMostInAll && !make_room(query.looked_up, bounds.is_exempt ? 1 : held, handle)) {
-    return std::nullopt;
-  }
-  if (is_first) {
-    handle = insert(key, hash, domain);
-    group = groups_.find(handle);
+  if (is_new) {
     group->asked = query.looked_up;
   }
   group->waiters.emplace_back(query, client, bounds.is_exempt);
-  ++by_client_[client];
   ++waiting_;
-  return Joined{to_cookie(handle), is_first};
+  return Joined{claim.cookie, claim.kind == Kind::kFirst, is_new};
 }
 
 // Looks at some questions in turn, and takes of those who have waited long enough the one whose client holds
@@ -149,8 +145,7 @@ bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
       continue;
     }
     const WaitingQuery& first = group->waiters.front();
-    const size_t* count = by_client_.find(first.client);
-    const size_t holds = first.is_exempt ? 1 : count != nullptr ? *count : 0;
+    const size_t holds = first.is_exempt ? 1 : shared_.places_of(first.client);
     if (holds > most || (holds == most && group->asked <= oldest)) {
       chosen = handle;
       most = holds;
@@ -159,25 +154,28 @@ bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
   }
   if (chosen) {
     displaced_.push_back(take(to_cookie(*chosen)));
+    orphan(std::exchange(displaced_.back().followers, {}));
   }
   return chosen.has_value();
 }
 
-void InFlight::note_exchange(uint64_t cookie, Handle exchange) {
+void InFlight::note_exchange(uint64_t cookie, Handle exchange, bool is_guarded) {
   if (Group* group = groups_.find(to_handle(cookie))) {
     group->exchange = exchange;
+    group->is_guarded = is_guarded;
   }
 }
 
 std::optional<uint64_t> InFlight::start(const CacheKey& key) {
-  Handle handle;
-  const uint64_t hash = key.hash();
-  if (lookup(key, hash, handle) != nullptr) {
-    return std::nullopt;
+  const auto claim = this->claim(key, SIZE_MAX);
+  if (claim.kind == SharedQuestions::Claim::Kind::kFirst) {
+    leave_unattended(*groups_.find(to_handle(claim.cookie)));
+    return claim.cookie;
   }
-  const Handle started = insert(key, hash, domain_of(key.name));
-  leave_unattended(*groups_.find(started));
-  return to_cookie(started);
+  if (claim.kind == SharedQuestions::Claim::Kind::kFollows) {
+    drop(claim.cookie);
+  }
+  return std::nullopt;
 }
 
 void InFlight::leave_unattended(Group& group) noexcept {
@@ -185,17 +183,45 @@ void InFlight::leave_unattended(Group& group) noexcept {
   group.is_unattended = true;
 }
 
-void InFlight::count_down(Counts& counts, uint64_t key) noexcept {
-  size_t* count = counts.find(key);
-  if (count != nullptr && --*count == 0) {
-    counts.erase(key);
+bool InFlight::claim_again(uint64_t cookie) {
+  Group* const group = groups_.find(to_handle(cookie));
+  if (group == nullptr || group->is_first) {
+    return false;
   }
+  uint64_t domain = 0;
+  const auto claim = shared_.claim(
+      group->key, group->hash, worker_, SIZE_MAX, [&] { return domain = domain_of(group->key.name); },
+      [&](uint64_t) { return cookie; });
+  if (claim.kind == SharedQuestions::Claim::Kind::kFirst) {
+    group->is_first = true;
+    group->domain = domain;
+    return true;
+  }
+  // Somebody asked this worker the same in between: they wait together.
+  if (Group* const other = groups_.find(to_handle(claim.cookie)); other != nullptr && other != group) {
+    std::move(group->waiters.begin(), group->waiters.end(), std::back_inserter(other->waiters));
+    unattended_ -= group->is_unattended ? 1 : 0;
+    groups_.erase(to_handle(cookie));
+  }
+  return false;
+}
+
+void InFlight::outdate() {
+  groups_.for_each([](Handle, Group& group) { group.is_outdated = true; });
+}
+
+void InFlight::resign() {
+  groups_.for_each([this](Handle handle, Group& group) {
+    if (std::exchange(group.is_first, false)) {
+      orphan(shared_.finish(question_of(group), {&worker_, to_cookie(handle)}));
+    }
+  });
 }
 
 void InFlight::forget(const std::vector<WaitingQuery>& waiters) {
   waiting_ -= waiters.size();
   for (const WaitingQuery& waiter : waiters) {
-    count_down(by_client_, waiter.client);
+    shared_.give_place(waiter.client);
   }
 }
 
@@ -205,6 +231,7 @@ std::vector<WaitingQuery> InFlight::release(uint64_t cookie) {
     return {};
   }
   group->is_overdue = true;
+  shared_.set_overdue(question_of(*group));
   leave_unattended(*group);
   forget(group->waiters);
   return std::exchange(group->waiters, {});
@@ -218,12 +245,8 @@ void InFlight::recycle(std::vector<WaitingQuery> waiters) {
   }
 }
 
-void InFlight::outdate(const std::function<bool(uint16_t)>& is_guarded) {
-  by_hash_.clear();
-  groups_.for_each([&](Handle, Group& group) {
-    group.is_guarded = group.is_outdated ? group.is_guarded : is_guarded(group.key.partition);
-    group.is_outdated = true;
-  });
+void InFlight::drop(uint64_t cookie) {
+  orphan(take(cookie).followers);
 }
 
 InFlight::Group InFlight::take(uint64_t cookie) {
@@ -234,10 +257,12 @@ InFlight::Group InFlight::take(uint64_t cookie) {
   }
   Group group = std::move(*found);
   groups_.erase(handle);
-  if (const Handle* known = by_hash_.find(group.hash); known != nullptr && *known == handle) {
-    by_hash_.erase(group.hash);
+  const SharedQuestions::Member self{&worker_, cookie};
+  if (group.is_first) {
+    group.followers = shared_.finish(question_of(group), self);
+  } else {
+    shared_.leave(question_of(group), self);
   }
-  count_down(by_domain_, group.domain);
   unattended_ -= group.is_unattended ? 1 : 0;
   forget(group.waiters);
   return group;

@@ -11,34 +11,52 @@ namespace {
 
 constexpr std::array<uint8_t, 4> kNoRecords{};  // the answer and authority counts of a truncated message
 
+Pipeline::Parts with_own_parts(Pipeline::Parts parts) {
+  if (!parts.questions) {
+    parts.questions = std::make_shared<SharedQuestions>();
+  }
+  if (!parts.limiter) {
+    parts.limiter = std::make_shared<RateLimiter>(parts.admission);
+  }
+  if (!parts.refusal_limiter) {
+    parts.refusal_limiter = RateLimiter::of_refusals();
+  }
+  return parts;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(Loop& loop, Parts parts)
     : loop_(loop),
-      parts_(std::move(parts)),
+      parts_(with_own_parts(std::move(parts))),
+      in_flight_(*parts_.questions, *this),
       local_names_(std::make_unique<LocalNames>(parts_.names)),
-      rate_limiter_(parts_.admission),
+      reading_(parts_.cache.quiescence()),
+      turn_end_(
+          loop, [](void* self) { static_cast<Pipeline*>(self)->reading_.leave(); }, this),
       rebinding_guard_(parts_.rebinding),
       cookies_(parts_.cookie_secrets),
-      overdue_timer_(loop, [this] { on_overdue(); }) {}
+      overdue_timer_(loop, [this] { on_overdue(); }),
+      following_timer_(loop, [this] { give_up_following(); }) {}
 
-void Pipeline::reload(const NamesSettings& names, const AdmissionSettings& admission,
-                      const RebindingSettings& rebinding, const CookieSecrets& cookie_secrets) {
-  parts_.names = names;
-  parts_.admission = admission;
-  local_names_ = std::make_unique<LocalNames>(names);
-  rate_limiter_ = RateLimiter(admission);
-  cookies_ = CookieMaker(cookie_secrets);
-  rebinding_guard_.reload(rebinding, forwarder_->pool());
-  ++settings_number_;
+Pipeline::~Pipeline() = default;
+
+void Pipeline::reload(Renewed renewed) {
+  parts_.names = std::move(renewed.names);
+  parts_.admission = renewed.admission;
+  local_names_ = std::make_unique<LocalNames>(parts_.names);
+  parts_.limiter =
+      renewed.limiter ? std::move(renewed.limiter) : std::make_shared<RateLimiter>(parts_.admission);
+  cookies_ = CookieMaker(renewed.cookie_secrets);
+  parts_.configuration = renewed.configuration != 0 ? renewed.configuration : parts_.configuration + 1;
+  rebinding_guard_.reload(renewed.rebinding, forwarder_->pool(), parts_.configuration);
 }
 
 void Pipeline::connect(Forwarder& forwarder) noexcept {
   if (forwarder_ != nullptr) {
-    in_flight_.outdate([this](uint16_t zone) { return rebinding_guard_.covers(zone); });
+    in_flight_.outdate();
   }
   forwarder_ = &forwarder;
-  ++settings_number_;
   rebinding_guard_.connect(forwarder.pool());
 }
 
@@ -83,7 +101,11 @@ WallTime Pipeline::wall_time() noexcept {
 }
 
 uint32_t Pipeline::rules() const noexcept {
-  return static_cast<uint32_t>(parts_.policy.generation()) + settings_number_;
+  // Enough bits for an answer's life of a day at most: a million pushes, and four thousand reloads.
+  constexpr unsigned kGenerationBits = 20;
+  constexpr uint64_t kGenerations = (uint64_t{1} << kGenerationBits) - 1;
+  return parts_.configuration << kGenerationBits |
+         static_cast<uint32_t>(parts_.policy.generation() & kGenerations);
 }
 
 // An answer that was found clear under these very rules, its question included, needs no decision.
@@ -93,8 +115,9 @@ Pipeline::Step Pipeline::recall(Query& query) noexcept {
     return kNext;
   }
   query.looked_up = loop_.now();
+  reading_.enter();
   query.known = parts_.cache.find(query.key, query.looked_up, &query.has_stale);
-  const bool is_clear = query.known != nullptr && query.known->findings.clear_under == rules();
+  const bool is_clear = query.known != nullptr && query.known->findings.clear_under() == rules();
   return is_clear ? answer_from_cache(query) : kNext;
 }
 
@@ -194,11 +217,11 @@ size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, Mono
 // covers its answer.
 size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
   const uint32_t rules = this->rules();
-  if (said.findings.clear_under != rules && !query.verdict.excepted) {
+  if (said.findings.clear_under() != rules && !query.verdict.excepted) {
     const Policy::Inspection inspection =
         parts_.policy.inspect(said.message, query.message.name, query.asker);
     if (inspection.untouched && query.clear_under == rules) {
-      said.findings.clear_under = rules;
+      said.findings.set_clear_under(rules);
     } else if (inspection.verdict.is_recorded()) {
       query.verdict = inspection.verdict;
       if (query.verdict.blocks()) {
@@ -317,7 +340,7 @@ bool Pipeline::find_key(Query& query) const noexcept {
     query.key.type = message.type;
     query.key.dnssec_ok = message.dnssec_ok();
     query.key.checking_disabled = message.checking_disabled();
-    query.key.partition = *zone;
+    query.key.partition = forwarder_->pool().zone_number(*zone);
   }
   return zone.has_value();
 }

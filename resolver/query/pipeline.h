@@ -1,6 +1,6 @@
 // The way of a question: listen -> parse -> admit -> limit -> recall -> decide -> cache -> upstream ->
 // inspect -> answer -> event. pipeline.cpp is its table of contents. One worker's; everything here runs on
-// that worker's loop.
+// that worker's loop. What workers share is among its parts.
 #pragma once
 
 #include <deque>
@@ -47,7 +47,7 @@ struct PipelineCounters {
   Counter truncated;
 };
 
-class Pipeline final : ResolutionEvents {
+class Pipeline final : ResolutionEvents, Follower {
  public:
   struct Parts {
     Policy& policy;
@@ -63,12 +63,26 @@ class Pipeline final : ResolutionEvents {
     AdmissionSettings admission{};
     RebindingSettings rebinding{};
     CookieSecrets cookie_secrets{};
+    // What all workers count together. Null: this pipeline is alone.
+    std::shared_ptr<SharedQuestions> questions{};
+    std::shared_ptr<RateLimiter> limiter{};
+    std::shared_ptr<RateLimiter> refusal_limiter{};
+    uint32_t configuration = 1;  // its number, the same at all workers
   };
   Pipeline(Loop& loop, Parts parts);
+  ~Pipeline();
 
-  // From the next query on.
-  void reload(const NamesSettings& names, const AdmissionSettings& admission,
-              const RebindingSettings& rebinding = {}, const CookieSecrets& cookie_secrets = {});
+  // From the next query on. `configuration`: a number that no earlier one had. `limiter`: null: one of its
+  // own.
+  struct Renewed {
+    NamesSettings names{};
+    AdmissionSettings admission{};
+    RebindingSettings rebinding{};
+    CookieSecrets cookie_secrets{};
+    std::shared_ptr<RateLimiter> limiter{};
+    uint32_t configuration = 0;
+  };
+  void reload(Renewed renewed);
 
   // The upstream side reports to the pipeline, so it is made after it.
   void connect(Forwarder& forwarder) noexcept;
@@ -85,6 +99,8 @@ class Pipeline final : ResolutionEvents {
   [[nodiscard]] size_t waiting() const noexcept {
     return in_flight_.waiting() + displaced_.size();  // of these some more wait, for this turn's end
   }
+  // The worker takes no more questions: what others wait for here is theirs to ask from now on.
+  void resign() { in_flight_.resign(); }
   // So many queries have begun to wait so far: each gets one reply.
   [[nodiscard]] uint64_t promised() const noexcept { return promised_; }
 
@@ -112,9 +128,11 @@ class Pipeline final : ResolutionEvents {
   void dismiss_displaced();
   void answer_displaced();
   void wait_for(uint64_t cookie, MonoTime now);
+  void follow(const CacheKey& key, uint64_t cookie, MonoTime now);
   void on_overdue();
-  // By number, under what a name is judged today: the snapshot, our own names and who serves which zone. Of
-  // its two parts neither ever goes back, so none comes again.
+  void give_up_following();
+  // By number, under what a name is judged today: the snapshot and the configuration. The same at all
+  // workers, for they share what they find out. Of its two parts neither ever goes back.
   [[nodiscard]] uint32_t rules() const noexcept;
   void choose_options(Query& query) noexcept;
   void choose_nsid(Query& query) const noexcept;
@@ -122,6 +140,9 @@ class Pipeline final : ResolutionEvents {
   [[nodiscard]] bool is_exempt(const IpAddress& client) const noexcept;
   [[nodiscard]] bool is_proven(const Query& query) const noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;
+  void on_followed(uint64_t cookie, std::shared_ptr<const Resolution> resolution) override;
+  void end_following(uint64_t cookie, const Resolution* resolution);
+  void answer_group(InFlight::Group& group, const Resolution& resolution, AnswerCache::Entry* entry);
 
   template <typename Answer>
   void answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer);
@@ -141,6 +162,7 @@ class Pipeline final : ResolutionEvents {
   size_t copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept;
   void count_error(Ede code) noexcept;
   size_t answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept;
+  [[nodiscard]] bool is_guarded(const InFlight::Group& group) const noexcept;
   size_t block(Query& query, Bytes chain) noexcept;
   size_t error(Query& query, Rcode rcode) noexcept;
   size_t error(Query& query, Rcode rcode, Ede code, std::string_view text) noexcept;
@@ -156,10 +178,9 @@ class Pipeline final : ResolutionEvents {
   uint64_t promised_ = 0;
   std::vector<InFlight::Group> displaced_;  // to be answered in the next turn
   std::unique_ptr<LocalNames> local_names_;
-  RateLimiter rate_limiter_;
-  RateLimiter refusal_limiter_ = RateLimiter::of_refusals();
+  Quiescence::Reader reading_;  // the cache; from the first look of a turn to its end
+  TurnEnd turn_end_;
   RebindingGuard rebinding_guard_;
-  uint32_t settings_number_ = 1;                          // of our names and the upstreams
   MonoTime withholding_told_ = MonoTime{} - seconds{60};  // in the log
   CookieMaker cookies_;
   // Questions that a stale answer could serve, and when it will; all wait equally long, so the first is due
@@ -170,6 +191,8 @@ class Pipeline final : ResolutionEvents {
   };
   std::deque<Overdue> overdue_;
   Timer overdue_timer_;
+  std::deque<Overdue> following_;  // likewise, and when this worker believes no more that an answer comes
+  Timer following_timer_;
   // The wall clock, read once a second and carried on by the loop's.
   WallTime wall_;
   MonoTime wall_read_ = MonoTime{} - seconds{10};

@@ -93,7 +93,7 @@ bool Pipeline::is_proven(const Query& query) const noexcept {
 
 // Only datagrams have forged addresses. A stranger gets few answers, whatever the configuration says.
 Pipeline::Step Pipeline::limit(Query& query) noexcept {
-  RateLimiter& limiter = query.is_stranger ? refusal_limiter_ : rate_limiter_;
+  RateLimiter& limiter = query.is_stranger ? *parts_.refusal_limiter : *parts_.limiter;
   if (!limiter.is_on() || !query.is_datagram() || is_exempt(query.asker.address) ||
       (!query.is_stranger && is_proven(query))) {
     return kNext;

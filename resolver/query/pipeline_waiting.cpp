@@ -6,6 +6,8 @@ namespace {
 
 // RFC 8767 section 5: a client gives up after a few seconds, so it gets a stale answer before.
 constexpr milliseconds kClientPatience{1800};
+// Another worker answers, or says that it does not, as soon as its upstreams have: unless it stands still.
+constexpr milliseconds kFollowingPatience = Exchange::kTotal + milliseconds{500};
 
 constexpr std::string_view kTooMany = "too many questions are waiting";
 
@@ -22,11 +24,8 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   const CacheKey& key = query.key;
   const MonoTime now = loop_.now();
   AnswerCache::Entry* stale = query.has_stale ? parts_.cache.find_stale(key, now) : nullptr;
-  if (stale != nullptr) {
-    const InFlight::Group* group = in_flight_.find(key);
-    if (group != nullptr && group->is_overdue) {
-      return done(answer_from_entry(query, *stale, now));
-    }
+  if (stale != nullptr && in_flight_.is_overdue(key)) {
+    return done(answer_from_entry(query, *stale, now));
   }
   const bool exempt = is_exempt(query.asker.address);
   const auto joined = in_flight_.join(key, query,
@@ -40,22 +39,39 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   if (in_flight_.has_displaced()) {
     dismiss_displaced();
   }
+  if (joined->is_first && (query.known = parts_.cache.find(key, now)) != nullptr) {
+    in_flight_.drop(joined->cookie);  // another worker's answer came since the look-up
+    return answer_from_cache(query);
+  }
   ++promised_;
   if (stale != nullptr) {
     wait_for(joined->cookie, now);
   }
-  if (!joined->is_first) {
-    counters_.coalesced.add();
+  if (joined->is_first) {
+    ask(key, joined->cookie);
     return done(0);
   }
-  ask(key, joined->cookie);
+  counters_.coalesced.add();
+  if (joined->is_new) {
+    follow(key, joined->cookie, now);
+  }
   return done(0);
 }
 
+// REQUIRES: an upstream serves its zone.
 void Pipeline::ask(const CacheKey& key, uint64_t cookie) noexcept {
-  in_flight_.note_exchange(
-      cookie,
-      forwarder_->resolve(key.partition, {key.name, key.type, key.dnssec_ok, key.checking_disabled}, cookie));
+  const auto zone = forwarder_->pool().zone_with(key.partition);
+  const Handle exchange =
+      forwarder_->resolve(*zone, {key.name, key.type, key.dnssec_ok, key.checking_disabled}, cookie);
+  in_flight_.note_exchange(cookie, exchange, rebinding_guard_.covers(key.partition));
+}
+
+void Pipeline::follow(const CacheKey& key, uint64_t cookie, MonoTime now) {
+  in_flight_.note_exchange(cookie, {}, rebinding_guard_.covers(key.partition));
+  following_.push_back({now + kFollowingPatience, cookie});
+  if (!following_timer_.is_active()) {
+    following_timer_.start(kFollowingPatience);
+  }
 }
 
 // Those who made room are told in the next turn: the listener is in the middle of another query now.
@@ -64,12 +80,15 @@ void Pipeline::dismiss_displaced() {
     loop_.post([this] { answer_displaced(); });
   }
   for (InFlight::Group& group : in_flight_.take_displaced()) {
-    forwarder_->abandon(group.exchange);
+    if (group.is_first) {
+      forwarder_->abandon(group.exchange);
+    }
     displaced_.push_back(std::move(group));
   }
 }
 
 void Pipeline::answer_displaced() {
+  reading_.enter();
   for (InFlight::Group& group : std::exchange(displaced_, {})) {
     const MonoTime now = loop_.now();
     counters_.overloaded.add(group.waiters.size());
@@ -90,22 +109,23 @@ void Pipeline::wait_for(uint64_t cookie, MonoTime now) {
 
 // The upstream takes longer than a client waits: what is stale helps out, and the question goes on.
 void Pipeline::on_overdue() {
+  reading_.enter();
   const MonoTime now = loop_.now();
   while (!overdue_.empty() && overdue_.front().at <= now) {
     const uint64_t cookie = overdue_.front().cookie;
     overdue_.pop_front();
     const InFlight::Group* group = in_flight_.find(cookie);
-    AnswerCache::Entry* stale =
-        group != nullptr && !group->is_outdated ? parts_.cache.find_stale(group->key, now) : nullptr;
+    AnswerCache::Entry* stale = group != nullptr ? parts_.cache.find_stale(group->key, now) : nullptr;
     if (stale == nullptr) {
       continue;
     }
-    const Handle exchange = group->exchange;
     std::vector<WaitingQuery> waiters = in_flight_.release(cookie);
     if (in_flight_.has_too_many_unattended()) {
       counters_.unrefreshed.add();
-      forwarder_->abandon(exchange);
-      in_flight_.take(cookie);
+      if (group->is_first && !group->is_outdated) {
+        forwarder_->abandon(group->exchange);
+      }
+      in_flight_.drop(cookie);
     }
     answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now); });
   }
@@ -140,16 +160,74 @@ void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) 
 }
 
 void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
-  InFlight::Group group = in_flight_.take(cookie);
-  const bool good = is_good(resolution);
-  AnswerCache::Entry* entry = nullptr;
-  counters_.upstream_failures.add(good ? 0 : 1);
-  // What replaced servers say is for those who wait; the cache belongs to their successors.
-  if (!group.is_outdated && good) {
-    entry = parts_.cache.insert(group.key, resolution.response, loop_.now());
-  } else if (!group.is_outdated) {
-    parts_.cache.insert_failure(group.key, loop_.now());
+  const InFlight::Group* known = in_flight_.find(cookie);
+  if (known == nullptr) {
+    return;
   }
+  reading_.enter();
+  AnswerCache::Entry* entry = nullptr;
+  // First into the cache: who looks there, and then for who has asked, finds one or the other.
+  if (is_good(resolution)) {
+    entry = parts_.cache.insert(known->key, resolution.response, loop_.now());
+  } else {
+    counters_.upstream_failures.add();
+    parts_.cache.insert_failure(known->key, loop_.now());
+  }
+  InFlight::Group group = in_flight_.take(cookie);
+  if (!group.followers.empty()) {
+    const auto shared = std::make_shared<const Resolution>(resolution);
+    for (const SharedQuestions::Member& follower : group.followers) {
+      follower.worker->on_followed(follower.cookie, shared);
+    }
+  }
+  answer_group(group, resolution, entry);
+}
+
+// Another worker's thread.
+void Pipeline::on_followed(uint64_t cookie, std::shared_ptr<const Resolution> resolution) {
+  loop_.post([this, cookie, resolution = std::move(resolution)] { end_following(cookie, resolution.get()); });
+}
+
+void Pipeline::end_following(uint64_t cookie, const Resolution* resolution) {
+  if (resolution != nullptr) {
+    reading_.enter();
+    InFlight::Group group = in_flight_.take(cookie);
+    answer_group(group, *resolution, nullptr);
+    return;
+  }
+  // Nobody asks for it any more: then this worker does, if its upstreams are still for that.
+  if (!in_flight_.claim_again(cookie)) {
+    return;
+  }
+  const CacheKey& key = in_flight_.find(cookie)->key;
+  if (forwarder_->pool().zone_with(key.partition)) {
+    ask(key, cookie);
+  } else {
+    Resolution none;
+    on_resolved(cookie, none);
+  }
+}
+
+// The worker that was to answer does not.
+void Pipeline::give_up_following() {
+  reading_.enter();
+  const MonoTime now = loop_.now();
+  while (!following_.empty() && following_.front().at <= now) {
+    const uint64_t cookie = following_.front().cookie;
+    following_.pop_front();
+    const InFlight::Group* known = in_flight_.find(cookie);
+    if (known != nullptr && !known->is_first) {
+      InFlight::Group group = in_flight_.take(cookie);
+      answer_group(group, {}, nullptr);
+    }
+  }
+  if (!following_.empty()) {
+    following_timer_.start(std::chrono::ceil<milliseconds>(following_.front().at - now));
+  }
+}
+
+// `entry`: where its answer is in the cache, if it is.
+void Pipeline::answer_group(InFlight::Group& group, const Resolution& resolution, AnswerCache::Entry* entry) {
   AnswerCache::Entry::Findings uncached;
   counters_.forwarded.add(group.waiters.size());
   answer_each(group.waiters, [&](Query& query) {
@@ -158,16 +236,20 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
   in_flight_.recycle(std::move(group.waiters));
 }
 
+bool Pipeline::is_guarded(const InFlight::Group& group) const noexcept {
+  const bool is_known = forwarder_->pool().zone_with(group.key.partition).has_value();
+  return is_known ? rebinding_guard_.covers(group.key.partition) : group.is_guarded;
+}
+
 size_t Pipeline::answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                                AnswerCache::Entry::Findings& findings) noexcept {
   if (!is_good(resolution)) {
     return answer_failure(query, group.key, resolution);
   }
-  const bool is_guarded = group.is_outdated ? group.is_guarded : rebinding_guard_.covers(group.key.partition);
   const ScrubbedResponse& response = resolution.response;
   const ExtendedError error = response.error ? response.error->view() : ExtendedError{};
   const ExtendedError* said = response.error ? &error : nullptr;
-  return answer_with(query, {response.message, is_guarded, findings, said, said});
+  return answer_with(query, {response.message, is_guarded(group), findings, said, said});
 }
 
 size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {

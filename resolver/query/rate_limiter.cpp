@@ -32,13 +32,14 @@ RateLimiter::RateLimiter(const Limits& limits)
       seed_(Random().u64()),
       buckets_(is_on() ? limits.buckets : 0) {}
 
-RateLimiter RateLimiter::of_refusals() {
-  return RateLimiter(Limits{kRefusalRate, kRefusalSlip, 3, 7, kRefusalBuckets});
+std::shared_ptr<RateLimiter> RateLimiter::of_refusals() {
+  return std::shared_ptr<RateLimiter>(
+      new RateLimiter(Limits{kRefusalRate, kRefusalSlip, 3, 7, kRefusalBuckets}));
 }
 
 // The client's own, or that of whoever of its few neighbours has been silent longest.
-RateLimiter::Bucket& RateLimiter::bucket_of(uint64_t client, MonoTime now) noexcept {
-  Bucket* const first = &buckets_[client % (buckets_.size() / kWays) * kWays];
+RateLimiter::Bucket& RateLimiter::bucket_of(size_t row, uint64_t client, MonoTime now) noexcept {
+  Bucket* const first = &buckets_[row * kWays];
   Bucket* const found =
       std::find_if(first, first + kWays, [&](const Bucket& each) { return each.client == client; });
   if (found != first + kWays) {
@@ -52,13 +53,17 @@ RateLimiter::Bucket& RateLimiter::bucket_of(uint64_t client, MonoTime now) noexc
 
 RateLimiter::Verdict RateLimiter::judge(const IpAddress& client, MonoTime now) noexcept {
   const Bytes address = client.bytes().first(client.is_v4() ? v4_bytes_ : v6_bytes_);
-  Bucket& bucket = bucket_of(XXH3_64bits_withSeed(address.data(), address.size(), seed_), now);
-  const int64_t passed = std::chrono::duration_cast<milliseconds>(now - bucket.filled).count();
+  const uint64_t hash = XXH3_64bits_withSeed(address.data(), address.size(), seed_);
+  const size_t row = hash % (buckets_.size() / kWays);
+  const std::lock_guard lock(locks_[row % kLocks].mutex);
+  Bucket& bucket = bucket_of(row, hash, now);
+  // The clock of the worker that filled it may be a turn ahead.
+  const MonoTime time = std::max(now, bucket.filled);
+  const int64_t passed = std::chrono::duration_cast<milliseconds>(time - bucket.filled).count();
   bucket.left = std::min(bucket.left + passed * rate_, kBurst * rate_ * kOne);
-  bucket.filled = now;
+  bucket.filled = time;
   if (bucket.left >= kOne) {
     bucket.left -= kOne;
-    bucket.over = 0;
     return Verdict::kAnswer;
   }
   ++bucket.over;

@@ -1,8 +1,12 @@
 // How many answers a second one client gets over UDP (response-rate limiting): a forged source address must
-// not turn this resolver into somebody's flood. A table of fixed size; one worker's, so the limit is shared
-// out by the kernel's choice of worker for an address.
+// not turn this resolver into somebody's flood. A table of fixed size, for all workers.
+//
+// Threads: any; judge() takes a lock that few others want at once.
 #pragma once
 
+#include <array>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "resolver/base/clock.h"
@@ -14,7 +18,7 @@ class RateLimiter {
  public:
   explicit RateLimiter(const AdmissionSettings& settings);
   // Of refusals to those who may not ask: 10 a second for a whole network of theirs, whatever is configured.
-  static RateLimiter of_refusals();
+  static std::shared_ptr<RateLimiter> of_refusals();
 
   enum class Verdict : uint8_t {
     kAnswer,
@@ -36,10 +40,10 @@ class RateLimiter {
   struct Bucket {
     uint64_t client = 0;
     MonoTime filled;
-    int64_t left = 0;  // answers, in thousandths
-    uint32_t over = 0;
+    int64_t left = 0;   // answers, in thousandths
+    uint32_t over = 0;  // answers that it did not get
   };
-  Bucket& bucket_of(uint64_t client, MonoTime now) noexcept;
+  Bucket& bucket_of(size_t row, uint64_t client, MonoTime now) noexcept;
 
   unsigned rate_;
   unsigned slip_;
@@ -47,6 +51,11 @@ class RateLimiter {
   size_t v6_bytes_;
   uint64_t seed_;
   std::vector<Bucket> buckets_;
+  struct alignas(64) Lock {
+    std::mutex mutex;
+  };
+  static constexpr size_t kLocks = 64;
+  std::array<Lock, kLocks> locks_;
 };
 
 }  // namespace cenote

@@ -58,9 +58,9 @@ bool leads_inside(Bytes message, const Name& question, const Policy& policy) noe
   return found;
 }
 
-void RebindingGuard::reload(const RebindingSettings& settings, const ServerPool& pool) {
+void RebindingGuard::reload(const RebindingSettings& settings, const ServerPool& pool, uint32_t number) {
   settings_ = settings;
-  settings_number_ = static_cast<uint16_t>(settings_number_ % UINT16_MAX + 1);
+  settings_number_ = static_cast<uint16_t>(number % AnswerCache::Entry::Findings::kMostSettings + 1);
   connect(pool);
 }
 
@@ -74,20 +74,20 @@ void RebindingGuard::connect(const ServerPool& pool) {
     });
     if (pool.zone_name(zone).is_root() &&
         (settings_.guard == Guard::kOn || (settings_.guard == Guard::kAuto && is_outside))) {
-      covered_zone_ = zone;
+      covered_zone_ = pool.zone_number(zone);
     }
   }
 }
 
 bool RebindingGuard::withholds(const Name& name, Bytes answer, const Policy& policy,
                                AnswerCache::Entry::Findings& findings) const noexcept {
-  if (findings.guard_settings != settings_number_) {
-    findings.leads_inside = leads_inside(answer, name, policy);
-    findings.guard_settings = settings_number_;
+  auto leads = findings.leads_inside(settings_number_);
+  if (!leads) {
+    leads = leads_inside(answer, name, policy);
+    findings.set_leads_inside(settings_number_, *leads);
   }
-  return findings.leads_inside &&
-         std::none_of(settings_.allow.begin(), settings_.allow.end(),
-                      [&](const Name& allowed) { return name.is_at_or_below(allowed); });
+  return *leads && std::none_of(settings_.allow.begin(), settings_.allow.end(),
+                                [&](const Name& allowed) { return name.is_at_or_below(allowed); });
 }
 
 }  // namespace cenote

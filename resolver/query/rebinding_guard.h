@@ -15,21 +15,23 @@ class RebindingGuard {
  public:
   explicit RebindingGuard(const RebindingSettings& settings) : settings_(settings) {}
 
-  // What it has seen in answers is looked at again: the block page's addresses may be others now.
-  void reload(const RebindingSettings& settings, const ServerPool& pool);
-  // From now on `zone` numbers are those of this pool. REQUIRES: before the first covers().
+  // What it has seen in answers is looked at again: the block page's addresses may be others now. `number`:
+  // of the configuration, so that all workers' guards know what one of them saw.
+  void reload(const RebindingSettings& settings, const ServerPool& pool, uint32_t number);
+  // From now on these upstreams are asked. REQUIRES: before the first covers().
   void connect(const ServerPool& pool);
-  [[nodiscard]] bool covers(uint16_t zone) const noexcept { return zone == covered_zone_; }
+  // `zone`: by its number.
+  [[nodiscard]] bool covers(uint32_t zone) const noexcept { return zone == covered_zone_; }
   // Must this answer to `name` be kept back? `findings` remembers what its records are.
   [[nodiscard]] bool withholds(const Name& name, Bytes answer, const Policy& policy,
                                AnswerCache::Entry::Findings& findings) const noexcept;
 
  private:
-  static constexpr uint32_t kNoZone = UINT32_MAX;
+  static constexpr uint64_t kNoZone = UINT64_MAX;
 
   RebindingSettings settings_;
   uint16_t settings_number_ = 1;  // never 0
-  uint32_t covered_zone_ = kNoZone;
+  uint64_t covered_zone_ = kNoZone;
 };
 
 // Private, shared, link-local or this host itself, also as an IPv4 address inside of an IPv6 one.

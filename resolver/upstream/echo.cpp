@@ -42,13 +42,42 @@ Bytes find_options(Bytes reply, uint16_t& rcode) noexcept {
 
 }  // namespace
 
-Echo::Echo(bool mixes_case, bool sends_cookies, Random& random) : random_(random), mixes_case_(mixes_case) {
+EchoMemory::EchoMemory(bool sends_cookies) {
   if (sends_cookies) {
-    const uint64_t ours = random.u64();
-    std::memcpy(cookie_.data(), &ours, kClientCookieBytes);
-    cookie_size_ = kClientCookieBytes;
+    const uint64_t ours = Random().u64();
+    std::memcpy(cookie_.bytes.data(), &ours, kClientCookieBytes);
+    cookie_.size = kClientCookieBytes;
   }
 }
+
+EchoCookie EchoMemory::cookie() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return cookie_;
+}
+
+void EchoMemory::set_cookie(const EchoCookie& cookie) noexcept {
+  const std::lock_guard lock(mutex_);
+  cookie_ = cookie;
+}
+
+std::shared_ptr<EchoMemory> EchoMemories::of(const UpstreamServer& server) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(memories_, [](const auto& each) { return each.second.expired(); });
+  std::weak_ptr<EchoMemory>& known = memories_[server.address.to_text() + (server.mix_case ? " case" : "") +
+                                               (server.cookies ? " cookie" : "")];
+  auto memory = known.lock();
+  if (!memory) {
+    memory = std::make_shared<EchoMemory>(server.cookies);
+    known = memory;
+  }
+  return memory;
+}
+
+Echo::Echo(bool mixes_case, bool sends_cookies, Random& random, std::shared_ptr<EchoMemory> memory)
+    : random_(random),
+      mixes_case_(mixes_case),
+      sends_cookies_(sends_cookies),
+      memory_(memory ? std::move(memory) : std::make_shared<EchoMemory>(sends_cookies)) {}
 
 LetterCase Echo::draw() noexcept {
   LetterCase drawn{};
@@ -68,12 +97,14 @@ Echo::CookieSeen Echo::read_cookie(Bytes reply) noexcept {
     if (!options.ok() || code != edns_option::kCookie) {
       continue;
     }
-    const bool is_whole = value.size() >= 2 * kClientCookieBytes && value.size() <= cookie_.size();
-    if (!is_whole || !std::equal(value.begin(), value.begin() + kClientCookieBytes, cookie_.begin())) {
+    EchoCookie known = memory_->cookie();
+    const bool is_whole = value.size() >= 2 * kClientCookieBytes && value.size() <= known.bytes.size();
+    if (!is_whole || !std::equal(value.begin(), value.begin() + kClientCookieBytes, known.bytes.begin())) {
       return CookieSeen::kOther;
     }
-    std::copy(value.begin(), value.end(), cookie_.begin());
-    cookie_size_ = value.size();
+    std::copy(value.begin(), value.end(), known.bytes.begin());
+    known.size = value.size();
+    memory_->set_cookie(known);
     return rcode == kBadCookie ? CookieSeen::kBad : CookieSeen::kOurs;
   }
   return rcode == static_cast<uint16_t>(Rcode::kFormErr) ? CookieSeen::kFormErr : CookieSeen::kNone;
@@ -81,35 +112,35 @@ Echo::CookieSeen Echo::read_cookie(Bytes reply) noexcept {
 
 bool Echo::believes(Bytes reply, const Name& name, const LetterCase& written) noexcept {
   const bool same_case = !mixes_case_ || is_written(reply, name, written);
-  if (!same_case && letter_case_.is_expected()) {
+  if (!same_case && memory_->letter_case.is_expected()) {
     return false;
   }
-  const CookieSeen cookie = cookie_size_ != 0 ? read_cookie(reply) : CookieSeen::kNone;
+  const CookieSeen cookie = this->cookie().size != 0 ? read_cookie(reply) : CookieSeen::kNone;
   // RFC 7873 section 5.3: with another's cookie it is forged, and with BADCOOKIE ours was out of date.
   const bool is_good =
-      cookie == CookieSeen::kOurs || (cookie == CookieSeen::kNone && !cookies_.is_expected());
+      cookie == CookieSeen::kOurs || (cookie == CookieSeen::kNone && !memory_->cookies.is_expected());
   if (!is_good) {
     return false;
   }
   if (mixes_case_ && has_letters(name)) {
-    letter_case_.saw(same_case);
+    memory_->letter_case.saw(same_case);
   }
-  cookies_.saw(cookie == CookieSeen::kOurs);
+  memory_->cookies.saw(cookie == CookieSeen::kOurs);
   return true;
 }
 
 void Echo::learn(Bytes reply, const Name& name, const LetterCase& written) noexcept {
   if (mixes_case_ && !is_written(reply, name, written)) {
-    letter_case_.saw(false);
+    memory_->letter_case.saw(false);
   }
-  if (cookie_size_ == 0) {
+  if (this->cookie().size == 0) {
     return;
   }
   const CookieSeen cookie = read_cookie(reply);
   if (cookie == CookieSeen::kNone) {
-    cookies_.saw(false);
+    memory_->cookies.saw(false);
   } else if (cookie == CookieSeen::kOther || cookie == CookieSeen::kFormErr) {
-    cookie_size_ = 0;  // It mangles or minds them: it is asked without from now on.
+    memory_->set_cookie({});  // It mangles or minds them: it is asked without from now on.
   }
 }
 

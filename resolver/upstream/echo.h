@@ -1,6 +1,6 @@
 // What a reply must repeat beside its id and port, and a forger who does not see the question cannot know:
 // the letter case in which its name was written (draft-vixie-dnsext-dns0x20), and a DNS cookie (RFC 7873).
-// Pure; one server's, one worker's.
+// Pure; one server's.
 //
 // Not every server repeats them, so each is learnt. What some replies in a row repeat is expected from then
 // on: a datagram without it is not believed, and the question goes over a stream, where nobody else can
@@ -8,9 +8,15 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
 
 #include "resolver/base/random.h"
 #include "resolver/dns/name.h"
+#include "resolver/upstream/settings.h"
 
 namespace cenote {
 
@@ -22,14 +28,60 @@ inline uint8_t in_case(uint8_t byte, size_t at, const LetterCase& letter_case) n
   return is_capital ? static_cast<uint8_t>(byte - ('a' - 'A')) : byte;  // a length is below any letter
 }
 
+// A cookie as a question carries it; empty: none.
+struct EchoCookie {
+  std::array<uint8_t, 40> bytes{};  // ours of 8 bytes, the server's of 8 to 32
+  size_t size = 0;
+
+  [[nodiscard]] Bytes view() const noexcept { return Bytes(bytes).first(size); }
+};
+
+// What was learnt of one server, by all workers: who of them asks next knows it.
+//
+// Threads: any.
+class EchoMemory {
+ public:
+  explicit EchoMemory(bool sends_cookies);
+
+  static constexpr uint8_t kProof = 4;  // so many in a row
+  class Habit {
+   public:
+    [[nodiscard]] bool is_expected() const noexcept {
+      return times_.load(std::memory_order_relaxed) >= kProof;
+    }
+    void saw(bool repeated) noexcept {
+      const uint8_t times = times_.load(std::memory_order_relaxed);
+      const uint8_t seen = !repeated ? uint8_t{0} : times >= kProof ? times : static_cast<uint8_t>(times + 1);
+      if (seen != times) {
+        times_.store(seen, std::memory_order_relaxed);
+      }
+    }
+
+   private:
+    std::atomic<uint8_t> times_{0};
+  };
+  Habit letter_case;
+  Habit cookies;
+
+  [[nodiscard]] EchoCookie cookie() const noexcept;
+  void set_cookie(const EchoCookie& cookie) noexcept;
+
+ private:
+  mutable std::mutex mutex_;
+  EchoCookie cookie_;
+};
+
 class Echo {
  public:
-  Echo(bool mixes_case, bool sends_cookies, Random& random);
+  // Null: a memory of its own.
+  Echo(bool mixes_case, bool sends_cookies, Random& random, std::shared_ptr<EchoMemory> memory = {});
 
   // How the next question is to be written; in small letters where letters are not mixed.
   [[nodiscard]] LetterCase draw() noexcept;
-  // What the next question carries: our cookie and the server's, once it has given one; empty: none.
-  [[nodiscard]] Bytes cookie() const noexcept { return Bytes(cookie_).first(cookie_size_); }
+  // What the next question carries: our cookie and the server's, once it has given one.
+  [[nodiscard]] EchoCookie cookie() const noexcept {
+    return sends_cookies_ ? memory_->cookie() : EchoCookie{};
+  }
 
   // A datagram that answers the question by id and name. False: ask over a stream.
   bool believes(Bytes reply, const Name& name, const LetterCase& written) noexcept;
@@ -37,14 +89,6 @@ class Echo {
   void learn(Bytes reply, const Name& name, const LetterCase& written) noexcept;
 
  private:
-  static constexpr uint8_t kProof = 4;  // so many in a row
-  struct Habit {
-    uint8_t times = 0;
-    [[nodiscard]] bool is_expected() const noexcept { return times >= kProof; }
-    void saw(bool repeated) noexcept {
-      times = !repeated ? uint8_t{0} : is_expected() ? times : static_cast<uint8_t>(times + 1);
-    }
-  };
   enum class CookieSeen : uint8_t {
     kNone,
     kOurs,
@@ -56,10 +100,21 @@ class Echo {
 
   Random& random_;
   bool mixes_case_;
-  Habit letter_case_;
-  Habit cookies_;
-  std::array<uint8_t, 40> cookie_{};  // ours of 8 bytes, the server's of 8 to 32
-  size_t cookie_size_ = 0;
+  bool sends_cookies_;
+  std::shared_ptr<EchoMemory> memory_;
+};
+
+// The memories of servers, kept over reloads.
+//
+// Threads: any.
+class EchoMemories {
+ public:
+  // Of a server that is asked for the same; the one that others have, where somebody has it.
+  std::shared_ptr<EchoMemory> of(const UpstreamServer& server);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<EchoMemory>> memories_;
 };
 
 }  // namespace cenote

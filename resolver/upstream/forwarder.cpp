@@ -86,9 +86,9 @@ std::vector<std::string> unusable_servers(const UpstreamSettings& settings) {
 }
 
 std::unique_ptr<Forwarder> Forwarder::make(Loop& loop, const UpstreamSettings& settings, Random& random,
-                                           ResolutionEvents& events) {
+                                           ResolutionEvents& events, EchoMemories* echoes) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder(loop, settings, random, events));
-  forwarder->open_transports();
+  forwarder->open_transports(echoes);
   return forwarder;
 }
 
@@ -97,7 +97,7 @@ Forwarder::Forwarder(Loop& loop, const UpstreamSettings& settings, Random& rando
 
 Forwarder::~Forwarder() = default;
 
-void Forwarder::open_transports() {
+void Forwarder::open_transports(EchoMemories* echoes) {
   TransportEvents& events = *this;
   for (uint16_t i = 0; i < pool_.size(); ++i) {
     const UpstreamServer& server = pool_.server(i);
@@ -111,7 +111,8 @@ void Forwarder::open_transports() {
     }
     if (server.scheme == UpstreamServer::Scheme::kUdp) {
       if (server.mix_case || server.cookies) {
-        made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_);
+        made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_,
+                                           echoes != nullptr ? echoes->of(server) : nullptr);
       }
       made.udp = std::make_unique<UdpTransport>(loop_, server.address, random_, events, made.echo.get());
     }

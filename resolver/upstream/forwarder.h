@@ -44,7 +44,7 @@ class alignas(64) Forwarder final : TransportEvents {
   // A server that cannot be asked as it is configured, such as one whose CA is missing, is not asked at all:
   // see excluded(). A zone without any other fails, and goes to no other zone's servers.
   static std::unique_ptr<Forwarder> make(Loop& loop, const UpstreamSettings& settings, Random& random,
-                                         ResolutionEvents& events);
+                                         ResolutionEvents& events, EchoMemories* echoes = nullptr);
   ~Forwarder();
 
   // Why servers are not asked, each with its address.
@@ -87,7 +87,7 @@ class alignas(64) Forwarder final : TransportEvents {
   };
 
   Forwarder(Loop& loop, const UpstreamSettings& settings, Random& random, ResolutionEvents& events);
-  void open_transports();
+  void open_transports(EchoMemories* echoes);
   void on_response(const Attempt& attempt, Bytes message) override;
   void on_unreachable(const Attempt& attempt) override;
   void on_doubtful(const Attempt& attempt) override;

@@ -28,6 +28,7 @@ ServerPool::ServerPool(const UpstreamSettings& settings) {
     Zone& made = zones_.emplace_back();
     made.name = zone.zone;
     made.trusts_ad = zone.trust_ad;
+    made.number = zone.number != 0 ? zone.number : static_cast<uint32_t>(zones_.size());
     for (const UpstreamServer& server : zone.servers) {
       made.servers.push_back(static_cast<uint16_t>(servers_.size()));
       servers_.emplace_back().settings = server;
@@ -37,6 +38,16 @@ ServerPool::ServerPool(const UpstreamSettings& settings) {
                    [](const Zone& a, const Zone& b) { return a.name.label_count() > b.name.label_count(); });
 }
 
+void number_zones(UpstreamSettings& settings, const UpstreamSettings& before, uint32_t& last) {
+  for (UpstreamZone& zone : settings.zones) {
+    const auto known = std::find_if(before.zones.begin(), before.zones.end(), [&](const UpstreamZone& each) {
+      zone.number = each.number;
+      return each == zone;
+    });
+    zone.number = known != before.zones.end() ? known->number : ++last;
+  }
+}
+
 std::optional<uint16_t> ServerPool::zone_of(const Name& name) const noexcept {
   for (size_t i = 0; i < zones_.size(); ++i) {
     if (name.is_at_or_below(zones_[i].name)) {
@@ -44,6 +55,12 @@ std::optional<uint16_t> ServerPool::zone_of(const Name& name) const noexcept {
     }
   }
   return std::nullopt;
+}
+
+std::optional<uint16_t> ServerPool::zone_with(uint32_t number) const noexcept {
+  const auto zone =
+      std::find_if(zones_.begin(), zones_.end(), [&](const Zone& each) { return each.number == number; });
+  return zone != zones_.end() ? std::optional(static_cast<uint16_t>(zone - zones_.begin())) : std::nullopt;
 }
 
 // Around the zone whose name it is.

@@ -53,6 +53,9 @@ class ServerPool {
     return zones_[zone].servers;
   }
   [[nodiscard]] const Name& zone_name(uint16_t zone) const noexcept { return zones_[zone].name; }
+  // Zones are told apart by this where more than one configuration counts; see UpstreamZone.
+  [[nodiscard]] uint32_t zone_number(uint16_t zone) const noexcept { return zones_[zone].number; }
+  [[nodiscard]] std::optional<uint16_t> zone_with(uint32_t number) const noexcept;
   [[nodiscard]] bool trusts_ad(uint16_t zone) const noexcept { return zones_[zone].trusts_ad; }
   [[nodiscard]] const Health& health(uint16_t index) const noexcept { return servers_[index].health; }
 
@@ -73,6 +76,7 @@ class ServerPool {
     Name name;
     std::vector<uint16_t> servers;
     bool trusts_ad = false;
+    uint32_t number = 0;
   };
   [[nodiscard]] std::optional<uint16_t> zone_of_cut(const Name& name) const noexcept;
   static void declare_down(Server& server, MonoTime now) noexcept;

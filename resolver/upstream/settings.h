@@ -34,6 +34,9 @@ struct UpstreamZone {
   Name zone;  // with everything below; the longest zone that holds the question wins
   std::vector<UpstreamServer> servers;
   bool trust_ad = false;  // they validate, and nobody stands between: their AD may be passed on
+  // Of this zone with these servers, in the cache that outlives a configuration; see number_zones(). 0: its
+  // place among the zones.
+  uint32_t number = 0;
 
   bool operator==(const UpstreamZone&) const = default;
 };
@@ -43,5 +46,9 @@ struct UpstreamSettings {
 
   bool operator==(const UpstreamSettings&) const = default;
 };
+
+// Gives each zone the number that it had among the zones `before`, and what is new or has changed the next
+// one after `last`: what other servers said is not these servers' word.
+void number_zones(UpstreamSettings& settings, const UpstreamSettings& before, uint32_t& last);
 
 }  // namespace cenote

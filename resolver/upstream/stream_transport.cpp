@@ -82,9 +82,11 @@ uint16_t StreamTransport::fresh_id() {
 bool StreamTransport::transmit(Waiting& waiting) {
   std::array<uint8_t, kMaxQueryBytes> query;
   QueryExtras extras{.pads = tls_ != nullptr, .keeps_open = !http_.has_value()};
+  EchoCookie cookie;
   if (echo_ != nullptr) {  // As over UDP, so that the reply shows what this server repeats.
     extras.letter_case = waiting.letter_case = echo_->draw();
-    extras.cookie = echo_->cookie();
+    cookie = echo_->cookie();
+    extras.cookie = cookie.view();
   }
   const size_t size = write_query(query, waiting.question, waiting.id, extras);
   const auto key = carrier_->send(Bytes(query).first(size), output_);

@@ -179,9 +179,11 @@ bool UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question
     return false;
   }
   QueryExtras extras;
+  EchoCookie cookie;
   if (echo_ != nullptr) {
     extras.letter_case = echo_->draw();
-    extras.cookie = echo_->cookie();
+    cookie = echo_->cookie();
+    extras.cookie = cookie.view();
   }
   const uint16_t id = current_->add(attempt, question, extras.letter_case, random_);
   auto& message = outbox_->messages[outbox_->size];

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The conformance suite: run.py [--server cenote|unbound|knot] [--only TEXT] [--json FILE] | --table FILE FILE ...
+"""The conformance suite: run.py [--server cenote|unbound|knot] [--workers N] [--only TEXT] [--json FILE] | --table FILE FILE ...
 
 Each case names its standard. The server under test forwards to a scripted upstream that misbehaves on purpose;
 everything happens on loopback. CENOTE_BINARY names the binary. Exit 1 when a case of Cenote's failed."""
@@ -19,6 +19,7 @@ import cases_names  # noqa: E402,F401
 import cases_proxies  # noqa: E402,F401
 import cases_streams  # noqa: E402,F401
 import cases_upstream  # noqa: E402,F401
+import cases_workers  # noqa: E402,F401
 from harness import CASES, Context, Failed, Skipped  # noqa: E402
 from servers import SERVERS  # noqa: E402
 from upstream import Upstream  # noqa: E402
@@ -41,9 +42,10 @@ def run_case(server, upstreams, number):
     return {"standard": standard, "title": title, "result": result, "why": why, "seconds": round(time.monotonic() - started, 2)}
 
 
-def run(kind, only):
+def run(kind, only, workers):
     upstreams = Upstream(), Upstream()  # of everything, and of the inner zones
     server = SERVERS[kind](*(upstream.port for upstream in upstreams))
+    server.workers = workers
     chosen = [i for i, (standard, title, whose, _) in enumerate(CASES)
               if whose in (None, kind) and (not only or only.lower() in f"{standard} {title}".lower())]
     results = {}
@@ -100,6 +102,7 @@ def table(files):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", choices=sorted(SERVERS), default="cenote")
+    parser.add_argument("--workers", type=int, default=0, help="of Cenote (default: its own, one per core)")
     parser.add_argument("--only", default="")
     parser.add_argument("--json")
     parser.add_argument("--table", nargs="+")
@@ -107,7 +110,7 @@ def main():
     if arguments.table:
         print(table(arguments.table))
         return 0
-    title, results, alive = run(arguments.server, arguments.only)
+    title, results, alive = run(arguments.server, arguments.only, arguments.workers)
     failed = [one for one in results if one["result"] == "fail"]
     for one in failed:
         print(f"FAILED  {one['standard']}: {one['title']}\n        {one['why']}")

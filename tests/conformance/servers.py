@@ -39,6 +39,7 @@ class Server:
         self.upstream_port = upstream_port
         self.inner_port = inner_port
         self.process = None
+        self.workers = 0  # as many as by default
 
     def start(self):
         command = self.configure()
@@ -86,7 +87,7 @@ listen:
   dns: ["127.0.0.1:{self.port}"]
   dot: ["127.0.0.1:{self.tls}"]
   doh: ["127.0.0.1:{self.https}"]
-  workers: 1
+{f'  workers: {self.workers}' if self.workers else ''}
   proxies: ["127.0.0.9"]
 tls: {{certificate: {certificate}, key: {key}, client_ca: clients-ca.crt}}
 clients:

@@ -8,7 +8,7 @@ namespace cenote::test {
 ServedPipeline::ServedPipeline(ScriptedUpstream::Script script, bool trust_ad)
     : upstream(std::move(script)),
       policy_(PolicySettings{}),
-      cache_(CacheSettings{}, 1 << 20),
+      cache_(CacheSettings{.bytes = 1 << 20}),
       ring_(256 * 1024),
       blocked_(policy_.settings(), ""),
       pipeline_(loop_, {policy_, cache_, ring_, blocked_, 1, {}}) {

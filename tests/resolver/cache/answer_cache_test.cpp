@@ -46,7 +46,11 @@ struct Cache {
   CacheSettings settings;
   AnswerCache cache;
   explicit Cache(uint64_t bytes = 1 << 20, CacheSettings made = {})
-      : settings(made), cache(settings, bytes) {}
+      : settings(with_bytes(made, bytes)), cache(settings) {}
+  static CacheSettings with_bytes(CacheSettings settings, uint64_t bytes) {
+    settings.bytes = bytes;
+    return settings;
+  }
   AnswerCache* operator->() { return &cache; }
 };
 
@@ -127,7 +131,7 @@ TEST_CASE("what says nothing that lasts is not kept", "[cache]") {
                  std::to_string(i) + "\"");
   }
   CHECK_FALSE(cache->insert(key("a.test", rrtype::kTxt), scrubbed(large), kStart));
-  CHECK(cache->counters().entries.value() == 0);
+  CHECK(cache->counts().entries == 0);
 }
 
 TEST_CASE("NXDOMAIN and NODATA are kept with their SOA", "[cache]") {
@@ -185,11 +189,11 @@ TEST_CASE("with serve_stale 0 an old answer is never given", "[cache]") {
 
 TEST_CASE("an answer replaces the one before, and its policy mark", "[cache]") {
   Cache cache;
-  cache->insert(key("a.test"), address("a.test", 60), kStart)->findings.clear_under = 7;
+  cache->insert(key("a.test"), address("a.test", 60), kStart)->findings.set_clear_under(7);
   auto* entry = cache->insert(key("a.test"), address("a.test", 60, "192.0.2.9"), kStart + seconds{1});
-  CHECK(entry->findings.clear_under == 0);
+  CHECK(entry->findings.clear_under() == 0);
   CHECK(answers(*entry, kStart + seconds{1}) == Answers{"a.test. 60 IN A 192.0.2.9"});
-  CHECK(cache->counters().entries.value() == 1);
+  CHECK(cache->counts().entries == 1);
 }
 
 TEST_CASE("a flood of names that are asked once does not push out the hot ones", "[cache]") {  // SIEVE
@@ -202,9 +206,9 @@ TEST_CASE("a flood of names that are asked once does not push out the hot ones",
     const std::string once = "once" + std::to_string(i) + ".test";
     cache->insert(key(once), address(once, 3600), kStart);
     cache->find(key(hot(i % 20)), kStart);
-    REQUIRE(cache->counters().bytes.value() <= 256 * 1024);
+    REQUIRE(cache->counts().bytes <= 256 * 1024);
   }
-  CHECK(cache->counters().evicted.value() > 15'000);
+  CHECK(cache->counts().evicted > 15'000);
   for (int i = 0; i < 20; ++i) {
     CHECK(cache->find(key(hot(i)), kStart));
   }
@@ -214,10 +218,10 @@ TEST_CASE("one entry larger than the whole cache leaves it usable", "[cache]") {
   Cache cache(100);
   CHECK(cache->insert(key("a.test"), address("a.test", 60), kStart));
   CHECK(cache->insert(key("b.test"), address("b.test", 60), kStart));
-  CHECK(cache->counters().entries.value() == 1);
+  CHECK(cache->counts().entries == 1);
   CHECK(cache->find(key("b.test"), kStart));
   cache->clear();
-  CHECK(cache->counters().bytes.value() == 0);
+  CHECK(cache->counts().bytes == 0);
 }
 
 TEST_CASE("random operations do what a plain map would do", "[cache]") {
@@ -279,9 +283,9 @@ TEST_CASE("random operations do what a plain map would do", "[cache]") {
         }
       }
     }
-    REQUIRE(cache->counters().bytes.value() <= capacity);
+    REQUIRE(cache->counts().bytes <= capacity);
   }
-  CHECK((cache->counters().evicted.value() > 0) == small);
+  CHECK((cache->counts().evicted > 0) == small);
 }
 
 TEST_CASE("what upstream said beside an answer comes back as it was, and only with that answer",
@@ -308,13 +312,13 @@ TEST_CASE("what upstream said beside an answer comes back as it was, and only wi
 TEST_CASE("an extended error is counted, and costs nothing where there is none", "[cache][ede]") {
   Cache cache;
   cache->insert(key("a.test"), address("a.test", 60), kStart);
-  const uint64_t plain = cache->counters().bytes.value();
+  const uint64_t plain = cache->counts().bytes;
   ScrubbedResponse filtered = address("a.test", 60);
   filtered.error = UpstreamError{Ede::kFiltered, "upstream: adult content"};
   cache->insert(key("a.test"), filtered, kStart);
-  CHECK(cache->counters().bytes.value() == plain + 2 + 1 + filtered.error->text.size());
+  CHECK(cache->counts().bytes == plain + 2 + 1 + filtered.error->text.size());
   cache->clear();
-  CHECK(cache->counters().bytes.value() == 0);
+  CHECK(cache->counts().bytes == 0);
   // sizeof of what lies in the cache a million times: a byte more is a megabyte.
   CHECK(sizeof(AnswerCache::Entry) == 44);
 }

@@ -21,10 +21,38 @@ struct Asked {
   }
 };
 
+// A worker that writes down what it is told.
+struct Worker final : Follower {
+  struct Told {
+    uint64_t cookie;
+    bool has_answer;
+  };
+  void on_followed(uint64_t cookie, std::shared_ptr<const Resolution> resolution) override {
+    told.push_back({cookie, resolution != nullptr});
+  }
+  std::vector<Told> told;
+};
+
+struct Waiting {
+  SharedQuestions shared;
+  Worker worker;
+  InFlight in_flight{shared, worker};
+};
+
+// Two workers, as those of one server.
+struct Two {
+  SharedQuestions shared;
+  Worker first_worker;
+  Worker second_worker;
+  InFlight first{shared, first_worker};
+  InFlight second{shared, second_worker};
+};
+
 }  // namespace
 
 TEST_CASE("who asks the same waits with the first", "[query][in_flight]") {  // RFC 5452 section 5
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   const Asked first("a.test", 1);
   const Asked second("A.Test", 2);
   const Asked other("b.test", 3);
@@ -51,7 +79,8 @@ TEST_CASE("who asks the same waits with the first", "[query][in_flight]") {  // 
 
 TEST_CASE("the next question takes the memory of waiters who have gone, and nothing else of them",
           "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   const Asked first("a.test", 1);
   auto gone = in_flight.take(in_flight.join(first.key, first.query)->cookie).waiters;
   const WaitingQuery* const memory = gone.data();
@@ -65,26 +94,113 @@ TEST_CASE("the next question takes the memory of waiters who have gone, and noth
   CHECK(waiters[0].message.id == 2);
 }
 
-TEST_CASE("what replaced upstreams were asked is answered, and joined by nobody", "[query][in_flight]") {
-  InFlight in_flight;
-  const Asked asked("a.test");
-  const auto before = in_flight.join(asked.key, asked.query);
-  in_flight.outdate([](uint16_t) { return true; });
-  CHECK(in_flight.find(asked.key) == nullptr);
-  const auto after = in_flight.join(asked.key, asked.query);
-  CHECK(after->is_first);
-  CHECK_FALSE(in_flight.find(after->cookie)->is_outdated);
-  const auto group = in_flight.take(before->cookie);
-  CHECK(group.is_outdated);
-  CHECK(group.is_guarded);
+TEST_CASE("a question that another worker has asked is not asked again", "[query][in_flight][workers]") {
+  Two two;
+  const Asked asked("a.test", 1);
+  const Asked again("A.test", 2);
+  const auto one = two.first.join(asked.key, asked.query);
+  const auto other = two.second.join(again.key, again.query);
+  const auto third = two.second.join(asked.key, asked.query);
+  REQUIRE((one && other && third));
+  CHECK(one->is_first);
+  CHECK_FALSE(other->is_first);
+  CHECK(other->is_new);
+  CHECK_FALSE(third->is_new);
+  CHECK(third->cookie == other->cookie);
+  CHECK_FALSE(two.second.start(asked.key));  // nor before its end
+
+  const auto group = two.first.take(one->cookie);
   CHECK(group.waiters.size() == 1);
-  CHECK(in_flight.find(asked.key) != nullptr);
-  CHECK(in_flight.take(after->cookie).waiters.size() == 1);
-  CHECK(in_flight.waiting() == 0);
+  REQUIRE(group.followers.size() == 1);
+  CHECK(group.followers[0].worker == &two.second_worker);
+  CHECK(group.followers[0].cookie == other->cookie);
+  CHECK(two.second.take(other->cookie).waiters.size() == 2);
+  CHECK(two.second.join(asked.key, asked.query)->is_first);
+}
+
+TEST_CASE("when a worker gives up a question, one of those who follow asks it",
+          "[query][in_flight][workers]") {
+  Two two;
+  const Asked asked("a.test");
+  const auto one = two.first.join(asked.key, asked.query);
+  const auto other = two.second.join(asked.key, asked.query);
+  const bool ends = GENERATE(true, false);
+  if (ends) {
+    two.first.resign();
+  } else {
+    two.first.drop(one->cookie);
+  }
+  REQUIRE(two.second_worker.told.size() == 1);
+  CHECK_FALSE(two.second_worker.told[0].has_answer);
+  CHECK(two.second_worker.told[0].cookie == other->cookie);
+
+  SECTION("at once") {
+    CHECK(two.second.claim_again(other->cookie));
+    CHECK_FALSE(two.second.claim_again(other->cookie));
+    CHECK_FALSE(two.first.join(asked.key, asked.query)->is_first);
+    CHECK(two.second.take(other->cookie).followers.size() == 1);
+  }
+  SECTION("after somebody asked it the same anew: they wait together") {
+    const auto anew = two.second.join(asked.key, asked.query);
+    CHECK(anew->is_first);
+    CHECK_FALSE(two.second.claim_again(other->cookie));
+    CHECK(two.second.waiting() == 2);
+    CHECK(two.second.take(anew->cookie).waiters.size() == 2);
+    CHECK(two.second.waiting() == 0);
+  }
+  SECTION("after the first worker asked it anew: it follows again") {
+    CHECK(two.first.join(asked.key, asked.query)->is_first);
+    CHECK_FALSE(two.second.claim_again(other->cookie));
+    CHECK(two.second.take(other->cookie).waiters.size() == 1);
+  }
+}
+
+TEST_CASE("a worker that has gone is told nothing", "[query][in_flight][workers]") {
+  SharedQuestions shared;
+  Worker worker;
+  InFlight first(shared, worker);
+  const Asked asked("a.test");
+  const auto one = first.join(asked.key, asked.query);
+  {
+    Worker gone;
+    InFlight second(shared, gone);
+    CHECK_FALSE(second.join(asked.key, asked.query)->is_first);
+  }
+  CHECK(first.take(one->cookie).followers.empty());
+}
+
+TEST_CASE("what clients and domains hold counts once, and not for each worker",
+          "[query][in_flight][workers]") {
+  Two two;
+  const WaitingBounds bounds{.of_client = 3, .of_domain = 2};
+  const Asked a("a.one.test");
+  const Asked b("b.one.test");
+  const Asked c("c.one.test");
+  const Asked d("d.two.test");
+  CHECK(two.first.join(a.key, a.query, bounds));
+  CHECK(two.second.join(b.key, b.query, bounds));
+  CHECK_FALSE(two.second.join(c.key, c.query, bounds));  // of the domain
+  const auto third = two.first.join(d.key, d.query, bounds);
+  REQUIRE(third);
+  CHECK_FALSE(two.second.join(a.key, a.query, bounds));  // of the client
+  two.first.take(third->cookie);
+  CHECK(two.second.join(a.key, a.query, bounds));
+}
+
+TEST_CASE("who comes later is told that an answer is overdue, at any worker", "[query][in_flight][workers]") {
+  Two two;
+  const Asked asked("a.test");
+  const auto one = two.first.join(asked.key, asked.query);
+  CHECK_FALSE(two.second.is_overdue(asked.key));
+  CHECK(two.first.release(one->cookie).size() == 1);
+  CHECK(two.second.is_overdue(asked.key));
+  two.first.take(one->cookie);
+  CHECK_FALSE(two.second.is_overdue(asked.key));
 }
 
 TEST_CASE("questions that differ in DO, CD or zone do not share an answer", "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   const Asked asked("a.test");
   CacheKey key = asked.key;
   CHECK(in_flight.join(key, asked.query)->is_first);
@@ -97,7 +213,8 @@ TEST_CASE("questions that differ in DO, CD or zone do not share an answer", "[qu
 }
 
 TEST_CASE("a crowd at one question is turned away, others are not", "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   const Asked asked("a.test");
   const Asked other("b.test");
   size_t joined = 0;
@@ -109,7 +226,8 @@ TEST_CASE("a crowd at one question is turned away, others are not", "[query][in_
 }
 
 TEST_CASE("all together are bounded", "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   size_t joined = 0;
   for (int i = 0; i < 21'000; ++i) {
     const Asked asked("n" + std::to_string(i) + ".test");
@@ -120,7 +238,8 @@ TEST_CASE("all together are bounded", "[query][in_flight]") {
 
 TEST_CASE("when all places are taken, whoever holds most makes room, and nobody who came just now",
           "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   const MonoTime start{seconds{100}};
   const auto join = [&](const std::string& name, const char* client, MonoTime now) {
     Asked asked(name + ".test");
@@ -154,7 +273,8 @@ TEST_CASE("when all places are taken, whoever holds most makes room, and nobody 
 
 TEST_CASE("those behind an exempt client keep their places against one that holds many",
           "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   const MonoTime start{seconds{100}};
   const auto join = [&](const std::string& name, const char* client, MonoTime now, bool is_exempt = false) {
     Asked asked(name + ".test");
@@ -180,7 +300,8 @@ TEST_CASE("those behind an exempt client keep their places against one that hold
 }
 
 TEST_CASE("questions for which nobody waits are counted until they are over", "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   std::vector<uint64_t> cookies;
   for (size_t i = 0; i < InFlight::kMostUnattended; ++i) {
     const Asked asked("n" + std::to_string(i) + ".test");
@@ -202,7 +323,8 @@ TEST_CASE("questions for which nobody waits are counted until they are over", "[
 }
 
 TEST_CASE("no client takes the place of one that holds fewer", "[query][in_flight]") {
-  InFlight in_flight;
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
   const MonoTime start{seconds{100}};
   const auto join = [&](int name, int client, MonoTime now) {
     Asked asked("n" + std::to_string(name) + ".test");

@@ -49,7 +49,7 @@ struct Fixture : ReplySink {
     AdmissionSettings admission;
     admission.rate = rate;
     admission.slip = slip;
-    served.on_loop([&] { served.pipeline().reload({}, admission); });
+    served.on_loop([&] { served.pipeline().reload({{}, admission}); });
   }
   Transport transport = Transport::kUdp;
 

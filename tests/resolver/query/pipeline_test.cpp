@@ -132,7 +132,7 @@ TEST_CASE_METHOD(Fixture, "RFC 7873 section 5.2.2: a cookie of an impossible len
 
 TEST_CASE_METHOD(Fixture, "a client over its rate slips or hears nothing, unless it shows a cookie",
                  "[query][limits]") {
-  served.on_loop([&] { served.pipeline().reload({}, {.rate = 5, .slip = 1}); });
+  served.on_loop([&] { served.pipeline().reload({{}, {.rate = 5, .slip = 1}}); });
   client.answer("www.example.com");
   Message last;
   for (int i = 0; i < 20; ++i) {
@@ -160,7 +160,7 @@ TEST_CASE_METHOD(Fixture, "RFC 9018 section 5: while the secret changes, cookies
   const SipKey old_secret{1};
   const SipKey new_secret{2};
   const auto use = [&](const CookieSecrets& secrets) {
-    served.on_loop([&] { served.pipeline().reload({}, {.rate = 1, .slip = 1}, {}, secrets); });
+    served.on_loop([&] { served.pipeline().reload({{}, {.rate = 1, .slip = 1}, {}, secrets}); });
   };
   const auto is_good = [&](const Wire& cookie) {
     Message last;
@@ -254,7 +254,7 @@ TEST_CASE_METHOD(Fixture, "a hot answer is asked for again before its end, and n
 
 TEST_CASE_METHOD(Fixture, "one domain holds only so many questions under way", "[query][limits]") {
   served.upstream.set(silence);
-  served.on_loop([&] { served.pipeline().reload({}, {.domain_waiting = 3}); });
+  served.on_loop([&] { served.pipeline().reload({{}, {.domain_waiting = 3}}); });
   Client others(served);
   std::vector<std::thread> waiting;
   for (int i = 0; i < 3; ++i) {
@@ -282,7 +282,7 @@ TEST_CASE_METHOD(Fixture,
     NamesSettings names;
     names.version = "nine";
     names.identity = "node-1";
-    served.pipeline().reload(names, {});
+    served.pipeline().reload({names, {}});
   });
   CHECK(chaos("version.bind").answers == std::vector<std::string>{"version.bind. 0 CH TXT \"nine\""});
   CHECK(chaos("VERSION.server").answers.size() == 1);
@@ -323,7 +323,7 @@ TEST_CASE_METHOD(Fixture,
   });
   CHECK(client.answer("www.example.com").answers.size() == 1);  // auto: the upstream is an inner server
   using Guard = RebindingSettings::Guard;
-  served.on_loop([&] { served.pipeline().reload({}, {}, {Guard::kOn, {}}); });
+  served.on_loop([&] { served.pipeline().reload({{}, {}, {Guard::kOn, {}}}); });
   for (const char* name : {"www.example.com", "www.example.com"}) {
     const Message withheld = client.answer(name);
     CHECK(withheld.rcode == 0);
@@ -334,9 +334,11 @@ TEST_CASE_METHOD(Fixture,
   }
   CHECK(served.pipeline().counters().withheld.value() == 2);
   CHECK(served.upstream.queries() == 1);
-  served.on_loop([&] { served.pipeline().reload({}, {}, {Guard::kOn, {*Name::from_text("example.com")}}); });
+  served.on_loop([&] {
+    served.pipeline().reload({{}, {}, {Guard::kOn, {*Name::from_text("example.com")}}});
+  });
   CHECK(client.answer("www.example.com").answers.size() == 1);
-  served.on_loop([&] { served.pipeline().reload({}, {}, {Guard::kOff, {}}); });
+  served.on_loop([&] { served.pipeline().reload({{}, {}, {Guard::kOff, {}}}); });
   CHECK(client.answer("www.example.com").answers.size() == 1);
 }
 
@@ -348,7 +350,7 @@ TEST_CASE_METHOD(Fixture, "RFC 5001 section 2.2: NSID is the configured identity
   CHECK_FALSE(nsid("www.example.com"));
   NamesSettings names;
   names.identity = "node-1";
-  served.on_loop([&] { served.pipeline().reload(names, {}); });
+  served.on_loop([&] { served.pipeline().reload({names, {}}); });
   const Wire expected{'n', 'o', 'd', 'e', '-', '1'};
   CHECK(nsid("www.example.com") == expected);  // from the cache
   CHECK(nsid("new.example.com") == expected);  // from the upstream
@@ -438,16 +440,16 @@ TEST_CASE_METHOD(Fixture, "an answer that was found clear makes way for a record
   for (int i = 0; i < 2; ++i) {
     CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
   }
-  served.on_loop([&] { served.pipeline().reload(with_own_record(), {}); });
+  served.on_loop([&] { served.pipeline().reload({with_own_record(), {}}); });
   CHECK(data_of(client.answer("www.example.com")) == kFromUs);
-  served.on_loop([&] { served.pipeline().reload({}, {}); });
+  served.on_loop([&] { served.pipeline().reload({{}, {}}); });
   CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
 }
 
 TEST_CASE_METHOD(Fixture, "a record of our own that came while the upstream was asked is given to the next",
                  "[query][names]") {
   served.upstream.set([&](const Wire& asked, bool) {
-    served.on_loop([&] { served.pipeline().reload(with_own_record(), {}); });
+    served.on_loop([&] { served.pipeline().reload({with_own_record(), {}}); });
     return ScriptedUpstream::default_script(asked, false);
   });
   CHECK(data_of(client.answer("www.example.com")) == kFromUpstream);
@@ -458,11 +460,11 @@ TEST_CASE_METHOD(Fixture, "a query that waits while the configuration changes ge
                  "[query][names]") {
   NamesSettings names;
   names.identity = std::string(100, 'a');
-  served.on_loop([&] { served.pipeline().reload(names, {}); });
+  served.on_loop([&] { served.pipeline().reload({names, {}}); });
   served.upstream.set([&](const Wire& asked, bool) {
     served.on_loop([&] {
       names.identity = "b";
-      served.pipeline().reload(names, {});
+      served.pipeline().reload({names, {}});
     });
     return ScriptedUpstream::default_script(asked, false);
   });
@@ -560,7 +562,7 @@ TEST_CASE_METHOD(Fixture,
 
 TEST_CASE_METHOD(Fixture, "an upstream's block by 0.0.0.0 is no rebinding, though it is withheld as well",
                  "[query][ede]") {
-  served.on_loop([&] { served.pipeline().reload({}, {}, {RebindingSettings::Guard::kOn, {}}); });
+  served.on_loop([&] { served.pipeline().reload({{}, {}, {RebindingSettings::Guard::kOn, {}}}); });
   served.upstream.set(filter);
   for (int i = 0; i < 2; ++i) {
     const Message answer = client.answer("www.example.com");

@@ -76,7 +76,7 @@ struct Fixture {
       Policy renewed(settings);
       renewed.adopt(served.policy().share());
       served.policy() = std::move(renewed);
-      served.pipeline().reload({}, {});
+      served.pipeline().reload({{}, {}});
     });
   }
   // The upstream answers when it may, and not before.
@@ -199,7 +199,7 @@ TEST_CASE_METHOD(Fixture, "each query that waits gets one reply, however its que
   });
   RebindingSettings guard;
   guard.guard = RebindingSettings::Guard::kOn;
-  served.on_loop([&] { served.pipeline().reload({}, {.client_waiting = 20}, guard); });
+  served.on_loop([&] { served.pipeline().reload({{}, {.client_waiting = 20}, guard}); });
   const auto ask_all = [&] {
     for (const char* name : {"good", "silent", "fails", "cut", "broken", "listed", "inner"}) {
       for (int i = 0; i < 3; ++i) {
@@ -256,11 +256,15 @@ TEST_CASE_METHOD(Fixture, "what upstreams say that were replaced meanwhile is gu
   Random random;
   std::unique_ptr<Forwarder> old;
   std::unique_ptr<Forwarder> renewed;
-  const auto connect = [&](std::unique_ptr<Forwarder>& forwarder, const UpstreamSettings& settings) {
+  UpstreamSettings before;
+  uint32_t last_zone = 10;
+  const auto connect = [&](std::unique_ptr<Forwarder>& forwarder, UpstreamSettings settings) {
+    number_zones(settings, before, last_zone);
+    before = settings;
     served.on_loop([&] {
       forwarder = Forwarder::make(served.loop(), settings, random, served.pipeline().resolution_events());
       served.pipeline().connect(*forwarder);
-      served.pipeline().reload({}, {}, guard);
+      served.pipeline().reload({{}, {}, guard});
     });
   };
   connect(old, is_inner ? with_inner : root_alone);

@@ -138,11 +138,11 @@ TEST_CASE("names that may lead inside are let through, and what was found is not
   const Wire inside = answer("A 10.0.0.1");
   Findings findings;
   CHECK(guard.withholds(*Name::from_text("www.example.com"), inside, policy, findings));
-  CHECK(findings.leads_inside);
+  CHECK(findings.leads_inside(1) == true);
   CHECK_FALSE(guard.withholds(*Name::from_text("a.plex.example"), inside, policy, findings));
   CHECK_FALSE(guard.withholds(*Name::from_text("plex.example"), inside, policy, findings));
   CHECK(guard.withholds(*Name::from_text("notplex.example"), inside, policy, findings));
-  findings.leads_inside = false;
+  findings.set_leads_inside(1, false);
   CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), inside, policy, findings));
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("after a reload an answer is looked at again, for the block page may b
   Findings findings;
   CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), page, before, findings));
   CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), page, after, findings));
-  guard.reload({Guard::kOn, {}}, servers);
+  guard.reload({Guard::kOn, {}}, servers, 2);
   CHECK(guard.withholds(*Name::from_text("www.example.com"), page, after, findings));
   CHECK(guard.covers(*servers.zone_of(*Name::from_text("www.example.com"))));
 }

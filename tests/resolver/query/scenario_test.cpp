@@ -154,7 +154,7 @@ class World final : ReplySink {
  public:
   explicit World(const YAML::Node& scenario)
       : policy_(policy_settings(scenario["groups"])),
-        cache_(cache_settings(scenario), 1 << 20),
+        cache_(cache_settings(scenario)),
         ring_(256 * 1024),
         blocked_(policy_.settings(), "help desk"),
         pipeline_(loop_, {policy_, cache_, ring_, blocked_, 1, {}}) {
@@ -260,7 +260,7 @@ class World final : ReplySink {
 
  private:
   static CacheSettings cache_settings(const YAML::Node& scenario) {
-    CacheSettings settings;
+    CacheSettings settings{.bytes = 1 << 20};
     settings.serve_stale = get(scenario, "serve_stale", true) ? seconds{3600} : seconds{0};
     return settings;
   }

@@ -25,6 +25,11 @@ Wire reply_to(const Wire& query, const Wire& cookie = {}, uint8_t upper_rcode = 
   return made;
 }
 
+Wire cookie_of(const Echo& echo) {
+  const EchoCookie cookie = echo.cookie();
+  return {cookie.view().begin(), cookie.view().end()};
+}
+
 // A server that repeats what it is told to.
 struct Fixture {
   Random random;
@@ -35,7 +40,8 @@ struct Fixture {
   Wire reply(Echo& echo, LetterCase& written, const Name& name = kName) {
     written = echo.draw();
     Wire query(kMaxQueryBytes);
-    const Bytes cookie = echo.cookie();
+    const EchoCookie own = echo.cookie();
+    const Bytes cookie = own.view();
     query.resize(write_query(query, {name, rrtype::kA, false, false}, 7,
                              {.letter_case = keeps_case ? written : LetterCase{}, .cookie = cookie}));
     Wire both;
@@ -134,42 +140,42 @@ TEST_CASE_METHOD(Fixture, "a name without letters proves nothing", "[upstream][e
 TEST_CASE_METHOD(Fixture, "RFC 7873 section 5.1: the server's cookie goes back to it, the newest one",
                  "[upstream][echo][cookie]") {
   Echo echo(false, true, random);
-  CHECK(echo.cookie().size() == 8);
-  const Wire ours(echo.cookie().begin(), echo.cookie().end());
+  CHECK(echo.cookie().size == 8);
+  const Wire ours = cookie_of(echo);
   has_cookies = true;
   for (const size_t size : std::vector<size_t>{16, 8, 32}) {
     server_part = Wire(size, static_cast<uint8_t>(size));
     CHECK(over_udp(echo));
     Wire expected = ours;
     expected.insert(expected.end(), server_part.begin(), server_part.end());
-    CHECK(Wire(echo.cookie().begin(), echo.cookie().end()) == expected);
+    CHECK(cookie_of(echo) == expected);
   }
   Echo other(false, true, random);
-  CHECK(Wire(other.cookie().begin(), other.cookie().end()) != ours);
-  CHECK(Echo(false, false, random).cookie().empty());
+  CHECK(cookie_of(other) != ours);
+  CHECK(Echo(false, false, random).cookie().view().empty());
 }
 
 TEST_CASE_METHOD(Fixture, "RFC 7873 section 5.3: a reply with another cookie, or BADCOOKIE, is not believed",
                  "[upstream][echo][cookie]") {
   Echo echo(false, true, random);
   const Wire query = test::query("a-long-enough-name.www.example", rrtype::kA);
-  const Wire ours(echo.cookie().begin(), echo.cookie().end());
+  const Wire ours = cookie_of(echo);
   Wire other = ours;
   other[0] = static_cast<uint8_t>(other[0] ^ 1);
   other.resize(24, 9);
   CHECK_FALSE(echo.believes(reply_to(query, other), kName, {}));
   CHECK_FALSE(echo.believes(reply_to(query, ours), kName, {}));  // ours alone is no server's
-  CHECK(echo.cookie().size() == 8);
+  CHECK(echo.cookie().size == 8);
   // The new cookie in a BADCOOKIE is for the next question.
   Wire renewed = ours;
   renewed.resize(24, 9);
   Wire bad = reply_to(query, renewed, 1);
   bad[3] = static_cast<uint8_t>((bad[3] & 0xF0) | 7);
   CHECK_FALSE(echo.believes(bad, kName, {}));
-  CHECK(Wire(echo.cookie().begin(), echo.cookie().end()) == renewed);
+  CHECK(cookie_of(echo) == renewed);
   // A server that mangles cookies over a stream, too, is asked without.
   echo.learn(reply_to(query, other), kName, {});
-  CHECK(echo.cookie().empty());
+  CHECK(echo.cookie().view().empty());
   CHECK(echo.believes(reply_to(query, other), kName, {}));
 }
 
@@ -179,9 +185,9 @@ TEST_CASE_METHOD(Fixture, "a server that minds cookies is asked without when a s
   Wire refusal = reply_to(test::query("a-long-enough-name.www.example", rrtype::kA));
   refusal[3] = static_cast<uint8_t>((refusal[3] & 0xF0) | 1);
   CHECK_FALSE(echo.believes(refusal, kName, {}));
-  CHECK_FALSE(echo.cookie().empty());  // a forger can say that
+  CHECK_FALSE(echo.cookie().view().empty());  // a forger can say that
   echo.learn(refusal, kName, {});
-  CHECK(echo.cookie().empty());
+  CHECK(echo.cookie().view().empty());
   CHECK(echo.believes(refusal, kName, {}));
 }
 
