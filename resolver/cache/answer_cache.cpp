@@ -97,13 +97,11 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
   const uint16_t type = denies_name ? Entry::kNoSuchName : key.type;
   const uint16_t contrary = denies_name ? key.type : Entry::kNoSuchName;
   const uint64_t name_hash = key.name_hash();
-  CacheShard& shard = shard_of(name_hash);
-  shard.remove(key, hash_of_type(name_hash, contrary), contrary);
   const UpstreamError* error = response.error ? &*response.error : nullptr;
   auto made = Entry::make(key, type, response.rcode, {response.message, response.ttl_offsets, error},
                           {now, ttl, most});
   // Out of memory costs a cache entry, nothing else.
-  return made ? shard.insert(key, hash_of_type(name_hash, type), std::move(made)) : nullptr;
+  return made ? shard_of(name_hash).insert(key, name_hash, std::move(made), contrary) : nullptr;
 }
 
 void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
@@ -117,7 +115,7 @@ void AnswerCache::insert_failure(const CacheKey& key, MonoTime now) {
   const Entry::Content content{Bytes(question).first(kHeaderBytes + name.size()), {}};
   const uint64_t name_hash = key.name_hash();
   if (auto made = Entry::make(key, key.type, Rcode::kServFail, content, {now, kFailureTtl}, true)) {
-    shard_of(name_hash).insert(key, hash_of_type(name_hash, key.type), std::move(made));
+    shard_of(name_hash).insert(key, name_hash, std::move(made));
   }
 }
 

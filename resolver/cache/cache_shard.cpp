@@ -50,7 +50,8 @@ CachedAnswer* CacheShard::find(const CacheKey& key, Bytes name, uint64_t hash, u
   return lookup(*table_.load(), key, name, hash, type);
 }
 
-CachedAnswer* CacheShard::insert(const CacheKey& key, uint64_t hash, CachedAnswer::Ptr answer) noexcept {
+CachedAnswer* CacheShard::insert(const CacheKey& key, uint64_t name_hash, CachedAnswer::Ptr answer,
+                                 std::optional<uint16_t> contrary) noexcept {
   const uint64_t bytes = answer->bytes();
   const std::lock_guard lock(mutex_);
   free_retired();
@@ -58,8 +59,9 @@ CachedAnswer* CacheShard::insert(const CacheKey& key, uint64_t hash, CachedAnswe
     ++counts_.refused;
     return nullptr;
   }
-  if (CachedAnswer* old = lookup(*owner_, key, key.name.wire(), hash, answer->type_)) {
-    take_out(old, hash);
+  take_out_same(key, name_hash, answer->type_);
+  if (contrary) {
+    take_out_same(key, name_hash, *contrary);
   }
   while (counts_.entries > 0 && counts_.bytes + bytes > capacity_) {
     evict_one();
@@ -69,7 +71,7 @@ CachedAnswer* CacheShard::insert(const CacheKey& key, uint64_t hash, CachedAnswe
   placed->older_ = newest_;
   (newest_ != nullptr ? newest_->newer_ : oldest_) = placed;
   newest_ = placed;
-  owner_->put(placed, hash);
+  owner_->put(placed, hash_of_type(name_hash, placed->type_));
   ++counts_.inserted;
   ++counts_.entries;
   counts_.bytes += bytes;
@@ -95,6 +97,13 @@ void CacheShard::make_room() noexcept {
     owner_ = std::move(larger);
   } catch (const std::bad_alloc&) {
     evict_one();
+  }
+}
+
+void CacheShard::take_out_same(const CacheKey& key, uint64_t name_hash, uint16_t type) noexcept {
+  const uint64_t hash = hash_of_type(name_hash, type);
+  if (CachedAnswer* answer = lookup(*owner_, key, key.name.wire(), hash, type)) {
+    take_out(answer, hash);
   }
 }
 
@@ -163,13 +172,6 @@ void CacheShard::free_retired() noexcept {
     --retired_;
     retired_bytes_ -= answer->bytes();
     CachedAnswer::Free()(answer);
-  }
-}
-
-void CacheShard::remove(const CacheKey& key, uint64_t hash, uint16_t type) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (CachedAnswer* answer = lookup(*owner_, key, key.name.wire(), hash, type)) {
-    take_out(answer, hash);
   }
 }
 

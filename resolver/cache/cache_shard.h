@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "resolver/base/quiescence.h"
 #include "resolver/cache/cached_answer.h"
@@ -35,10 +36,10 @@ class alignas(64) CacheShard {
   // moment may be missed.
   [[nodiscard]] CachedAnswer* find(const CacheKey& key, Bytes name, uint64_t hash,
                                    uint16_t type) const noexcept;
-  // Takes the place of what answers the same. `hash`: of `key` with the answer's type. Null: too much that
-  // was taken out may still be read.
-  CachedAnswer* insert(const CacheKey& key, uint64_t hash, CachedAnswer::Ptr answer) noexcept;
-  void remove(const CacheKey& key, uint64_t hash, uint16_t type) noexcept;
+  // Takes the place of what answers the same, and of what says the contrary: the key's answer of type
+  // `contrary`. Null: too much that was taken out may still be read.
+  CachedAnswer* insert(const CacheKey& key, uint64_t name_hash, CachedAnswer::Ptr answer,
+                       std::optional<uint16_t> contrary = {}) noexcept;
   void clear() noexcept;
   [[nodiscard]] Counts counts() const noexcept;
 
@@ -85,6 +86,7 @@ class alignas(64) CacheShard {
 
   [[nodiscard]] static CachedAnswer* lookup(const Table& table, const CacheKey& key, Bytes name,
                                             uint64_t hash, uint16_t type) noexcept;
+  void take_out_same(const CacheKey& key, uint64_t name_hash, uint16_t type) noexcept;
   void take_out(CachedAnswer* answer, uint64_t hash) noexcept;
   void evict_one() noexcept;
   void make_room() noexcept;
