@@ -235,6 +235,9 @@ void Backend::collect(MetricsPage& page) const {
              static_cast<double>(now.snapshot_bytes));
   page.gauge("cenote_cache_entries", "Answers in the cache.", static_cast<double>(now.cache_entries));
   page.gauge("cenote_cache_bytes", "Memory of the cache.", static_cast<double>(now.cache_bytes));
+  page.counter("cenote_cache_refused_total",
+               "Answers that were not kept, for a worker that stands still keeps memory from being freed.",
+               static_cast<double>(cache_.counts().refused));
   page.counter("cenote_events_recorded_total", "Hits recorded.", static_cast<double>(recorder_.recorded()));
   page.counter("cenote_events_condensed_total", "Hits recorded that share an event with others.",
                static_cast<double>(recorder_.condensed()));

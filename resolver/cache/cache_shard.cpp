@@ -162,11 +162,14 @@ void CacheShard::free_retired() noexcept {
   if (owner_->replaced && quiescence_.is_over(owner_->retired)) {
     owner_->replaced.reset();
   }
-  if (retired_ < kFreedAtOnce) {
+  if (retired_ < kLeastFreed) {
     return;
   }
-  while (first_retired_ != nullptr && quiescence_.is_over(reinterpret_cast<uint64_t>(
-                                          static_cast<CachedAnswer*>(first_retired_->older_)))) {
+  const auto is_over = [this] {
+    const CachedAnswer* const number = first_retired_->older_;
+    return quiescence_.is_over(reinterpret_cast<uint64_t>(number));
+  };
+  for (size_t i = 0; i < kMostFreed && first_retired_ != nullptr && is_over(); ++i) {
     CachedAnswer* const answer = std::exchange(first_retired_, first_retired_->newer_);
     last_retired_ = first_retired_ != nullptr ? last_retired_ : nullptr;
     --retired_;

@@ -82,7 +82,9 @@ class alignas(64) CacheShard {
   };
 
   static constexpr size_t kFirstPlaces = 64;
-  static constexpr size_t kFreedAtOnce = 8;
+  static constexpr size_t kLeastFreed = 8;  // at once: a look at the readers is for several
+  static constexpr size_t kMostFreed =
+      64;  // by one who inserts: after a worker stood still there may be many
 
   [[nodiscard]] static CachedAnswer* lookup(const Table& table, const CacheKey& key, Bytes name,
                                             uint64_t hash, uint16_t type) noexcept;

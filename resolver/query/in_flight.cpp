@@ -109,8 +109,11 @@ std::optional<InFlight::Joined> InFlight::join(const CacheKey& key, const Query&
   Group* const group = groups_.find(to_handle(claim.cookie));
   const bool is_new = claim.kind == Kind::kFirst || claim.kind == Kind::kFollows;
   const auto has_place = [&] {
+    if (waiting_ < kMostInAll) {
+      return true;
+    }
     const size_t held = bounds.is_exempt ? 1 : shared_.places_of(client) - 1;  // without this one's
-    return waiting_ < kMostInAll || make_room(query.looked_up, held, to_handle(claim.cookie));
+    return make_room(query.looked_up, held, to_handle(claim.cookie));
   };
   const bool has_room =
       claim.kind != Kind::kTooMany && group->waiters.size() < kMostPerQuestion && has_place();
@@ -153,8 +156,7 @@ bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
     }
   }
   if (chosen) {
-    displaced_.push_back(take(to_cookie(*chosen)));
-    orphan(std::exchange(displaced_.back().followers, {}));
+    displaced_.push_back(drop(to_cookie(*chosen)));
   }
   return chosen.has_value();
 }
@@ -194,7 +196,11 @@ bool InFlight::claim_again(uint64_t cookie) {
       [&](uint64_t) { return cookie; });
   if (claim.kind == SharedQuestions::Claim::Kind::kFirst) {
     group->is_first = true;
+    group->is_outdated = false;
     group->domain = domain;
+    if (group->is_overdue) {
+      shared_.set_overdue(question_of(*group));
+    }
     return true;
   }
   // Somebody asked this worker the same in between: they wait together.
@@ -245,8 +251,10 @@ void InFlight::recycle(std::vector<WaitingQuery> waiters) {
   }
 }
 
-void InFlight::drop(uint64_t cookie) {
-  orphan(take(cookie).followers);
+InFlight::Group InFlight::drop(uint64_t cookie) {
+  Group group = take(cookie);
+  orphan(std::exchange(group.followers, {}));
+  return group;
 }
 
 InFlight::Group InFlight::take(uint64_t cookie) {

@@ -87,8 +87,8 @@ class InFlight {
   std::vector<WaitingQuery> release(uint64_t cookie);
   // Takes the group out; empty when it is not known (any more).
   Group take(uint64_t cookie);
-  // It is not to be asked after all; whoever waits here is answered otherwise.
-  void drop(uint64_t cookie);
+  // Takes the group out, which is not to be asked after all: whoever follows it is told so.
+  Group drop(uint64_t cookie);
   // A group's waiters have gone: the next one's take their memory.
   void recycle(std::vector<WaitingQuery> waiters);
   [[nodiscard]] const Group* find(uint64_t cookie);

@@ -101,10 +101,12 @@ WallTime Pipeline::wall_time() noexcept {
 }
 
 uint32_t Pipeline::rules() const noexcept {
-  // Enough bits for an answer's life of a day at most: a million pushes, and four thousand reloads.
+  // Never 0, which means that nobody has judged. Enough bits for an answer's life, of two days where nothing
+  // else is set: a million pushes, and four thousand reloads.
   constexpr unsigned kGenerationBits = 20;
+  constexpr uint32_t kConfigurations = (uint32_t{1} << (32 - kGenerationBits)) - 1;
   constexpr uint64_t kGenerations = (uint64_t{1} << kGenerationBits) - 1;
-  return parts_.configuration << kGenerationBits |
+  return (parts_.configuration % kConfigurations + 1) << kGenerationBits |
          static_cast<uint32_t>(parts_.policy.generation() & kGenerations);
 }
 
@@ -160,13 +162,10 @@ Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
     return answer_from_cut(query, now);
   }
   counters_.cached.add();
-  if (entry->is_failure()) {
-    return done(error(query, Rcode::kServFail, Ede::kCachedError, "resolution failed a moment ago"));
-  }
   if (entry->take_refresh(now)) {
     refresh(query.key);
   }
-  return done(answer_from_entry(query, *entry, now));
+  return done(answer_from_entry(query, *entry, now, rebinding_guard_.covers(query.key.partition)));
 }
 
 // A name above this one does not exist: with its SOA, so that the client learns the same (RFC 8020 section
@@ -193,11 +192,15 @@ Pipeline::Step Pipeline::answer_from_cut(Query& query, MonoTime now) noexcept {
 }
 
 // A fresh entry with what upstream said beside it, or a stale one with the extended error that says so.
-size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept {
+size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now,
+                                   bool is_guarded) noexcept {
+  if (entry.is_failure()) {
+    return error(query, Rcode::kServFail, Ede::kCachedError, "resolution failed a moment ago");
+  }
   const size_t size = entry.copy(scratch_, now);
   ExtendedError said;
   ExtendedError staleness;
-  Said answer{Bytes(scratch_).first(size), rebinding_guard_.covers(entry.partition()), entry.findings};
+  Said answer{Bytes(scratch_).first(size), is_guarded, entry.findings};
   if (entry.has_error()) {
     said = entry.error();
     answer.error = answer.upstream = &said;

@@ -156,12 +156,13 @@ class Pipeline final : ResolutionEvents, Follower {
   };
   size_t answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                        AnswerCache::Entry::Findings& findings) noexcept;
-  size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
+  size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now, bool is_guarded) noexcept;
   size_t answer_with(Query& query, const Said& said) noexcept;
   size_t withhold(Query& query, const ExtendedError* error) noexcept;
   size_t copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept;
   void count_error(Ede code) noexcept;
-  size_t answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept;
+  size_t answer_failure(Query& query, const InFlight::Group& group, const Resolution& resolution) noexcept;
+  void answer_from_cache(InFlight::Group& group, AnswerCache::Entry& entry);
   [[nodiscard]] bool is_guarded(const InFlight::Group& group) const noexcept;
   size_t block(Query& query, Bytes chain) noexcept;
   size_t error(Query& query, Rcode rcode) noexcept;

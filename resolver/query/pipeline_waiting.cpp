@@ -24,8 +24,9 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   const CacheKey& key = query.key;
   const MonoTime now = loop_.now();
   AnswerCache::Entry* stale = query.has_stale ? parts_.cache.find_stale(key, now) : nullptr;
+  const bool guarded = rebinding_guard_.covers(key.partition);
   if (stale != nullptr && in_flight_.is_overdue(key)) {
-    return done(answer_from_entry(query, *stale, now));
+    return done(answer_from_entry(query, *stale, now, guarded));
   }
   const bool exempt = is_exempt(query.asker.address);
   const auto joined = in_flight_.join(key, query,
@@ -33,7 +34,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
                                        exempt ? SIZE_MAX : parts_.admission.domain_waiting, exempt});
   if (!joined) {
     counters_.overloaded.add();
-    return done(stale != nullptr ? answer_from_entry(query, *stale, now)
+    return done(stale != nullptr ? answer_from_entry(query, *stale, now, guarded)
                                  : error(query, Rcode::kServFail, Ede::kOther, kTooMany));
   }
   if (in_flight_.has_displaced()) {
@@ -94,7 +95,7 @@ void Pipeline::answer_displaced() {
     counters_.overloaded.add(group.waiters.size());
     answer_each(group.waiters, [&](Query& query) {
       AnswerCache::Entry* stale = parts_.cache.find_stale(group.key, now);
-      return stale != nullptr ? answer_from_entry(query, *stale, now)
+      return stale != nullptr ? answer_from_entry(query, *stale, now, is_guarded(group))
                               : error(query, Rcode::kServFail, Ede::kOther, kTooMany);
     });
   }
@@ -119,6 +120,7 @@ void Pipeline::on_overdue() {
     if (stale == nullptr) {
       continue;
     }
+    const bool guarded = is_guarded(*group);
     std::vector<WaitingQuery> waiters = in_flight_.release(cookie);
     if (in_flight_.has_too_many_unattended()) {
       counters_.unrefreshed.add();
@@ -127,7 +129,7 @@ void Pipeline::on_overdue() {
       }
       in_flight_.drop(cookie);
     }
-    answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now); });
+    answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now, guarded); });
   }
   if (!overdue_.empty()) {
     overdue_timer_.start(std::chrono::ceil<milliseconds>(overdue_.front().at - now));
@@ -195,17 +197,36 @@ void Pipeline::end_following(uint64_t cookie, const Resolution* resolution) {
     answer_group(group, *resolution, nullptr);
     return;
   }
-  // Nobody asks for it any more: then this worker does, if its upstreams are still for that.
+  // Nobody asks for it any more: then this worker does, for those who wait here.
+  const InFlight::Group* group = in_flight_.find(cookie);
+  if (group == nullptr || group->is_first) {
+    return;
+  }
+  if (group->waiters.empty()) {
+    in_flight_.drop(cookie);
+    return;
+  }
   if (!in_flight_.claim_again(cookie)) {
     return;
   }
-  const CacheKey& key = in_flight_.find(cookie)->key;
-  if (forwarder_->pool().zone_with(key.partition)) {
-    ask(key, cookie);
+  reading_.enter();
+  if (AnswerCache::Entry* entry = parts_.cache.find(group->key, loop_.now())) {
+    InFlight::Group answered = in_flight_.drop(cookie);  // the answer has come to another worker meanwhile
+    answer_from_cache(answered, *entry);
+  } else if (forwarder_->pool().zone_with(group->key.partition)) {
+    ask(group->key, cookie);
   } else {
     Resolution none;
     on_resolved(cookie, none);
   }
+}
+
+void Pipeline::answer_from_cache(InFlight::Group& group, AnswerCache::Entry& entry) {
+  const MonoTime now = loop_.now();
+  const bool guarded = is_guarded(group);
+  counters_.cached.add(group.waiters.size());
+  answer_each(group.waiters, [&](Query& query) { return answer_from_entry(query, entry, now, guarded); });
+  in_flight_.recycle(std::move(group.waiters));
 }
 
 // The worker that was to answer does not.
@@ -244,7 +265,7 @@ bool Pipeline::is_guarded(const InFlight::Group& group) const noexcept {
 size_t Pipeline::answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                                AnswerCache::Entry::Findings& findings) noexcept {
   if (!is_good(resolution)) {
-    return answer_failure(query, group.key, resolution);
+    return answer_failure(query, group, resolution);
   }
   const ScrubbedResponse& response = resolution.response;
   const ExtendedError error = response.error ? response.error->view() : ExtendedError{};
@@ -252,10 +273,11 @@ size_t Pipeline::answer_waiter(Query& query, const InFlight::Group& group, const
   return answer_with(query, {response.message, is_guarded(group), findings, said, said});
 }
 
-size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {
+size_t Pipeline::answer_failure(Query& query, const InFlight::Group& group,
+                                const Resolution& resolution) noexcept {
   const MonoTime now = loop_.now();
-  if (AnswerCache::Entry* entry = parts_.cache.find_stale(key, now)) {
-    return answer_from_entry(query, *entry, now);
+  if (AnswerCache::Entry* entry = parts_.cache.find_stale(group.key, now)) {
+    return answer_from_entry(query, *entry, now, is_guarded(group));
   }
   if (const auto& said = resolution.response.error) {
     count_error(said->code);

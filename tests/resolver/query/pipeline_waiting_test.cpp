@@ -279,4 +279,48 @@ TEST_CASE_METHOD(Fixture, "what upstreams say that were replaced meanwhile is gu
   });
 }
 
+TEST_CASE_METHOD(Fixture, "what is stale of replaced upstreams is withheld as it was then",
+                 "[query][waiting]") {
+  may_answer = true;
+  served.upstream.set([this](const Wire& asked, bool) {
+    return may_answer ? std::vector<Wire>{Reply(asked).answer("www.evil.example. 1 IN A 10.1.2.3").wire()}
+                      : std::vector<Wire>{};
+  });
+  RebindingSettings guard;
+  guard.guard = RebindingSettings::Guard::kOn;
+  Random random;
+  std::vector<std::unique_ptr<Forwarder>> forwarders;
+  uint32_t number = 10;
+  const auto connect = [&] {
+    UpstreamServer server;
+    server.address = served.upstream.address();
+    UpstreamZone root;
+    root.servers.push_back(server);
+    root.number = ++number;  // as if its servers were others
+    served.on_loop([&] {
+      forwarders.push_back(
+          Forwarder::make(served.loop(), {{root}}, random, served.pipeline().resolution_events()));
+      served.pipeline().connect(*forwarders.back());
+      served.pipeline().reload({{}, {}, guard});
+    });
+  };
+  connect();
+  CHECK(client.ask("www.evil.example").empty());
+  REQUIRE(client.has_all());
+  CHECK(client.last().answers.empty());  // withheld
+  pass_time(seconds{3});
+  may_answer = false;
+  CHECK(client.ask("www.evil.example").empty());
+  connect();
+  SECTION("its question takes long") {
+    pass_time(milliseconds{1900});
+  }
+  SECTION("its question fails") {
+    pass_time(seconds{6});
+  }
+  REQUIRE(client.has_all());
+  CHECK(client.last().answers.empty());
+  served.on_loop([&] { forwarders.clear(); });  // on the thread that their timers belong to
+}
+
 }  // namespace cenote::pipeline_waiting_test
