@@ -12,9 +12,17 @@ namespace cenote {
 void Findings::add(TextPosition at, std::string text, Problem::Severity severity) {
   // A file of another kind given by mistake has thousands of them; the first ones tell enough.
   constexpr size_t kMost = 200;
-  if (problems_.size() < kMost) {
-    problems_.push_back({file_, at.line, at.column, std::move(text), severity});
+  ++count_;
+  const bool is_error = severity == Problem::Severity::kError;
+  const bool is_first_error = is_error && !has_error_;
+  has_error_ |= is_error;
+  if (problems_.size() >= kMost) {
+    if (!is_first_error) {
+      return;
+    }
+    problems_.pop_back();  // an error behind many warnings makes the whole unusable all the same
   }
+  problems_.push_back({file_, at.line, at.column, std::move(text), severity});
 }
 
 ValueKind<std::string> any_text(size_t most) {

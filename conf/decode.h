@@ -23,6 +23,8 @@ class Findings {
 
   void error(TextPosition at, std::string text) { add(at, std::move(text), Problem::Severity::kError); }
   void warning(TextPosition at, std::string text) { add(at, std::move(text), Problem::Severity::kWarning); }
+  // So many, with those that are too many to be told.
+  [[nodiscard]] size_t count() const noexcept { return count_; }
   void unset(std::string key) {
     if (unset_ != nullptr) {
       unset_->push_back(std::move(key));
@@ -35,6 +37,8 @@ class Findings {
   std::string file_;
   std::vector<Problem>& problems_;
   std::vector<std::string>* unset_;
+  size_t count_ = 0;
+  bool has_error_ = false;
 };
 
 // A kind of value: how its text is read, and what to say was expected.

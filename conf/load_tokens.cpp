@@ -37,7 +37,7 @@ ValueKind<std::string> scope() {
 void read_token(MapReader& map, LoadedTokens& loaded, std::set<std::string>& names, Findings& findings) {
   Token token;
   WallTime expires;
-  const size_t problems = loaded.problems.size();
+  const size_t problems = findings.count();
   map.value("name", token.name, any_text(60));
   map.value("sha256", token.sha256, hex_digest());
   map.list("scopes", token.scopes, scope());
@@ -53,7 +53,7 @@ void read_token(MapReader& map, LoadedTokens& loaded, std::set<std::string>& nam
     findings.error(map.at("name"), fmt::format("the token '{}' is there already", token.name));
   }
   map.finish();  // a misspelt "expires" must not make a token that never does
-  if (loaded.problems.size() == problems) {
+  if (findings.count() == problems) {
     loaded.tokens.push_back(std::move(token));
   }
 }

@@ -17,6 +17,19 @@ const std::string kDigest(64, 'a');
 
 }  // namespace
 
+TEST_CASE("a token with a fault is none, also behind more faults than are told", "[conf][tokens]") {
+  std::string text = "tokens:\n";
+  for (int i = 0; i < 300; ++i) {
+    text += "  - {}\n";
+  }
+  text += "  - {name: late, sha256: " + kDigest + ", scopes: [admin], expire: 2020-01-01}\n";
+  text += "  - {name: good, sha256: " + kDigest + ", scopes: [read]}\n";
+  const auto loaded = read_tokens(text, "tokens.yaml");
+  REQUIRE(loaded.tokens.size() == 1);
+  CHECK(loaded.tokens[0].name == "good");
+  CHECK(loaded.problems.size() == 200);
+}
+
 TEST_CASE("a token has a name, a digest, scopes and perhaps an end", "[conf][load_tokens]") {
   const auto loaded = read_tokens("tokens:\n  - {name: soc, sha256: " + kDigest +
                                       ", scopes: [read, 'push:c2-intel'], expires: 2027-03-31}\n",

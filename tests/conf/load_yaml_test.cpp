@@ -512,6 +512,18 @@ TEST_CASE("what is odd but possible is a warning and keeps nothing from starting
   CHECK_THAT(problems_of(loaded), Catch::Contains(row.says));
 }
 
+TEST_CASE("an error behind more warnings than are told is an error", "[conf][load_yaml]") {
+  std::string text = "upstream:\n";
+  for (int i = 0; i < 250; ++i) {
+    text += fmt::format("  - {{zone: z{}.example, servers: ['udp://9.9.9.9'], trust_ad: true}}\n", i);
+  }
+  CHECK(read(text).is_usable());
+  const auto loaded = read(text + "unknown_key: 1\n");
+  CHECK_FALSE(loaded.is_usable());
+  CHECK_THAT(problems_of(loaded), Catch::Contains("unknown_key"));
+  CHECK(loaded.problems.size() == 200);
+}
+
 TEST_CASE("a file is read with its own folder as the start of relative paths", "[conf][load_yaml]") {
   const TemporaryFolder folder;
   folder.write("here.txt", "a.test\n");
