@@ -47,6 +47,9 @@ int no_pass_phrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*cont
 
 // OpenSSL's own file errors do not name the file.
 Result<BioPtr> open_pem(const std::string& path) {
+  if (is_no_file(path)) {
+    return fail("{}: not a file", path);
+  }
   BioPtr file(BIO_new_file(path.c_str(), "r"));
   const int error = errno;
   ERR_clear_error();

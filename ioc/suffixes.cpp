@@ -7,6 +7,7 @@
 
 #include "ioc/durable_file.h"
 #include "ioc/normalise.h"
+#include "resolver/base/files.h"
 #include "resolver/base/text.h"
 
 namespace cenote {
@@ -94,7 +95,7 @@ const PublicSuffixes& PublicSuffixes::system() {
 }
 
 Result<PublicSuffixes> PublicSuffixes::from_file(const std::string& path) {
-  List list(psl_load_file(path.c_str()));
+  List list(is_no_file(path) ? nullptr : psl_load_file(path.c_str()));
   if (!list || psl_suffix_count(list.get()) == 0) {
     return fail("{}: not a public suffix list", path);
   }

@@ -47,6 +47,11 @@ bool is_own_or_root(uid_t owner) noexcept {
   return owner == geteuid() || owner == 0;
 }
 
+bool is_no_file(const std::string& path) noexcept {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 Result<void> write_file(const std::string& path, std::string_view text, mode_t mode) {
   const std::string fresh = path + ".new";
   unlink(fresh.c_str());

@@ -20,6 +20,10 @@ Result<void> write_file(const std::string& path, std::string_view text, mode_t m
 // likes.
 bool is_own_or_root(uid_t owner) noexcept;
 
+// Whether something other than a file stands there: whoever opens a pipe waits for its writer, and a loop or
+// the start with him. What is missing is none; libraries that open files themselves say so.
+bool is_no_file(const std::string& path) noexcept;
+
 // `size` random bytes, the same at every start: read from the file, which is made (mode 0600, and its folder)
 // where there is none. A file of another size, one that cannot be read, and one that others may have read are
 // set aside as FILE.damaged, the log says so, and another is made.

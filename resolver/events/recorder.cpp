@@ -21,6 +21,9 @@ constexpr size_t kRingBytes = 512 * 1024;
 constexpr milliseconds kPollInterval{10};
 // From so many on the next are not waited for.
 constexpr size_t kFlood = 1024;
+// Lines that wait for the reader of a pipe, which itself takes 64 KiB: some thousand hits, while he rotates
+// his own files or starts again.
+constexpr size_t kMostWaiting = 1024 * 1024;
 // Of one ring in a row: no more than it holds, so that who fills it does not keep the others waiting.
 constexpr size_t kMostInARow = kRingBytes / PackedEvent::kLeastBytes;
 
@@ -55,6 +58,12 @@ Result<void> Recorder::open_file() {
     ::close(file_);
   }
   file_ = file;
+  if (has_rest_) {  // of a line that began in the old file
+    const size_t end = buffer_.find('\n');
+    unwritten_.add(end != 0 ? 1 : 0);
+    buffer_.erase(0, end + 1);
+    has_rest_ = false;
+  }
   return {};
 }
 
@@ -77,6 +86,7 @@ void Recorder::say(const Error& error) {
 
 void Recorder::open_again() {
   if (auto opened = open_file(); opened) {
+    failing_ = false;  // the next write that fails is said again
     if (faults_ != nullptr) {
       faults_->clear(Part::kEventFile);
     }
@@ -107,6 +117,7 @@ void Recorder::run() {
   drain_all();  // all that there is, for a ring holds no more
   condenser_.give_all([this](const EventView& event) { record(event); });
   flush();
+  unwritten_.add(static_cast<uint64_t>(std::count(buffer_.begin(), buffer_.end(), '\n')));
 }
 
 // A worker on the same processor waits for no more than one step, unless some would be lost.
@@ -161,9 +172,29 @@ void Recorder::flush() {
   if (buffer_.empty()) {
     return;
   }
-  if (torn_) {
+  if (torn_ && !has_rest_) {
     buffer_.insert(0, 1, '\n');  // ends the half line that the last write left
   }
+  const size_t done = write_out();
+  const int error = errno;
+  torn_ = done > 0 ? buffer_[done - 1] != '\n' : torn_;
+  has_rest_ = false;
+  if (done == buffer_.size()) {
+    if (failing_ && faults_ != nullptr) {
+      faults_->clear(Part::kEventFile);
+    }
+    failing_ = false;
+    buffer_.clear();
+  } else if (error == EAGAIN) {
+    keep_waiting(done);
+  } else {
+    lose(std::max<size_t>(done, buffer_.front() == '\n' ? 1 : 0), std::strerror(error));
+    buffer_.clear();
+  }
+}
+
+// How many bytes of the buffer the file took; errno says why not all.
+size_t Recorder::write_out() {
   size_t done = 0;
   while (done < buffer_.size()) {
     const ssize_t wrote = ::write(file_, buffer_.data() + done, buffer_.size() - done);
@@ -173,22 +204,31 @@ void Recorder::flush() {
       break;
     }
   }
-  const bool failed = done < buffer_.size();
-  if (failed) {
-    // A full disk must not stop the rest: the hits stay in the history, the loss is counted, and said once.
-    const size_t first_lost = std::max<size_t>(done, torn_ ? 1 : 0);
-    unwritten_.add(static_cast<uint64_t>(
-        std::count(buffer_.begin() + static_cast<ptrdiff_t>(first_lost), buffer_.end(), '\n')));
-    if (!failing_) {
-      say(fail("write events to {}: {}; until it works again they are counted and dropped", settings_.file,
-               std::strerror(errno)));
-    }
-  } else if (failing_ && faults_ != nullptr) {
-    faults_->clear(Part::kEventFile);
+  return done;
+}
+
+// The pipe is full. Its reader may come back: what he has not taken waits for him, and the newest lines are
+// lost when that is too much.
+void Recorder::keep_waiting(size_t done) {
+  buffer_.erase(0, done);
+  has_rest_ = torn_;
+  const size_t end = buffer_.size() > kMostWaiting ? buffer_.rfind('\n', kMostWaiting) : std::string::npos;
+  if (end != std::string::npos) {
+    lose(end + 1, "nobody reads from it");
+    buffer_.resize(end + 1);
   }
-  failing_ = failed;
-  torn_ = done > 0 ? buffer_[done - 1] != '\n' : torn_;
-  buffer_.clear();
+}
+
+// A file that takes no more must not stop the rest: the hits stay in the history, the loss is counted, and
+// said once.
+void Recorder::lose(size_t first, const std::string& why) {
+  unwritten_.add(static_cast<uint64_t>(
+      std::count(buffer_.begin() + static_cast<ptrdiff_t>(first), buffer_.end(), '\n')));
+  if (!failing_) {
+    say(fail("write events to {}: {}; until it works again they are counted and dropped", settings_.file,
+             why));
+  }
+  failing_ = true;
 }
 
 uint64_t Recorder::dropped() const {

@@ -48,6 +48,9 @@ class Recorder {
   void record(const EventView& event);
   void write(const EventView& event);
   void flush();
+  [[nodiscard]] size_t write_out();
+  void keep_waiting(size_t done);
+  void lose(size_t first, const std::string& why);
   Result<void> open_file();
   void open_again();
   void say(const Error& error);
@@ -59,8 +62,9 @@ class Recorder {
   History history_;
   int file_ = -1;
   std::string buffer_;
-  bool failing_ = false;  // the last write did not go through
-  bool torn_ = false;     // the file ends in half a line
+  bool failing_ = false;   // lines were lost, and the file has not taken all since
+  bool torn_ = false;      // the file ends in half a line
+  bool has_rest_ = false;  // its other half, or what ends it, is the first line of buffer_
   std::thread thread_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> reopen_{false};

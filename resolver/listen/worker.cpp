@@ -15,6 +15,14 @@ TlsClientAuthority dot_clients(const TlsFiles& files) {
 // Nobody is asked for a certificate over HTTPS: browsers give up when they are (Chromium 156).
 const TlsClientAuthority kNoClients{};
 
+std::string joined(const std::vector<std::string>& problems) {
+  std::string all;
+  for (const std::string& each : problems) {
+    all += (all.empty() ? "" : "; ") + each;
+  }
+  return all;
+}
+
 }  // namespace
 
 Worker::Worker(const WorkerSettings& settings, EventRing& events,
@@ -36,7 +44,7 @@ Result<void> Worker::open() {
   forwarder_ = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events(),
                                settings_.echoes.get());
   pipeline_.connect(*forwarder_);
-  tell_of_upstreams(*forwarder_);
+  tell_of_upstreams(joined(forwarder_->excluded()));
   for (const SocketAddress& address : settings_.listen.dns) {
     auto udp = UdpListener::open(loop_, address, pipeline_, Proxies(settings_.listen.proxies));
     if (!udp) {
@@ -162,33 +170,29 @@ void Worker::reload(const WorkerSettings& settings) {
   });
 }
 
-// A server that could be asked goes on when its new settings cannot be used: upstreams with more servers that
-// are not asked do not replace those in force. A file that was missing may be there now.
+// What can be asked goes on when its new settings cannot be used: they do not replace those in force. A file
+// that was missing may be there now.
 void Worker::renew_upstream(const UpstreamSettings& upstream) {
   const bool are_the_same = upstream == settings_.upstream;
-  const size_t excluded = forwarder_->excluded().size();
-  if (are_the_same && excluded == 0) {
-    tell_of_upstreams(*forwarder_);
+  if (are_the_same && forwarder_->excluded().empty()) {
+    tell_of_upstreams({});
     return;
   }
   auto forwarder =
       Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(), settings_.echoes.get());
-  tell_of_upstreams(*forwarder);
-  const size_t still = forwarder->excluded().size();
-  if (still < excluded || (still == excluded && !are_the_same)) {
+  if (!forwarder->can_replace(*forwarder_)) {
+    tell_of_upstreams(joined(forwarder->excluded()) + "; the upstreams stay as they were");
+    return;
+  }
+  if (!are_the_same || forwarder->excluded() != forwarder_->excluded()) {
     settings_.upstream = upstream;
     replace_forwarder(std::move(forwarder));
   }
+  tell_of_upstreams(joined(forwarder_->excluded()));
 }
 
-void Worker::tell_of_upstreams(const Forwarder& newest) {
-  std::string problem;
-  for (const std::string& each : newest.excluded()) {
-    problem += (problem.empty() ? "" : "; ") + each;
-  }
-  if (&newest != forwarder_.get() && newest.excluded().size() > forwarder_->excluded().size()) {
-    problem += "; the upstreams stay as they were";
-  }
+// Of those in force whether any is asked, and `problem` with these or with those that were to replace them.
+void Worker::tell_of_upstreams(const std::string& problem) {
   const bool asks_some = forwarder_->excluded().size() < forwarder_->pool().size();
   tell(&WorkerParts::upstreams, asks_some || forwarder_->excluded().empty(), problem);
 }

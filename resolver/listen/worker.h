@@ -93,7 +93,7 @@ class alignas(64) Worker {
   void finish_when_idle();
   void renew_upstream(const UpstreamSettings& upstream);
   void replace_forwarder(std::unique_ptr<Forwarder> forwarder);
-  void tell_of_upstreams(const Forwarder& newest);
+  void tell_of_upstreams(const std::string& problem);
 
   WorkerSettings settings_;
   Loop loop_;

@@ -7,12 +7,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "resolver/base/files.h"
 #include "resolver/net/x509_fields.h"
 
 namespace cenote {
 
 std::optional<WallTime> certificate_end(const std::string& file) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(std::fopen(file.c_str(), "re"), &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(
+      is_no_file(file) ? nullptr : std::fopen(file.c_str(), "re"), &std::fclose);
   const X509Ptr certificate(opened ? PEM_read_X509(opened.get(), nullptr, nullptr, nullptr) : nullptr);
   take_openssl_error();
   std::tm end{};

@@ -334,6 +334,10 @@ void Http1::take_output(std::string& out, size_t most) {
   if (unsent() == 0) {
     release_if_large(output_);
     output_start_ = 0;
+  } else if (output_start_ > kKeptBuffer && output_start_ >= output_.size() / 2) {
+    // A reader who keeps up and never quite catches up would let it grow.
+    output_.erase(0, output_start_);
+    output_start_ = 0;
   }
 }
 

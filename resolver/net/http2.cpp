@@ -20,6 +20,9 @@ constexpr size_t kMostResetsByUs = 100;
 constexpr uint32_t kStreamWindow = 256 * 1024;
 constexpr int32_t kConnectionWindow = 1024 * 1024;
 
+// So much of a streamed body that has been taken may stay in front of what has not.
+constexpr size_t kMostTaken = 64 * 1024;
+
 std::string_view text_of(const uint8_t* bytes, size_t size) {
   return as_text({bytes, size});
 }
@@ -286,6 +289,7 @@ void Http2::respond(uint32_t id, HttpResponse response) {
   if (exchange != nullptr && !exchange->has_started && unsent_ > limits_.most_unread) {
     ++counted_.refused;
     abort(id);
+    exchange->has_started = exchange->has_ended = true;  // the reset was its answer
     return;
   }
   if (exchange != nullptr && !exchange->has_started) {
@@ -310,6 +314,12 @@ bool Http2::write(uint32_t id, std::string_view chunk) {
   }
   if (exchange->body.size() - exchange->body_start + chunk.size() > limits_.unsent_bytes) {
     return false;
+  }
+  // A reader who keeps up and never quite catches up would let it grow; moving no more than was taken is
+  // cheap.
+  if (exchange->body_start >= kMostTaken && exchange->body_start >= exchange->body.size() / 2) {
+    exchange->body.erase(0, exchange->body_start);
+    exchange->body_start = 0;
   }
   exchange->body += chunk;
   unsent_ += chunk.size();

@@ -127,14 +127,12 @@ void Loop::begin_turn() noexcept {
 // After the sockets.
 void Loop::end_wait() noexcept {
   woke_ms_ = uv_now(loop_.get());  // libuv read its clock when the wait ended, and nobody has since
-  if (due_.after == &due_) {
-    return;
-  }
   while (due_.after != &due_) {
     auto* next = static_cast<NextTurn*>(due_.after);
     next->cancel();
     next->callback_(next->context_);  // may destroy it
   }
+  // Also when nobody was due: who asked may have cancelled since, and without a wait the loop would spin.
   if (asked_.after == &asked_) {
     uv_idle_stop(no_wait_);
   }

@@ -29,15 +29,19 @@ constexpr auto kClockSkew = hours(1);  // of clients whose clock is behind
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
+File open_file(const std::string& path) {
+  return {is_no_file(path) ? nullptr : std::fopen(path.c_str(), "re"), &std::fclose};
+}
+
 X509Ptr read_certificate(const std::string& path) {
-  const File file(std::fopen(path.c_str(), "re"), &std::fclose);
+  const File file = open_file(path);
   X509Ptr certificate(file ? PEM_read_X509(file.get(), nullptr, nullptr, nullptr) : nullptr);
   take_openssl_error();
   return certificate;
 }
 
 PkeyPtr read_key(const std::string& path) {
-  const File file(std::fopen(path.c_str(), "re"), &std::fclose);
+  const File file = open_file(path);
   PkeyPtr key(file ? PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr) : nullptr);
   take_openssl_error();
   return key;

@@ -7,12 +7,15 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "resolver/base/files.h"
 #include "resolver/net/digest.h"
 #include "resolver/net/tls.h"
 #include "resolver/net/x509_fields.h"
 
 namespace cenote {
 namespace {
+
+constexpr std::string_view kNoFile = "not a file";
 
 struct ContextFree {
   void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
@@ -231,6 +234,9 @@ Result<TlsContext> TlsContext::client(TlsClientTrust trust) {
   auto state = std::make_unique<State>();
   state->context = State::make(TLS_client_method());
   SSL_CTX* context = state->context.get();
+  if (is_no_file(trust.ca_file)) {
+    return fail("CA file {}: {}", trust.ca_file, kNoFile);
+  }
   const int loaded = trust.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
                                            : SSL_CTX_load_verify_file(context, trust.ca_file.c_str());
   if (loaded != 1) {
@@ -254,6 +260,11 @@ Result<TlsContext> TlsContext::client(TlsClientTrust trust) {
 // type stays behind. Sessions hold the context that they began with.
 Result<void> TlsContext::reload(const std::string& certificate_file, const std::string& key_file,
                                 const TlsClientAuthority& clients) {
+  for (const std::string& file : {certificate_file, key_file, clients.ca_file}) {
+    if (is_no_file(file)) {
+      return fail("{}: {}", file, kNoFile);
+    }
+  }
   ContextPtr renewed = state_->make_server();
   if (SSL_CTX_use_certificate_chain_file(renewed.get(), certificate_file.c_str()) != 1) {
     return fail("certificate {}: {}", certificate_file, take_openssl_error());

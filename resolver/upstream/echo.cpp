@@ -55,9 +55,9 @@ EchoCookie EchoMemory::cookie() const noexcept {
   return cookie_;
 }
 
-void EchoMemory::set_cookie(const EchoCookie& cookie) noexcept {
+void EchoMemory::give_up_cookies() noexcept {
   const std::lock_guard lock(mutex_);
-  cookie_ = cookie;
+  cookie_ = {};
 }
 
 std::shared_ptr<EchoMemory> EchoMemories::of(const UpstreamServer& server) {
@@ -97,15 +97,19 @@ Echo::CookieSeen Echo::read_cookie(Bytes reply) noexcept {
     if (!options.ok() || code != edns_option::kCookie) {
       continue;
     }
-    EchoCookie known = memory_->cookie();
-    const bool is_whole = value.size() >= 2 * kClientCookieBytes && value.size() <= known.bytes.size();
-    if (!is_whole || !std::equal(value.begin(), value.begin() + kClientCookieBytes, known.bytes.begin())) {
-      return CookieSeen::kOther;
+    const auto is_ours = memory_->update([&](EchoCookie& known) noexcept {
+      const bool is_whole = value.size() >= 2 * kClientCookieBytes && value.size() <= known.bytes.size();
+      if (!is_whole || !std::equal(value.begin(), value.begin() + kClientCookieBytes, known.bytes.begin())) {
+        return false;
+      }
+      std::copy(value.begin(), value.end(), known.bytes.begin());
+      known.size = value.size();
+      return true;
+    });
+    if (!is_ours) {
+      return CookieSeen::kNone;  // another worker has just given them up
     }
-    std::copy(value.begin(), value.end(), known.bytes.begin());
-    known.size = value.size();
-    memory_->set_cookie(known);
-    return rcode == kBadCookie ? CookieSeen::kBad : CookieSeen::kOurs;
+    return !*is_ours ? CookieSeen::kOther : rcode == kBadCookie ? CookieSeen::kBad : CookieSeen::kOurs;
   }
   return rcode == static_cast<uint16_t>(Rcode::kFormErr) ? CookieSeen::kFormErr : CookieSeen::kNone;
 }
@@ -115,10 +119,11 @@ bool Echo::believes(Bytes reply, const Name& name, const LetterCase& written) no
   if (!same_case && memory_->letter_case.is_expected()) {
     return false;
   }
-  const CookieSeen cookie = this->cookie().size != 0 ? read_cookie(reply) : CookieSeen::kNone;
+  const bool has_cookie = this->cookie().size != 0;
+  const CookieSeen cookie = has_cookie ? read_cookie(reply) : CookieSeen::kNone;
   // RFC 7873 section 5.3: with another's cookie it is forged, and with BADCOOKIE ours was out of date.
-  const bool is_good =
-      cookie == CookieSeen::kOurs || (cookie == CookieSeen::kNone && !memory_->cookies.is_expected());
+  const bool is_good = cookie == CookieSeen::kOurs ||
+                       (cookie == CookieSeen::kNone && !(has_cookie && memory_->cookies.is_expected()));
   if (!is_good) {
     return false;
   }
@@ -140,7 +145,9 @@ void Echo::learn(Bytes reply, const Name& name, const LetterCase& written) noexc
   if (cookie == CookieSeen::kNone) {
     memory_->cookies.saw(false);
   } else if (cookie == CookieSeen::kOther || cookie == CookieSeen::kFormErr) {
-    memory_->set_cookie({});  // It mangles or minds them: it is asked without from now on.
+    // It mangles or minds them: it is asked without from now on, and can repeat none.
+    memory_->give_up_cookies();
+    memory_->cookies.saw(false);
   }
 }
 

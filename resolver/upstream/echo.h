@@ -12,7 +12,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "resolver/base/random.h"
 #include "resolver/dns/name.h"
@@ -64,7 +66,14 @@ class EchoMemory {
   Habit cookies;
 
   [[nodiscard]] EchoCookie cookie() const noexcept;
-  void set_cookie(const EchoCookie& cookie) noexcept;
+  // What `change(EchoCookie&)` gives, which no other worker's change comes between; nullopt, and it is not
+  // called, when no cookie is sent any more.
+  template <typename Change>
+  auto update(Change&& change) noexcept -> std::optional<decltype(change(std::declval<EchoCookie&>()))> {
+    const std::lock_guard lock(mutex_);
+    return cookie_.size != 0 ? std::optional(change(cookie_)) : std::nullopt;
+  }
+  void give_up_cookies() noexcept;
 
  private:
   mutable std::mutex mutex_;

@@ -122,6 +122,37 @@ void Forwarder::open_transports(EchoMemories* echoes) {
   }
 }
 
+bool Forwarder::asks_some(uint16_t zone) const noexcept {
+  const auto& servers = pool_.servers_of(zone);
+  return std::any_of(servers.begin(), servers.end(), [this](uint16_t server) { return is_asked(server); });
+}
+
+bool Forwarder::asks(uint16_t zone, const SocketAddress& address) const noexcept {
+  const auto& servers = pool_.servers_of(zone);
+  return std::any_of(servers.begin(), servers.end(), [&](uint16_t server) {
+    return is_asked(server) && pool_.server(server).address == address;
+  });
+}
+
+bool Forwarder::can_replace(const Forwarder& other) const noexcept {
+  for (uint16_t zone = 0; zone < pool_.zone_count(); ++zone) {
+    const auto before = other.zone_of(pool_.zone_name(zone));
+    if (!before || !other.asks_some(*before)) {
+      continue;
+    }
+    const auto& servers = pool_.servers_of(zone);
+    const bool is_the_same = other.pool_.zone_name(*before) == pool_.zone_name(zone);
+    const bool loses_one = is_the_same && std::any_of(servers.begin(), servers.end(), [&](uint16_t server) {
+                             const SocketAddress& address = pool_.server(server).address;
+                             return other.asks(*before, address) && !asks(zone, address);
+                           });
+    if (loses_one || !asks_some(zone)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 Handle Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
   const MonoTime now = loop_.now();
   const Handle handle = active_.add();

@@ -49,6 +49,10 @@ class alignas(64) Forwarder final : TransportEvents {
 
   // Why servers are not asked, each with its address.
   [[nodiscard]] const std::vector<std::string>& excluded() const noexcept { return excluded_; }
+  // Whether all that `other` can ask goes on when this one takes its place: no server of a zone that both
+  // have is lost to an exclusion, and no zone without a usable server takes over names that `other` can ask
+  // for. Zones and servers that are configured no more are no loss.
+  [[nodiscard]] bool can_replace(const Forwarder& other) const noexcept;
 
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name) const noexcept {
     return pool_.zone_of(name);
@@ -88,6 +92,9 @@ class alignas(64) Forwarder final : TransportEvents {
 
   Forwarder(Loop& loop, const UpstreamSettings& settings, Random& random, ResolutionEvents& events);
   void open_transports(EchoMemories* echoes);
+  [[nodiscard]] bool is_asked(uint16_t server) const noexcept { return servers_[server].stream != nullptr; }
+  [[nodiscard]] bool asks_some(uint16_t zone) const noexcept;
+  [[nodiscard]] bool asks(uint16_t zone, const SocketAddress& address) const noexcept;
   void on_response(const Attempt& attempt, Bytes message) override;
   void on_unreachable(const Attempt& attempt) override;
   void on_doubtful(const Attempt& attempt) override;

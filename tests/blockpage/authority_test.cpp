@@ -192,6 +192,11 @@ TEST_CASE("what is wrong with the CA is said with the file's name", "[blockpage]
     CHECK(error_of(with_files(folder, "ca.pem", "none.key")) ==
           "blockpage CA: " + folder / "none.key" + ": No such file or directory");
   }
+  SECTION("a pipe, for whose writer nobody waits") {
+    REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
+    CHECK(error_of(with_files(folder, "pipe", "ca.key")) ==
+          "blockpage CA: " + folder / "pipe" + ": not a file");
+  }
   SECTION("one without the other") {
     BlockpageSettings half = with_files(folder, "ca.pem", "ca.key");
     half.ca_key.clear();

@@ -1,10 +1,14 @@
-"""Slow requests over HTTP/1.1, at DoH, the block page and the control API."""
+"""Slow requests over HTTP/1.1, at DoH, the block page and the control API, and requests that are left unanswered."""
+import os
+import socket
+import struct
 import time
+from pathlib import Path
 
 from hits import fill_history
 from http2 import QUESTION
-from scenario import scenario
-from tools import CLIENT, PAGE, STRANGER, opened, pour_again
+from scenario import SLOWER, scenario
+from tools import CLIENT, PAGE, STRANGER, cached, framed, opened, pour_again, tcp, tls
 
 TARGETS = (("doh", CLIENT), ("page", STRANGER), ("page_http", STRANGER), ("api", CLIENT))
 
@@ -60,6 +64,37 @@ def pipelined_requests(s):
     s.attack(repeat, "page_http", STRANGER, request("GET", "/", PAGE))
     s.attack(repeat, "doh", CLIENT, request("GET", f"/dns-query?dns={QUESTION}", "dns.example"))
     s.attack(repeat, "api", CLIENT, request("GET", "/metrics", "localhost"))
+
+
+@scenario(alone=True)
+def reset_pipelines(s):
+    """Connections of every kind with many pipelined requests are reset before their answers: afterwards the server rests, and
+    uses hardly any processor in a quiet second."""
+    target = s.new_target()
+    target.start()
+    questions = framed(*(cached(i) for i in range(500)))
+    doh = request("GET", f"/dns-query?dns={QUESTION}", "dns.example") * 200
+    for kind, alpn, data in (("page_http", None, request("GET", "/", PAGE) * 200), ("page", "http/1.1", request("GET", "/", PAGE) * 200),
+                             ("api", None, request("GET", "/healthz", "localhost") * 200), ("doh", "http/1.1", doh),
+                             ("dns", None, questions), ("dot", "dot", questions)):
+        for _ in range(5):
+            connection = tls(target.ports[kind], CLIENT, alpn) if alpn else tcp(target.ports[kind], CLIENT)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(data)
+            connection.close()
+            s.count["reset"] += 1
+    time.sleep(SLOWER)
+    before = ticks(target)
+    time.sleep(1)
+    share = (ticks(target) - before) / os.sysconf("SC_CLK_TCK")
+    s.figures["quiet second"] = f"{share:.0%}"
+    s.expect(share < 0.2, f"it used {share:.0%} of a processor while nobody asked it")
+    s.expect(target.is_alive(), "it died")
+
+
+def ticks(target):
+    """Of the processor, by the whole process since its start."""
+    return sum(map(int, Path(f"/proc/{target.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
 
 
 def request(method, path, host):

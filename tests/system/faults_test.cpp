@@ -271,6 +271,55 @@ TEST_CASE("an upstream whose CA is missing is off, others serve, and no zone goe
   CHECK(cenote.ask("printer.corp.example", rrtype::kA).answers.size() == 1);
 }
 
+TEST_CASE("a reload that mends one upstream and breaks another leaves both as they were", "[system]") {
+  const TemporaryFolder folder;
+  ScriptedUpstream upstream;
+  CenoteProcess cenote(folder, {.feeds = kFeed}, &upstream);
+  folder.write("list.txt", "c2.evil-sample.test\n");
+  const CertificateFiles authority(make_certificate("DNS:dns.example.net"));
+  std::filesystem::copy_file(authority.certificate(), folder / "good.crt");
+  const std::string config = folder.read("cenote.yaml");
+  const auto configure = [&](bool root_is_good, const std::string& corp_ca) {
+    const std::string tls = "servers: [\"tls://127.0.0.1:1#dns.example.net\"], ca: ";
+    std::string changed = config;
+    const size_t at = changed.find("upstream:\n") + 10;
+    const size_t end = changed.find('\n', changed.find("servers: ", at)) + 1;
+    if (!root_is_good) {
+      changed.replace(at, end - at, "  - {zone: \".\", " + tls + "none.crt}\n");
+    }
+    changed.insert(at, "  - {zone: corp.example, " + tls + corp_ca + "}\n");
+    folder.write("cenote.yaml", changed);
+  };
+  const auto fault = [&] {
+    const json status = json::parse(cenote.api("GET", "/v1/status").body);
+    for (const json& each : status["faults"]) {
+      if (each["part"] == "upstreams") {
+        return (each["off"] == true ? "off: " : "impaired: ") + each["why"].get<std::string>();
+      }
+    }
+    return std::string();
+  };
+  configure(false, "none.crt");
+  const bool started = cenote.start();
+  INFO(cenote.output());
+  REQUIRE(started);
+  CHECK(fault().starts_with("off: "));
+  // Told of the ones that are asked now.
+  configure(true, "none.crt");
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return fault().starts_with("impaired: "); }));
+  CHECK(cenote.ask("www.example.com", rrtype::kA).answers.size() == 1);
+  // As many that cannot be asked as before: the root's now.
+  configure(false, "good.crt");
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return fault().find("stay as they were") != std::string::npos; }));
+  CHECK(fault().starts_with("impaired: "));
+  CHECK(cenote.ask("www2.example.com", rrtype::kA).answers.size() == 1);
+  configure(true, "good.crt");
+  cenote.signal(SIGHUP);
+  CHECK(becomes([&] { return fault().empty(); }));
+}
+
 TEST_CASE("on a read-only disk the last policy is in force, and no change is taken", "[system]") {
   const TemporaryFolder folder;
   ScriptedUpstream upstream;

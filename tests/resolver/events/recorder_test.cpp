@@ -3,11 +3,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <catch2/catch.hpp>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -198,6 +201,125 @@ TEST_CASE("a file that cannot be opened leaves the history, and is written once 
   recorder.stop();
   CHECK(recorder.unwritten() == 1);
   CHECK(folder.read("later/events.jsonl").find("n2.test") != std::string::npos);
+}
+
+TEST_CASE("a disk that is still full when the file is opened again is said again", "[events][recorder]") {
+  Faults faults;
+  Recorder recorder({"/dev/full"}, &faults);
+  EventRing& ring = recorder.add_ring();
+  REQUIRE(recorder.start());
+  const auto fails = [&](int number) {
+    ring.push(hit(number));
+    for (int i = 0; i < 2000 && !faults.is_off(Part::kEventFile); ++i) {
+      std::this_thread::sleep_for(milliseconds{1});
+    }
+    return faults.is_off(Part::kEventFile);
+  };
+  CHECK(fails(1));
+  recorder.reopen();
+  while (faults.is_off(Part::kEventFile)) {
+    std::this_thread::yield();
+  }
+  CHECK(fails(2));
+  recorder.stop();
+  CHECK(recorder.unwritten() == 2);
+}
+
+namespace {
+
+// A reader who has opened the pipe and may take his time.
+struct Pipe {
+  TemporaryFolder folder;
+  std::string path = folder / "events";
+  int reader = -1;
+  std::string taken;
+
+  Pipe() {
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    REQUIRE(reader >= 0);
+  }
+  ~Pipe() { ::close(reader); }
+  bool take() {
+    std::array<char, 4096> some{};
+    const ssize_t size = ::read(reader, some.data(), some.size());
+    taken.append(some.data(), static_cast<size_t>(std::max<ssize_t>(size, 0)));
+    return size > 0;
+  }
+  void take_until(const std::string& last) {
+    for (int i = 0; i < 4000 && taken.find(last) == std::string::npos; ++i) {
+      if (!take()) {
+        std::this_thread::sleep_for(milliseconds{1});
+      }
+    }
+  }
+  // How many lines; the first that is none of ours ends the count.
+  [[nodiscard]] int whole_lines() const {
+    std::istringstream in(taken);
+    int count = 0;
+    for (std::string line; std::getline(in, line) && nlohmann::json::accept(line);) {
+      ++count;
+    }
+    return count;
+  }
+};
+
+// Pushed so slowly that the ring loses none.
+void push_slowly(EventRing& ring, Recorder& recorder, int first, int last) {
+  const uint64_t before = recorder.recorded();
+  for (int i = first; i < last; ++i) {
+    ring.push(hit(i));
+    while (recorder.recorded() + 500 < before + static_cast<uint64_t>(i - first)) {
+      std::this_thread::yield();
+    }
+  }
+  while (recorder.recorded() < before + static_cast<uint64_t>(last - first)) {
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a reader of a pipe who pauses gets every line, whole, when he comes back", "[events][recorder]") {
+  Pipe pipe;
+  Faults faults;
+  Recorder recorder({pipe.path, 0}, &faults);
+  EventRing& ring = recorder.add_ring();
+  REQUIRE(recorder.start());
+  push_slowly(ring, recorder, 0, 1000);  // more than the 64 KiB of a pipe
+  CHECK_FALSE(faults.is_off(Part::kEventFile));
+  pipe.take_until("n999.test");
+  recorder.stop();
+  while (pipe.take()) {
+  }
+  CHECK(pipe.whole_lines() == 1000);
+  CHECK(recorder.unwritten() == 0);
+}
+
+TEST_CASE("what waits for the reader of a pipe is bounded, and he gets whole lines after the loss",
+          "[events][recorder]") {
+  Pipe pipe;
+  Faults faults;
+  Recorder recorder({pipe.path, 0}, &faults);
+  EventRing& ring = recorder.add_ring();
+  REQUIRE(recorder.start());
+  int count = 0;
+  while (!faults.is_off(Part::kEventFile) && count < 40'000) {
+    push_slowly(ring, recorder, count, count + 1000);
+    count += 1000;
+    std::this_thread::sleep_for(milliseconds{30});  // it writes after it has counted
+  }
+  REQUIRE(faults.is_off(Part::kEventFile));
+  while (faults.is_off(Part::kEventFile)) {
+    pipe.take();
+  }
+  push_slowly(ring, recorder, 90'000, 90'001);
+  pipe.take_until("n90000.test");
+  recorder.stop();
+  while (pipe.take()) {
+  }
+  CHECK(recorder.unwritten() > 0);
+  CHECK(pipe.whole_lines() == count + 1 - static_cast<int>(recorder.unwritten()));
 }
 
 TEST_CASE("without a file there is still the history", "[events][recorder]") {

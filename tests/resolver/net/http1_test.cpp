@@ -313,6 +313,27 @@ TEST_CASE("a reader that is too slow for a stream is known", "[net][http1]") {
   CHECK(peer.http.write(id, std::string(800, 'x')));
 }
 
+TEST_CASE("a reader of a stream who never quite catches up gets all of it in order, in HTTP/1.1",
+          "[net][http1]") {
+  Peer peer;
+  const uint32_t id = peer.receive_one("GET / HTTP/1.1\r\n" + kHost + "\r\n");
+  peer.http.start(id, {200, {}, ""});
+  peer.take();
+  peer.output.clear();
+  std::string all;
+  const auto write = [&](const std::string& chunk) {
+    all += fmt::format("{:x}\r\n{}\r\n", chunk.size(), chunk);
+    return peer.http.write(id, chunk);
+  };
+  REQUIRE(write(std::string(100'000, 'x')));
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(write(std::string(10'000, static_cast<char>('a' + i % 26)) + std::to_string(i)));
+    peer.http.take_output(peer.output, 10'000);
+    REQUIRE(peer.http.unsent(id) > 0);
+  }
+  CHECK(peer.taken() == all);
+}
+
 TEST_CASE("a status without a body has none", "[net][http1]") {
   const int status = GENERATE(204, 304);
   Peer peer;

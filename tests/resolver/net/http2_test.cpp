@@ -313,6 +313,30 @@ TEST_CASE("a reader that is too slow for a stream is known, in HTTP/2", "[net][h
   CHECK(talk.http.write(id, std::string(800, 'x')));
 }
 
+TEST_CASE("a reader of a stream who never quite catches up gets all of it in order", "[net][http2]") {
+  Talk talk;
+  talk.hold = true;
+  const uint32_t id = talk.client.request(Client::get("/"));
+  talk.run();
+  talk.http.start(id, {200, {}, ""});
+  std::string all(200'000, 'x');
+  REQUIRE(talk.http.write(id, all));
+  for (int i = 0; i < 100; ++i) {
+    const std::string chunk = std::string(16'384, static_cast<char>('a' + i % 26)) + std::to_string(i);
+    REQUIRE(talk.http.write(id, chunk));
+    all += chunk;
+    std::string out;
+    talk.http.take_output(out, 1);  // a frame
+    talk.client.receive(out);
+    talk.http.receive(as_bytes(talk.client.output()));
+    REQUIRE(talk.http.unsent(id) > 0);
+  }
+  talk.http.finish(id);
+  talk.run();
+  CHECK(talk.client.answers[id].body == all);
+  CHECK(talk.client.answers[id].ended);
+}
+
 TEST_CASE("an answer to a stream that the client has reset is dropped", "[net][http2]") {
   Talk talk;
   talk.hold = true;
@@ -666,7 +690,9 @@ TEST_CASE("of answers that come all at once a peer that reads none gets no more 
   REQUIRE(talk.held.size() == 100);
   for (const uint32_t id : ids) {
     talk.http.respond(id, HttpResponse::text(200, std::string(60'000, 'x')));
+    talk.http.respond(id, HttpResponse::text(500, "whoever let go of it says so"));
   }
+  CHECK(talk.http.progress().refused == 82);
   talk.run();
   const auto whole = std::count_if(ids.begin(), ids.end(), [&](uint32_t id) {
     return talk.client.answers[id].body.size() == 60'000 && talk.client.answers[id].ended;

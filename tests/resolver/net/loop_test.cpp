@@ -93,6 +93,23 @@ TEST_CASE("a call that is cancelled, or whose owner goes, does not come", "[net]
   CHECK(loop.turn() < 20);
 }
 
+TEST_CASE("the loop waits when the only one who asked has cancelled", "[net][loop]") {
+  Loop loop;
+  Caller cancelled{loop, 1};
+  auto gone = std::unique_ptr<Caller>(new Caller{loop, 1});
+  Timer end(loop, [&] { loop.stop(); });
+  end.start(milliseconds{50});
+  loop.post([&] {
+    cancelled.next.ask();
+    gone->next.ask();
+    cancelled.next.cancel();
+    gone.reset();
+  });
+  loop.run();
+  CHECK(cancelled.turns.empty());
+  CHECK(loop.turn() < 20);
+}
+
 TEST_CASE("a number that is answered is written in its order with jobs", "[net][loop]") {
   Loop loop;
   uint64_t seen = 0;

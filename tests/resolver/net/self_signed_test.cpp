@@ -43,4 +43,16 @@ TEST_CASE("a broken key file is not overwritten", "[net][tls]") {
   CHECK(folder.read("dns.key") == "no key");
 }
 
+TEST_CASE("a pipe in the place of the key is left alone, and one in the certificate's place goes",
+          "[net][tls]") {
+  const TemporaryFolder folder;
+  REQUIRE(mkfifo((folder / "dns.crt").c_str(), 0600) == 0);
+  CHECK(self_signed_pair(folder.path(), {}, wall_now()));
+  CHECK(std::filesystem::is_regular_file(folder / "dns.crt"));
+  std::filesystem::remove(folder / "dns.key");
+  REQUIRE(mkfifo((folder / "dns.key").c_str(), 0600) == 0);
+  CHECK_FALSE(self_signed_pair(folder.path(), {}, wall_now()));
+  CHECK(std::filesystem::is_fifo(folder / "dns.key"));
+}
+
 }  // namespace cenote::self_signed_test

@@ -1,8 +1,12 @@
 #include "resolver/net/tls.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <openssl/ssl.h>
 
+#include "resolver/net/certificate_file.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/test_certificate.h"
 
 namespace cenote::tls_test {
@@ -386,6 +390,23 @@ TEST_CASE("files that cannot be used are named", "[net][tls]") {
   const auto missing = TlsContext::server("/nonexistent/certificate.pem", "/nonexistent/key.pem", {});
   REQUIRE_FALSE(missing);
   CHECK(missing.error().message.find("/nonexistent/certificate.pem") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "a pipe where a certificate belongs is an error, and nobody waits for its writer",
+                 "[net][tls]") {
+  const TemporaryFolder folder;
+  const std::string pipe = folder / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_FALSE(TlsContext::client({pipe, "dns.example", {}, {}}));
+  CHECK_FALSE(TlsContext::server(pipe, pipe, {}));
+  CHECK_FALSE(certificate_end(pipe));
+  const auto with_client_ca = [&](const std::string& file) {
+    return TlsContext::server(files.certificate(), files.key(), {}, nullptr, {.ca_file = file});
+  };
+  CHECK(with_client_ca(files.certificate()));
+  const auto refused = with_client_ca(pipe);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message == pipe + ": not a file");
 }
 
 }  // namespace

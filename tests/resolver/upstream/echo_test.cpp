@@ -191,4 +191,23 @@ TEST_CASE_METHOD(Fixture, "a server that minds cookies is asked without when a s
   CHECK(echo.believes(refusal, kName, {}));
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "no cookie is expected of a server that is asked without, though it had repeated them",
+                 "[upstream][echo][cookie]") {
+  Echo echo(false, true, random);
+  Echo other_worker(echo);
+  has_cookies = true;
+  repeat(echo, 4);
+  const Wire query = test::query("a-long-enough-name.www.example", rrtype::kA);
+  Wire refusal = reply_to(query);
+  refusal[3] = static_cast<uint8_t>((refusal[3] & 0xF0) | 1);
+  CHECK_FALSE(echo.believes(refusal, kName, {}));
+  echo.learn(refusal, kName, {});
+  CHECK(echo.cookie().view().empty());
+  has_cookies = false;
+  repeat(echo, 10);
+  repeat(other_worker, 10);
+  CHECK(echo.cookie().view().empty());
+}
+
 }  // namespace cenote::echo_test

@@ -57,6 +57,9 @@ class Asker final : ResolutionEvents {
   }
   [[nodiscard]] const ServerPool& pool() const { return forwarder_->pool(); }
   [[nodiscard]] const std::vector<std::string>& excluded() const { return forwarder_->excluded(); }
+  [[nodiscard]] bool can_replace(const Asker& other) const {
+    return forwarder_->can_replace(*other.forwarder_);
+  }
 
  private:
   void start() {
@@ -250,6 +253,43 @@ TEST_CASE("a zone whose only server lacks its CA fails, and no other zone's serv
   Asker asker(settings);
   CHECK_FALSE(asker.ask().answered);
   CHECK(asker.pool().health(0).asked.value() + asker.pool().health(1).asked.value() == 0);
+}
+
+TEST_CASE("upstreams are not replaced by those that cannot ask what is asked now", "[upstream][forwarder]") {
+  // A zone and its servers by the ends of their addresses; without a CA when negative.
+  const auto zone = [](const char* name, const std::vector<int>& servers) {
+    UpstreamZone made;
+    made.zone = Name::from_text(name).value();
+    for (const int end : servers) {
+      UpstreamServer& server = made.servers.emplace_back();
+      server.address = SocketAddress(IpAddress::v4({127, 0, 0, static_cast<uint8_t>(std::abs(end))}), 853);
+      if (end < 0) {
+        server.scheme = UpstreamServer::Scheme::kTls;
+        server.ca_file = "/nowhere/ca.crt";
+      }
+    }
+    return made;
+  };
+  const auto takes = [](const UpstreamSettings& before, const UpstreamSettings& after) {
+    return Asker(after).can_replace(Asker(before));
+  };
+  const UpstreamSettings now{{zone("corp.example", {-2}), zone(".", {1})}};
+  CHECK(takes(now, now));
+  // As many that cannot be asked as before, and not the same ones.
+  CHECK_FALSE(takes(now, {{zone("corp.example", {2}), zone(".", {-1})}}));
+  CHECK_FALSE(takes(now, {{zone("corp.example", {2}), zone(".", {-3})}}));  // the zone's last one
+  CHECK_FALSE(takes(now, {{zone("corp.example", {2}), zone(".", {-1, 3})}}));
+  CHECK(takes(now, {{zone("corp.example", {-2}), zone(".", {-3, 1})}}));  // one that is new is no loss
+  CHECK(takes(now, {{zone("corp.example", {2}), zone(".", {1})}}));
+  CHECK(takes(now, {{zone(".", {3})}}));
+  // A new zone takes its names away from the one around it.
+  CHECK_FALSE(takes(now, {{zone("corp.example", {-2}), zone("lab.example", {-4}), zone(".", {1})}}));
+  CHECK(takes(now, {{zone("corp.example", {-2}), zone("a.corp.example", {-4}), zone(".", {1})}}));
+  // Zones and servers may be removed on purpose, and what could not be asked may stay so.
+  const UpstreamSettings inner{{zone("corp.example", {2, 3}), zone(".", {-1})}};
+  CHECK(takes(inner, {{zone(".", {-1})}}));
+  CHECK(takes(inner, {{zone("corp.example", {3}), zone(".", {-4})}}));
+  CHECK(takes(inner, {{zone("corp.example", {2, 3})}}));
 }
 
 TEST_CASE("a truncated answer is fetched over TCP", "[upstream][forwarder]") {
