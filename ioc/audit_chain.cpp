@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ioc/sealed_text.h"
+#include "ioc/state_json.h"
 #include "resolver/base/text.h"
 #include "resolver/net/digest.h"
 
@@ -22,11 +23,10 @@ constexpr std::string_view kNewFile = "begin a new file of the record";
 
 // The generation of a line whose checksum, where it has one, is right; 0: of none.
 uint64_t generation_of(const OrderedJson& json, const std::string& line) {
-  constexpr uint64_t kMost = uint64_t{1} << 62;  // more is damage, and the next number must fit
   const auto found = json.find("generation");
   const bool is_number = found != json.end() && found->is_number_unsigned() && unseal_line(line);
   const uint64_t generation = is_number ? found->get<uint64_t>() : 0;
-  return generation < kMost ? generation : 0;
+  return generation < kMostStateNumber ? generation : 0;
 }
 
 }  // namespace
@@ -64,6 +64,31 @@ std::optional<AuditEntry> read_line(const std::string& line) {
   }
 }
 
+std::optional<AuditEntry> read_sealed_line(const std::string& line) {
+  const auto own = unseal_line(line);
+  if (!own || own->size() == line.size()) {
+    return std::nullopt;
+  }
+  try {
+    const nlohmann::json json = parse_state(*own);
+    AuditEntry entry;
+    entry.who = json.at("who");
+    entry.what = json.at("what");
+    entry.outcome = json.at("outcome");
+    entry.why = json.at("why");
+    entry.generation = json.at("generation");
+    entry.added = json.at("added");
+    entry.removed = json.at("removed");
+    entry.rejected = json.at("rejected");
+    entry.held = json.at("held");
+    const bool is_good = parse_wall_time(json.at("time").get<std::string>(), entry.time) &&
+                         entry.generation < kMostStateNumber;
+    return is_good ? std::optional(std::move(entry)) : std::nullopt;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+}
+
 bool is_half_a_line(std::string_view tail) {
   const std::string_view begin = tail.substr(0, kLineBegin.size());
   return kLineBegin.starts_with(begin) &&
@@ -81,6 +106,10 @@ AuditEntry first_of_a_file(const std::string& before, uint64_t generation) {
   return entry;
 }
 
+bool is_first_of_a_file(const AuditEntry& entry) {
+  return entry.what == kNewFile;
+}
+
 bool Chain::follow(const std::string& line) {
   if (lines == 0) {
     take_up(line);
@@ -96,7 +125,8 @@ void Chain::take_up(const std::string& line) {
   const OrderedJson json = OrderedJson::parse(line, nullptr, false);
   const auto has = [&](const char* key, auto is) { return json.contains(key) && (json[key].*is)(); };
   if (json.is_object() && json.value("what", OrderedJson()) == kNewFile &&
-      has("number", &OrderedJson::is_number_unsigned) && has("previous", &OrderedJson::is_string)) {
+      has("number", &OrderedJson::is_number_unsigned) && has("previous", &OrderedJson::is_string) &&
+      json["number"].get<uint64_t>() < kMostStateNumber) {
     lines = std::max<uint64_t>(json["number"].get<uint64_t>(), 1) - 1;
     head = json["previous"].get<std::string>();
   }
@@ -104,7 +134,8 @@ void Chain::take_up(const std::string& line) {
 
 bool Chain::continue_from(const std::vector<std::string>& last) {
   const OrderedJson json = last.empty() ? OrderedJson() : OrderedJson::parse(last.back(), nullptr, false);
-  if (!json.is_object() || !json.contains("number") || !json["number"].is_number_unsigned()) {
+  if (!json.is_object() || !json.contains("number") || !json["number"].is_number_unsigned() ||
+      json["number"].get<uint64_t>() >= kMostStateNumber) {
     return false;
   }
   for (const std::string& line : last) {
@@ -129,8 +160,8 @@ bool Chain::follows_at_a_glance(const std::string& line) {
   }
   const size_t digits = at + kGeneration.size();
   const size_t end = line.find_first_not_of("0123456789", digits);
-  generation =
-      std::max(generation, parse_number(std::string_view(line).substr(digits, end - digits)).value_or(0));
+  const uint64_t its = parse_number(std::string_view(line).substr(digits, end - digits)).value_or(0);
+  generation = std::max(generation, its < kMostStateNumber ? its : 0);
   ++lines;
   head = sha256_hex(line);
   return true;

@@ -14,10 +14,13 @@ namespace cenote::audit {
 std::string line_of(const AuditEntry& entry, uint64_t number, const std::string& previous);
 // Who, what, outcome and generation alone; nullopt: the line is none of ours.
 std::optional<AuditEntry> read_line(const std::string& line);
+// All of it, of a line with a checksum that is right; nullopt: it is none.
+std::optional<AuditEntry> read_sealed_line(const std::string& line);
 // What a write that did not come to its end leaves: the beginning of a line, and not all of it.
 bool is_half_a_line(std::string_view tail);
 // The first line of each file but the very first.
 AuditEntry first_of_a_file(const std::string& before, uint64_t generation);
+bool is_first_of_a_file(const AuditEntry& entry);
 
 // Reads on from one line to the next and keeps what the next one must say.
 struct Chain {

@@ -12,6 +12,7 @@
 
 #include "ioc/audit_chain.h"
 #include "ioc/audit_file.h"
+#include "ioc/audit_waiting.h"
 #include "ioc/durable_file.h"
 #include "resolver/base/log.h"
 #include "resolver/net/digest.h"
@@ -21,6 +22,10 @@ namespace {
 
 // Some 10 MB of memory. A change needs the disk that the record does not fit on any more, so few ever wait.
 constexpr size_t kMostWaiting = 20'000;
+
+// Of those that are in memory alone, because the disk takes no file for them either: fewer than the store
+// keeps generations, from which a start notes again what a stop had lost.
+constexpr size_t kMostInMemoryOnly = 8;
 
 constexpr size_t kMostTail = 64 * 1024;  // no line is longer: names and reasons are bounded
 
@@ -37,12 +42,16 @@ Error error_of(const std::string& path) {
 }  // namespace
 
 AuditLog::AuditLog(std::string path, uint64_t most_file_bytes)
-    : path_(std::move(path)), most_file_bytes_(most_file_bytes), rotate_at_(most_file_bytes) {}
+    : path_(std::move(path)),
+      most_file_bytes_(most_file_bytes),
+      rotate_at_(most_file_bytes),
+      waiting_(std::make_unique<audit::Waiting>(path_ + ".waiting")) {}
 
 AuditLog::~AuditLog() = default;
 
 std::unique_ptr<AuditLog> AuditLog::open(std::string path, uint64_t most_file_bytes) {
   std::unique_ptr<AuditLog> log(new AuditLog(std::move(path), most_file_bytes));
+  log->waiting_->load();
   static_cast<void>(log->reopen());
   return log;
 }
@@ -68,7 +77,7 @@ std::string AuditLog::make_way() const {
 
 // What may only be read is read, for what it knows; what may not be read either may be mended later.
 std::string AuditLog::open_file() {
-  age_files();  // a rotation that came to no end
+  static_cast<void>(age_files(0));  // a rotation that came to no end
   if (std::string in_the_way = make_way(); !in_the_way.empty()) {
     return in_the_way;
   }
@@ -87,7 +96,14 @@ std::string AuditLog::open_file() {
   if (!file->is_regular()) {
     return path_ + ": not a file";  // for a moment
   }
+  const bool is_first = !is_read_;
   Result<void> done = resume(file);
+  if (done && is_first && waiting_->loaded() != 0) {
+    waiting_->drop_noted(read(0, waiting_->loaded() + kOlderFiles + 1).lines);
+  }
+  if (done && problem.empty() && file->size() == 0) {
+    done = sync_folder_of(path_);  // it is new: its lines last only when its place does
+  }
   if (done && problem.empty()) {
     done = cut_tail(file);
   }
@@ -101,10 +117,13 @@ std::string AuditLog::open_file() {
 // the last line as it stands.
 Result<void> AuditLog::resume(const std::shared_ptr<const File>& file) {
   audit::Chain chain;
-  const File before = File::of_reading(audit::older_path(path_, 1));
-  if (before.is_regular()) {
-    static_cast<void>(chain.continue_from(
-        audit::last_lines(before.number(), before.size(), kLinesLookedBack, kMostPageBytes)));
+  for (unsigned age = 0; age <= kOlderFiles; ++age) {  // the newest is not .1 where a rotation stopped midway
+    const File before = File::of_reading(audit::older_path(path_, age));
+    if (before.is_regular()) {
+      static_cast<void>(chain.continue_from(
+          audit::last_lines(before.number(), before.size(), kLinesLookedBack, kMostPageBytes)));
+      break;
+    }
   }
   uint64_t in_file = 0;
   uint64_t first_bad = 0;
@@ -159,47 +178,52 @@ Result<void> AuditLog::cut_tail(const std::shared_ptr<const File>& file) {
 }
 
 Result<void> AuditLog::append(const AuditEntry& entry) {
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back(entry);
-  }
+  waiting_->push_back(entry);
   return flush();
 }
 
-void AuditLog::put_first(const std::vector<AuditEntry>& all) {
-  const std::lock_guard lock(mutex_);
-  waiting_.insert(waiting_.begin(), all.begin(), all.end());
-}
-
-// The lock is not held while the disk works: readers must not wait for it.
-Result<void> AuditLog::flush() {
-  while (true) {
-    AuditEntry entry;
-    {
-      const std::lock_guard lock(mutex_);
-      if (waiting_.empty()) {
-        return {};
-      }
-      entry = waiting_.front();
-    }
-    if (!problem_.empty()) {
-      return fail("{}", problem_);
-    }
-    if (Result<void> written = write_line(entry); !written) {
-      return written;
-    }
-    const std::lock_guard lock(mutex_);
-    waiting_.pop_front();
+void AuditLog::put_in_order(const std::vector<AuditEntry>& all) {
+  for (const AuditEntry& entry : all) {
+    waiting_->insert(entry);
   }
 }
 
+// What still waits is on the disk elsewhere before anybody is told of its change.
+Result<void> AuditLog::flush() {
+  Result<void> written = write_waiting();
+  if (Result<void> kept = waiting_->keep(); !kept) {
+    written = written ? kept : fail("{}; {}", written.error().message, kept.error().message);
+  }
+  return written;
+}
+
+Result<void> AuditLog::write_waiting() {
+  while (waiting_->size() != 0) {
+    if (!problem_.empty()) {
+      return fail("{}", problem_);
+    }
+    if (Result<void> written = write_line(waiting_->front()); !written) {
+      return written;
+    }
+    waiting_->pop_front();
+  }
+  return {};
+}
+
 size_t AuditLog::waiting() const {
-  const std::lock_guard lock(mutex_);
-  return waiting_.size();
+  return waiting_->size();
+}
+
+size_t AuditLog::in_memory_only() const {
+  return waiting_->in_memory_only();
+}
+
+std::vector<AuditEntry> AuditLog::waiting_after(uint64_t generation) const {
+  return waiting_->after(generation);
 }
 
 bool AuditLog::has_room() const {
-  return waiting() < kMostWaiting;
+  return waiting() < kMostWaiting && in_memory_only() < kMostInMemoryOnly;
 }
 
 Result<void> AuditLog::write_line(const AuditEntry& entry) {
@@ -254,47 +278,45 @@ Result<void> AuditLog::begin_file() {
 
 // The record goes on in a new file. Where that cannot be made way for, it goes on in this one.
 void AuditLog::rotate() {
-  const std::string newest = audit::older_path(path_, 0);
   rotate_at_ = size_ + kMoreBytes;
   {
     const std::lock_guard lock(mutex_);  // whoever reads finds all of them, or none
-    struct stat status {};
-    if (::lstat(newest.c_str(), &status) == 0 || ::rename(path_.c_str(), newest.c_str()) != 0) {
-      log::error("{}: is larger than {} bytes, and cannot be set aside for a new file: {}", path_,
-                 most_file_bytes_, std::strerror(errno));
+    const bool has_way = age_files(0) && age_files(1);
+    if (!has_way || ::rename(path_.c_str(), audit::older_path(path_, 1).c_str()) != 0) {
+      log::error("{}: is larger than {} bytes, and cannot be set aside for a new file{}; it goes on", path_,
+                 most_file_bytes_, has_way ? fmt::format(": {}", std::strerror(errno)) : "");
       return;
     }
-    age_files();
-  }
-  if (Result<void> forced = sync_folder_of(path_); !forced) {
-    log::error("the record of changes: {}", forced.error().message);
   }
   rotate_at_ = most_file_bytes_;
   static_cast<void>(reopen());
 }
 
-// Each older file becomes older by one, up to the first place that is free; without any the oldest goes.
-void AuditLog::age_files() const {
+// Each older file from `first` on becomes older by one, up to the first place that is free; without any the
+// oldest goes. False: one of them cannot be moved, and `first` is not free.
+bool AuditLog::age_files(unsigned first) const {
   const auto is_there = [&](unsigned age) {
     struct stat status {};
     return ::lstat(audit::older_path(path_, age).c_str(), &status) == 0;
   };
-  if (!is_there(0)) {
-    return;
+  if (!is_there(first)) {
+    return true;
   }
-  unsigned to = 1;
+  unsigned to = first + 1;
   while (to < kOlderFiles && is_there(to)) {
     ++to;
   }
   if (is_there(to)) {
     log::info("{}: the oldest file of the record of changes is removed", audit::older_path(path_, to));
   }
-  for (; to > 0; --to) {
-    if (::rename(audit::older_path(path_, to - 1).c_str(), audit::older_path(path_, to).c_str()) != 0) {
-      log::error("the record of changes: {}: {}", audit::older_path(path_, to), std::strerror(errno));
-      return;
+  for (; to > first; --to) {
+    const std::string from = audit::older_path(path_, to - 1);
+    if (::rename(from.c_str(), audit::older_path(path_, to).c_str()) != 0) {
+      log::error("the record of changes: {} cannot be renamed: {}", from, std::strerror(errno));
+      return false;
     }
   }
+  return true;
 }
 
 }  // namespace cenote

@@ -8,14 +8,13 @@
 //   audit.jsonl                       the newest lines
 //   audit.jsonl.1 ... audit.jsonl.7   those before, .1 the newest; the oldest goes when there are more
 //
-// What cannot be written waits in memory, in order, and is written as soon as it can be; so it does while the
-// file cannot be opened at all.
+// What cannot be written waits, in order, in memory and in audit.jsonl.waiting (see audit_waiting.h), and is
+// written as soon as it can be; so it does while the file cannot be opened at all.
 //
 // Threads: read() and waiting() any; all others one.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +24,10 @@
 #include "resolver/base/result.h"
 
 namespace cenote {
+
+namespace audit {
+class Waiting;
+}
 
 struct AuditEntry {
   WallTime time{};
@@ -64,13 +67,18 @@ class AuditLog {
   [[nodiscard]] uint64_t first_bad_line() const noexcept { return first_bad_; }
   [[nodiscard]] bool is_empty() const noexcept { return lines_ == 0; }
 
-  Result<void> append(const AuditEntry& entry);        // on the disk when it returns; after an error it waits
-  void put_first(const std::vector<AuditEntry>& all);  // before all that wait
-  Result<void> flush();                                // writes what waits
+  Result<void> append(const AuditEntry& entry);  // on the disk when it returns; after an error it waits
+  // Among those that wait, each behind the last that is of no later generation.
+  void put_in_order(const std::vector<AuditEntry>& all);
+  Result<void> flush();  // writes what waits
   [[nodiscard]] size_t waiting() const;
+  // Of these not in the file for them either: a stop before they are written loses them.
+  [[nodiscard]] size_t in_memory_only() const;
+  // What waits of later generations.
+  [[nodiscard]] std::vector<AuditEntry> waiting_after(uint64_t generation) const;
   // Whether another may wait: else whoever makes changes must not make one. append() itself drops nothing.
   [[nodiscard]] bool has_room() const;
-  // What is on record of later generations, oldest first, `most` of them.
+  // What is on record of changes of later generations, oldest first, `most` of them.
   [[nodiscard]] std::vector<AuditEntry> after(uint64_t generation, size_t most) const;
 
   static constexpr uint64_t kMostPageBytes = 8U << 20;
@@ -92,18 +100,20 @@ class AuditLog {
   };
   static Result<Verified> verify(const std::string& path);
 
+  class File;  // for ioc/audit_*.cpp alone
+
  private:
-  class File;
   AuditLog(std::string path, uint64_t most_file_bytes);
   std::string open_file();
   std::string make_way() const;
   Result<void> resume(const std::shared_ptr<const File>& file);
+  Result<void> write_waiting();
   Result<void> cut_tail(const std::shared_ptr<const File>& file);
   Result<void> begin_file();
   Result<void> write_line(const AuditEntry& entry);
   Result<void> write_rest(std::string_view line);
   void rotate();
-  void age_files() const;
+  [[nodiscard]] bool age_files(unsigned first) const;
 
   const std::string path_;
   const uint64_t most_file_bytes_;
@@ -112,7 +122,7 @@ class AuditLog {
   bool is_read_ = false;
   mutable std::mutex mutex_;
   std::shared_ptr<const File> file_;
-  std::deque<AuditEntry> waiting_;
+  const std::unique_ptr<audit::Waiting> waiting_;
   uint64_t size_ = 0;          // up to and with the last whole line
   size_t torn_ = 0;            // bytes of the next line that stand behind it
   uint64_t lines_ = 0;         // of the whole record

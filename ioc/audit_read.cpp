@@ -25,7 +25,8 @@ std::vector<AuditEntry> AuditLog::after(uint64_t generation, size_t most) const 
   for (size_t i = first; i < files.size() && found.size() < most; ++i) {
     const File file = File::of_reading(files[i]);
     static_cast<void>(audit::each_line(file.number(), [&](const std::string& line) {
-      if (auto entry = audit::read_line(line); entry && entry->generation > generation) {
+      auto entry = audit::read_line(line);
+      if (entry && entry->generation > generation && !audit::is_first_of_a_file(*entry)) {
         found.push_back(std::move(*entry));
       }
       return found.size() < most;
@@ -48,7 +49,7 @@ AuditLog::Page AuditLog::read(uint64_t after, size_t limit) const {
     file = file_;
     wanted = page.last - std::min(std::max(after, page.last > limit ? page.last - limit : 0), page.last);
     if (wanted > lines_ - lines_before_) {  // opened now: no rotation comes between
-      for (unsigned age = 1; age <= kOlderFiles; ++age) {
+      for (unsigned age = 0; age <= kOlderFiles; ++age) {
         older.push_back(File::of_reading(audit::older_path(path_, age)));
       }
     }

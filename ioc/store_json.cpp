@@ -209,10 +209,9 @@ Result<Manifest> read_manifest(std::string_view text) {
       return fail("manifest version {}, this program reads {}", json.at("version").dump(), kVersion);
     }
     Manifest manifest;
-    constexpr uint64_t kMostNumber = uint64_t{1} << 62;  // the next one must fit
     for (const Json& generation : json.at("generations")) {
       manifest.generations.push_back(generation_from(generation));
-      if (manifest.generations.back().number >= kMostNumber) {
+      if (manifest.generations.back().number >= kMostStateNumber) {
         return fail("damaged: generation {}", manifest.generations.back().number);
       }
     }
@@ -257,6 +256,9 @@ Result<SmallChange> read_small_change(std::string_view text) {
     const Json json = parse_state(text);
     SmallChange change;
     change.number = json.at("number");
+    if (change.number >= kMostStateNumber) {
+      return fail("damaged: generation {}", change.number);
+    }
     change.made = state_time(json.at("made"));
     change.what = json.at("what");
     change.who = json.at("who");

@@ -9,6 +9,7 @@
 #include "ioc/durable_file.h"
 #include "ioc/journal.h"
 #include "ioc/small_change.h"
+#include "ioc/state_json.h"
 #include "ioc/store.h"
 #include "ioc/store_files.h"
 #include "ioc/store_json.h"
@@ -27,7 +28,8 @@ uint64_t number_in(std::string_view name, std::string_view begin) {
     return 0;
   }
   name.remove_prefix(begin.size());
-  return parse_number(name.substr(0, name.find('.'))).value_or(0);
+  const uint64_t number = parse_number(name.substr(0, name.find('.'))).value_or(0);
+  return number < kMostStateNumber ? number : 0;
 }
 
 std::string name_of(const fs::directory_entry& entry) {
@@ -217,7 +219,8 @@ void Store::keep_copy_of_journal() {
 }
 
 void Store::expect(uint64_t generation) {
-  if (generation <= current_.number || (!losses_.empty() && generation <= highest_)) {
+  if (generation >= kMostStateNumber || generation <= current_.number ||
+      (!losses_.empty() && generation <= highest_)) {
     return;
   }
   if (losses_.empty()) {

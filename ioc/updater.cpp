@@ -46,11 +46,12 @@ ChangeResult Updater::Work::enforce(Change change) {
     preview(change, compiled, *built, result);
     return result;
   }
+  ChangeResult result = summary(change, compiled, *built);  // before the commit: it may need memory
   const auto again = put_in_force(change, compiled, *built, since);
   if (!again) {
     return refused(again.error().message);
   }
-  ChangeResult result = summary(change, compiled, *built);
+  result.generation = change.next.number;  // another when small changes came meanwhile
   note_audit(change.next, "done", change.why, result);
   note_again(change, *again);
   if (change.lists.contains(change.subject)) {
@@ -267,7 +268,7 @@ std::vector<GenerationRecord> Updater::generations() const {
   return work_->view(&Work::Views::generations);
 }
 std::vector<ExceptionRecord> Updater::exceptions() const {
-  return work_->view(&Work::Views::exceptions);
+  return work_->exceptions();
 }
 std::vector<SingleIndicator> Updater::indicators() const {
   return work_->view(&Work::Views::singles);

@@ -45,7 +45,22 @@ void Updater::Work::show_audit(const Result<void>& written) {
   if (written) {
     faults_.clear(Part::kAudit);
   } else {
-    faults_.off(Part::kAudit, written.error().message + "; what is to be noted waits in memory");
+    const size_t in_memory_only = audit_->in_memory_only();
+    faults_.off(Part::kAudit,
+                fmt::format("{}; what is to be noted waits{}", written.error().message,
+                            in_memory_only == 0 ? "" : ", also in memory alone: a stop would lose it"));
+  }
+}
+
+// The last that is done: what still waits then is noted by the next start.
+void Updater::Work::flush_audit_at_stop() {
+  next_audit_ = {};
+  look_at_disk();
+  if (audit_ && audit_->waiting() != 0) {
+    const size_t lost = audit_->in_memory_only();
+    log::error("the record of changes: {} to be noted{}",
+               counted(audit_->waiting(), "entry still waits", "entries still wait"),
+               lost == 0 ? "; the next start notes them" : fmt::format(", {} of them in memory alone", lost));
   }
 }
 

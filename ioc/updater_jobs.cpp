@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <array>
 #include <span>
-#include <tuple>
 
 #include "ioc/updater_work.h"
 #include "resolver/base/log.h"
@@ -105,6 +103,7 @@ void Updater::Work::stop() {
       thread->join();
     }
   }
+  survive([this] { flush_audit_at_stop(); });
   for (JobQueue::Job& job : left) {
     job();  // answers that it was not done
   }

@@ -44,12 +44,18 @@ void Updater::Work::open_records() {
   if (audit_->is_read()) {
     store_->expect(audit_->last_generation());
   }
+  for (const AuditEntry& entry : audit_->waiting_after(store_->current().number)) {
+    store_->expect(entry.generation);
+  }
   for (const std::string& loss : store_->losses()) {
     losses_.push_back(loss);  // the store has said it in the log
   }
   not_compared_ = store_->all_records();
   if (audit_->is_read()) {
     take_up_audit();
+  }
+  if (audit_->waiting() != 0) {  // of the process before
+    show_audit(audit_->flush());
   }
 }
 
@@ -87,23 +93,32 @@ void Updater::Work::complete_audit(std::vector<GenerationRecord> missing) {
   if (missing.empty()) {
     return;
   }
-  // A kill takes one small change, or the last whole list with what stays over it; more was cut off.
-  const uint64_t first = missing.front().number;
-  const uint64_t base = std::min(store_->base_number(), newest);
-  const bool is_cut = first < base || first > last + 1 || (first > base && missing.size() > 1) ||
-                      (audit_->is_empty() && newest > 1);
+  // What is known of every number can be noted again, or waits already: a kill may come before any of it was.
+  std::set<uint64_t> known;
+  for (const AuditEntry& entry : audit_->waiting_after(last)) {
+    if (entry.outcome == "done" && entry.generation <= newest) {
+      known.insert(entry.generation);
+    }
+  }
+  const bool is_lost = audit_->is_empty() && newest > 1 && known.empty();
+  std::erase_if(missing, [&](const GenerationRecord& record) { return !known.insert(record.number).second; });
+  const bool is_cut = is_lost || known.size() < newest - last;
   if (is_cut && store_->losses().empty()) {
     lose(fmt::format(
         "audit.jsonl ends with generation {}: what was noted behind it is lost; of the generations "
         "up to {} what is still known is noted again",
         last, newest));
   }
+  if (missing.empty()) {
+    return;
+  }
+  log::warn("the record of changes: {} noted again", counted(missing.size(), "change is", "changes are"));
   std::vector<AuditEntry> entries;
   for (const GenerationRecord& record : missing) {
     AuditEntry entry{wall_now(), record.who, record.what, "done", "noted after a restart", record.number};
     entries.push_back(std::move(entry));
   }
-  audit_->put_first(entries);  // before what has come since, and waits
+  audit_->put_in_order(entries);
   show_audit(audit_->flush());
 }
 
@@ -133,8 +148,12 @@ void Updater::Work::tell_losses(Change& change) {
   }
   std::map<std::string, std::vector<uint64_t>> lost;
   size_t told = 0;
-  const std::vector<AuditEntry> later =
-      audit_ ? audit_->after(change.next.number, kMostLookedAt) : std::vector<AuditEntry>();
+  std::vector<AuditEntry> later;
+  if (audit_) {
+    later = audit_->after(change.next.number, kMostLookedAt);
+    const std::vector<AuditEntry> waiting = audit_->waiting_after(change.next.number);
+    later.insert(later.end(), waiting.begin(), waiting.end());
+  }
   for (const AuditEntry& entry : later) {
     if (entry.outcome != "done") {
       continue;

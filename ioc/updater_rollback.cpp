@@ -5,6 +5,8 @@
 
 #include "ioc/snapshot_difference.h"
 #include "ioc/updater_work.h"
+#include "resolver/base/guarded.h"
+#include "resolver/base/log.h"
 
 namespace cenote {
 namespace {
@@ -127,16 +129,24 @@ ChangeResult Updater::Work::enforce_again(Change change, const CompiledSnapshot&
   const Layers now = layers_;
   changed.emplace_back(kExceptionsFeed);
   // It is in force, and on record only with its figures: no small change may come to the record before it.
-  behind_serving(
-      [&] {
-        for (const FeedDifference& each :
-             compare_snapshots(*before.base, before.overlay.get(), *now.base, changed)) {
-          result.added += each.added;
-          result.removed += each.removed;
-          result.unchanged += each.unchanged;
-        }
-      },
-      Meanwhile::kNothing);
+  const auto compared = guarded([&] {
+    behind_serving(
+        [&] {
+          for (const FeedDifference& each :
+               compare_snapshots(*before.base, before.overlay.get(), *now.base, changed)) {
+            result.added += each.added;
+            result.removed += each.removed;
+            result.unchanged += each.unchanged;
+          }
+        },
+        Meanwhile::kNothing);
+    return Result<void>();
+  });
+  if (!compared) {  // for want of memory: it is in force all the same
+    log::error("rollback: how it differs from what was in force before cannot be told: {}",
+               compared.error().message);
+    result.added = result.removed = result.unchanged = 0;
+  }
   result.accepted = true;
   result.generation = change.next.number;
   note_audit(change.next, "done", change.why, result);

@@ -225,13 +225,14 @@ ChangeResult Updater::Work::summary(const Change& change, const Compiled& compil
 
 void Updater::Work::refresh_views() {
   const StoredGeneration& current = store_->current();
-  std::vector<ExceptionRecord> exceptions = current.exceptions;
+  std::vector<ExceptionRecord> own;
   for (const ExceptionSettings& exception : settings_.exceptions) {
-    exceptions.push_back({exception, "configuration", {}});
+    own.push_back({exception, "configuration", {}});
   }
   const std::lock_guard lock(views_mutex_);
   views_.singles = current.singles;
-  views_.exceptions = std::move(exceptions);
+  views_.exceptions = current.exceptions;
+  views_.own_exceptions = std::move(own);
   show_feeds();
   show_generations();
 }
@@ -313,6 +314,13 @@ uint64_t Updater::Work::entries_of(const std::string& feed) const {
     }
   }
   return 0;
+}
+
+std::vector<ExceptionRecord> Updater::Work::exceptions() const {
+  const std::lock_guard lock(views_mutex_);
+  std::vector<ExceptionRecord> all = views_.exceptions;
+  all.insert(all.end(), views_.own_exceptions.begin(), views_.own_exceptions.end());
+  return all;
 }
 
 Held Updater::Work::held() const {

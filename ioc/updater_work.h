@@ -116,7 +116,8 @@ class Updater::Work {
     std::vector<FeedStatus> feeds;
     std::map<std::string, std::vector<RejectRow>> rejects;
     std::vector<GenerationRecord> generations;
-    std::vector<ExceptionRecord> exceptions;
+    std::vector<ExceptionRecord> exceptions;      // that people added
+    std::vector<ExceptionRecord> own_exceptions;  // the configuration's, which no change touches
     std::vector<SingleIndicator> singles;
     std::vector<HeldChange> held_changes;
     std::vector<std::string> losses;
@@ -129,6 +130,7 @@ class Updater::Work {
     return views_.*member;
   }
   std::vector<RejectRow> rejects(const std::string& feed) const;
+  [[nodiscard]] std::vector<ExceptionRecord> exceptions() const;
   [[nodiscard]] Held held() const;
   [[nodiscard]] StateHealth state_health() const;
   [[nodiscard]] const AuditLog* audit() const noexcept { return audit_.get(); }
@@ -240,6 +242,7 @@ class Updater::Work {
   [[nodiscard]] std::string no_room_to_note() const;  // why no change can be made; empty: it can
   void show_audit(const Result<void>& written);
   void look_at_disk();
+  void flush_audit_at_stop();
 
   // Sources: updater_sources.cpp.
   void note_failure(const std::string& feed, const std::string& error);

@@ -1,5 +1,6 @@
 // The API's answers that change nothing.
 #include <algorithm>
+#include <unordered_map>
 
 #include "resolver/base/text.h"
 #include "resolver/control/api.h"
@@ -19,7 +20,8 @@ Json list_under(const char* key, const std::vector<T>& values) {
   return {{key, std::move(list)}};
 }
 
-// What a list goes on behind: the same whatever was added or removed meanwhile.
+// What a list goes on behind: the same whatever was added or removed meanwhile. The configuration may have
+// the same exception twice.
 std::string place_of(const SingleIndicator& single) {
   return fmt::format("{} {} {}", single.feed, single.name, single.exact ? "exact" : "suffix");
 }
@@ -42,8 +44,13 @@ void answer_page(const ControlCallRef& call, const char* key, const std::vector<
   }
   const std::string after = call->request.parameter("after").value_or("");
   std::vector<std::pair<std::string, const T*>> places;
+  std::unordered_map<std::string, size_t> seen;
   for (const T& value : values) {
-    if (std::string place = place_of(value); after.empty() || place > after) {
+    std::string place = place_of(value);
+    if (const size_t before = seen[place]++; before != 0) {
+      place += fmt::format(" {:06}", before);
+    }
+    if (after.empty() || place > after) {
       places.emplace_back(std::move(place), &value);
     }
   }

@@ -334,7 +334,7 @@ TEST_CASE("a record that may not be written is left where it is, and taken again
   std::filesystem::permissions(path, std::filesystem::perms(0600));
   CHECK(log->reopen());
   CHECK(log->last_generation() == 2);
-  log->put_first({entry("earlier", 2)});
+  log->put_in_order({entry("earlier", 2)});
   CHECK(log->flush());
   CHECK(log->waiting() == 0);
   CHECK(nlohmann::json::parse(log->read(0, 2).lines[0])["what"] == "earlier");
@@ -389,8 +389,11 @@ TEST_CASE("a record that is full goes on in another file, and is one record all 
     CHECK(log->read(0, limit).lines ==
           std::vector<std::string>(all.lines.end() - static_cast<ptrdiff_t>(limit), all.lines.end()));
   }
-  CHECK(log->after(3, 100).size() > 17);
+  CHECK(log->after(3, 100).size() == 17);
   CHECK(log->after(3, 100).front().generation == 4);
+  for (const AuditEntry& each : log->after(0, 100)) {
+    CHECK(each.what == "push");  // a new file of the record is no change
+  }
   const auto verified = AuditLog::verify(path);
   REQUIRE(verified);
   CHECK(verified->lines == all.lines.size());
@@ -447,13 +450,95 @@ TEST_CASE("where so many wait that no other should, nothing that is noted all th
   std::filesystem::create_symlink(folder / "absent/audit.jsonl", folder / "audit.jsonl");
   auto log = AuditLog::open(folder / "audit.jsonl");
   CHECK_THAT(log->problem(), Catch::Contains("No such file"));
-  for (uint64_t i = 1; i <= 20'000; ++i) {
-    REQUIRE(log->has_room());
-    CHECK_FALSE(log->append(entry("push", i)));
+  std::vector<AuditEntry> many;
+  for (uint64_t i = 1; i < 20'000; ++i) {
+    many.push_back(entry("push", i));
   }
+  log->put_in_order(many);  // at once: each that is appended waits for the disk
+  CHECK_FALSE(log->flush());
+  REQUIRE(log->has_room());
+  CHECK_FALSE(log->append(entry("push", 20'000)));
   CHECK_FALSE(log->has_room());
   CHECK_FALSE(log->append(entry("push", 20'001)));
   CHECK(log->waiting() == 20'001);
+}
+
+namespace {
+
+// No older file can be made room for: as when an administrator keeps one that nobody may move.
+void block_older_files(const std::string& path) {
+  for (unsigned age = 2; age <= AuditLog::kOlderFiles; ++age) {
+    std::filesystem::create_directories(fmt::format("{}.{}/kept", path, age));
+  }
+}
+void free_older_files(const std::string& path) {
+  for (unsigned age = 2; age <= AuditLog::kOlderFiles; ++age) {
+    std::filesystem::remove_all(fmt::format("{}.{}", path, age));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a record whose older files cannot be moved goes on in the same file", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  filled(path, 9, kFewLines);
+  REQUIRE(std::filesystem::exists(path + ".1"));
+  REQUIRE_FALSE(std::filesystem::exists(path + ".2"));
+  block_older_files(path);
+  for (uint64_t i = 10; i < 30; ++i) {
+    const auto log = AuditLog::open(path, kFewLines);  // with a restart between any two
+    CHECK(log->first_bad_line() == 0);
+    REQUIRE(log->append(entry("push", i)));
+    CHECK_FALSE(std::filesystem::exists(path + ".0"));
+  }
+  CHECK(AuditLog::verify(path));
+  CHECK(std::filesystem::file_size(path) > kFewLines);
+  CHECK(AuditLog::open(path, kFewLines)->last_generation() == 29);
+
+  free_older_files(path);
+  const auto log = AuditLog::open(path, kFewLines);
+  REQUIRE(log->append(entry("push", 30)));
+  CHECK(std::filesystem::exists(path + ".2"));
+  CHECK(AuditLog::verify(path));
+}
+
+TEST_CASE("a rotation that cannot be ended leaves one record all the same", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  filled(path, 9, kFewLines);
+  REQUIRE(std::filesystem::exists(path + ".1"));
+  const uint64_t lines = AuditLog::verify(path).value().lines;
+  block_older_files(path);
+  std::filesystem::rename(path, path + ".0");
+  for (uint64_t i = 10; i < 14; ++i) {
+    const auto log = AuditLog::open(path, kFewLines);
+    CHECK(log->first_bad_line() == 0);
+    CHECK(log->last_generation() == i - 1);
+    REQUIRE(log->append(entry("push", i)));
+    const auto all = log->read(0, 100);
+    CHECK(all.lines.size() == all.last);
+  }
+  const auto verified = AuditLog::verify(path);
+  REQUIRE(verified);
+  CHECK(verified->lines == lines + 5);  // with the first line of the new file
+  free_older_files(path);
+  REQUIRE(AuditLog::open(path, kFewLines)->append(entry("push", 14)));
+  CHECK_FALSE(std::filesystem::exists(path + ".0"));
+  CHECK(AuditLog::verify(path));
+}
+
+TEST_CASE("a generation beyond every number is none, although the checksum is right", "[ioc][audit]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "audit.jsonl";
+  {
+    auto log = AuditLog::open(path);
+    REQUIRE(log->append(entry("push", 5)));
+    REQUIRE(log->append(entry("push", UINT64_MAX)));
+  }
+  const auto log = AuditLog::open(path);
+  CHECK(log->first_bad_line() == 0);
+  CHECK(log->last_generation() == 5);
 }
 
 }  // namespace cenote::audit_log_test

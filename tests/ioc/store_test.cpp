@@ -1,6 +1,7 @@
 #include "ioc/store.h"
 
 #include <filesystem>
+#include <fstream>
 
 #include <catch2/catch.hpp>
 
@@ -360,6 +361,22 @@ TEST_CASE("what another record knows and the files do not is a loss", "[ioc][sto
   store->expect(9);
   CHECK(store->losses().size() == 1);
   CHECK(store->next_number() == 10);
+}
+
+TEST_CASE("a number so large that none could follow is believed nowhere", "[ioc][store]") {
+  const TemporaryFolder folder;
+  const auto store = open(folder);
+  push(*store, "one");
+  store->expect(UINT64_MAX);
+  CHECK(store->losses().empty());
+  std::ofstream(folder / "snapshot-18446744073709551615") << "x";
+  store->expect(3);  // a loss: what the names of files tell counts, too
+  CHECK(store->next_number() == 4);
+  SmallChange change;
+  change.number = 7;
+  CHECK(read_small_change(write_small_change(change)));
+  change.number = UINT64_MAX;
+  CHECK_FALSE(read_small_change(write_small_change(change)));
 }
 
 TEST_CASE("without a manifest nothing is deleted", "[ioc][store]") {

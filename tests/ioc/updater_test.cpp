@@ -389,6 +389,23 @@ TEST_CASE("whom an exception is for stays over a restart, and follows the config
   CHECK(excepted_group(exceptions[0].exception.client) == "lab");
 }
 
+TEST_CASE("the configuration's exception is listed again when the one that a person added ends",
+          "[ioc][updater]") {
+  const Folder folder;
+  IocSettings settings = Running::settings_for(folder, {feed("intel")});
+  settings.exceptions = {{"own.example", false, "contract", {}, {}}};
+  Running running(settings);
+  CHECK(running.allow("own.example").accepted);
+  CHECK(running.updater.exceptions().size() == 2);
+  CHECK(Running::done([&](Updater::Done then) {
+          running.updater.remove_exception("own.example", "tester", std::move(then));
+        }).accepted);
+  CHECK(running.action("own.example") == Action::kAllow);
+  const auto exceptions = running.updater.exceptions();
+  REQUIRE(exceptions.size() == 1);
+  CHECK(exceptions[0].who == "configuration");
+}
+
 TEST_CASE("a rollback brings back a generation's lists under a new number", "[ioc][updater]") {
   const Folder folder;
   {

@@ -389,6 +389,24 @@ TEST_CASE("what people added comes in pages, each behind the last place of the o
   }
 }
 
+TEST_CASE("an exception that the configuration has twice is on two pages, and skipped on none",
+          "[control][api]") {
+  Fixture f;
+  for (const char* name : {"a.test", "b.test", "b.test", "b.test", "c.test"}) {
+    f.backend.exception_list.push_back({{name, false, "r", {}, {}}, "configuration", {}});
+  }
+  std::vector<std::string> names;
+  std::string after;
+  for (Json next = ""; !next.is_null();) {
+    const Json page = f.json("GET", "/v1/exceptions?limit=1" + after);
+    REQUIRE(page["exceptions"].size() == 1);
+    names.push_back(page["exceptions"][0]["name"]);
+    next = page["next"];
+    after = next.is_null() ? "" : "&after=" + percent_encoded(next.get<std::string>());
+  }
+  CHECK(names == std::vector<std::string>{"a.test", "b.test", "b.test", "b.test", "c.test"});
+}
+
 TEST_CASE("it is listed whom exceptions are for", "[control][api]") {
   Fixture f;
   for (const std::string& client : {std::string(), std::string("10.0.0.0/8"), for_group("lab")}) {
