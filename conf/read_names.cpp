@@ -1,11 +1,12 @@
 // The sections about what Cenote answers by itself and how much of one client it puts up with.
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
 #include "conf/sections.h"
+#include "resolver/base/files.h"
 #include "resolver/base/text.h"
 #include "resolver/dns/types.h"
 
@@ -74,21 +75,18 @@ void read_hosts(MapReader& map, ReadContext& context) {
     return;
   }
   NamesSettings& names = context.settings.names;
-  std::error_code failed;
+  const bool is_other = is_no_file(path);  // nobody waits for the writer of a pipe
   std::ifstream file;
-  const auto kind = std::filesystem::status(path, failed).type();
-  if (kind == std::filesystem::file_type::regular) {  // nobody waits for the writer of a pipe
+  if (!is_other) {
     file.open(path);
-    failed = file.is_open() ? std::error_code() : std::error_code(errno, std::generic_category());
   }
-  for (std::string line; file.is_open() && std::getline(file, line);) {
+  for (std::string line; std::getline(file, line);) {
     read_hosts_line(line, names.hosts);
   }
   if (!file.is_open() || file.bad()) {
     names.hosts.clear();
     names.hosts_problem =
-        fmt::format("names.hosts: {}: {}", path,
-                    failed ? failed.message() : std::string("it is no file, or cannot be read"));
+        fmt::format("names.hosts: {}: {}", path, is_other ? "not a file" : std::strerror(errno));
     context.findings.warning(map.at("hosts"), names.hosts_problem);
   }
 }

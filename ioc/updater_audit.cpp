@@ -77,17 +77,15 @@ void Updater::Work::look_at_disk() {
   } else {
     faults_.clear(Part::kState);
   }
-  if (!audit_->problem().empty() && audit_->reopen()) {
-    if (not_compared_) {
-      take_up_audit();
-      refresh_views();
-    }
-    show_audit(audit_->flush());
+  const bool is_reopened = !audit_->problem().empty() && audit_->reopen();
+  if (is_reopened && not_compared_) {
+    take_up_audit();
+    refresh_views();
   }
-  if (const size_t waiting = audit_->waiting(); waiting != 0) {
+  if (const size_t waiting = audit_->waiting(); is_reopened || waiting != 0) {
     const Result<void> written = audit_->flush();
     show_audit(written);
-    if (written) {
+    if (written && waiting != 0) {
       log::info("the record of changes: {} written that waited", counted(waiting, "entry is", "entries are"));
     }
   }

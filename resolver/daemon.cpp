@@ -98,13 +98,14 @@ Daemon::Daemon(const Settings& settings, Load load)
     : configured_(settings),
       settings_(settings),
       load_(std::move(load)),
-      tickets_(std::make_shared<TicketKeys>()),
-      places_(std::make_shared<ClientPlaces>(places_for(settings.listen))),
-      cache_(std::make_shared<AnswerCache>(settings.cache)),
-      questions_(std::make_shared<SharedQuestions>()),
-      echoes_(std::make_shared<EchoMemories>()),
-      refusal_limiter_(RateLimiter::of_refusals()),
-      parts_(std::make_shared<WorkerParts>(faults_, count_workers(settings))),
+      shared_{.tickets = std::make_shared<TicketKeys>(),
+              .places = std::make_shared<ClientPlaces>(places_for(settings.listen)),
+              .parts = std::make_shared<WorkerParts>(faults_, count_workers(settings)),
+              .cache = std::make_shared<AnswerCache>(settings.cache),
+              .questions = std::make_shared<SharedQuestions>(),
+              .echoes = std::make_shared<EchoMemories>(),
+              .refusal_limiter = RateLimiter::of_refusals(),
+              .limiter = nullptr},
       recorder_(settings.events, &faults_),
       watchdog_([] { tell_service_manager("WATCHDOG=1"); }) {}
 
@@ -123,33 +124,25 @@ WorkerSettings Daemon::worker_settings(const Settings& settings, size_t number) 
           settings.blockpage.contact_mail,
           incident_key_,
           cookie_secrets(settings),
-          tickets_,
-          places_,
-          parts_,
-          number,
-          cache_,
-          questions_,
-          echoes_,
-          limiter_,
-          refusal_limiter_,
-          configuration_};
+          shared_,
+          number};
 }
 
 // What of a configuration all workers must see alike: by number, for they share what they find out.
 void Daemon::prepare(const Settings& settings) {
-  ++configuration_;
+  ++shared_.configuration;
   UpstreamSettings upstream = with_system_resolvers(settings.upstream, settings_.listen.dns);
   number_zones(upstream, upstream_, last_zone_);
   upstream_ = std::move(upstream);
-  limiter_ = std::make_shared<RateLimiter>(settings.admission);
+  shared_.limiter = std::make_shared<RateLimiter>(settings.admission);
 }
 
 // What a configuration leaves to be made: the certificate of encrypted DNS, who tells of it, and the names of
 // a file. Addresses are those of the start.
 void Daemon::complete(Settings& settings, const ListenSettings& serving) {
   ListenSettings& listen = settings.listen;
-  settle_encrypted_dns(listen, serving, configured_.state_dir, parts_->dot, parts_->doh);
-  parts_->upstreams.expect("", "");
+  settle_encrypted_dns(listen, serving, configured_.state_dir, shared_.parts->dot, shared_.parts->doh);
+  shared_.parts->upstreams.expect("", "");
   settle_hosts(settings.names);
   if (settings.names.special) {
     const auto designated = designated_resolvers(listen);
@@ -237,7 +230,7 @@ Result<void> Daemon::start() {
   if (auto loaded = updater_->load(std::move(*lock)); !loaded) {
     return loaded;
   }
-  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, *cache_,
+  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, *shared_.cache,
                                        all_listeners(configured_), faults_, watchdog_);
   if (auto opened = web_->open(*backend_); !opened) {
     return opened;

@@ -60,17 +60,9 @@ class Daemon {
   Faults faults_;
   uint64_t incident_key_ = 0;
   SipKey own_cookie_secret_{};  // where none is configured
-  const std::shared_ptr<TicketKeys> tickets_;
-  const std::shared_ptr<ClientPlaces> places_;  // of all workers' connections
-  const std::shared_ptr<AnswerCache> cache_;    // of all workers, as what follows
-  const std::shared_ptr<SharedQuestions> questions_;
-  const std::shared_ptr<EchoMemories> echoes_;
-  const std::shared_ptr<RateLimiter> refusal_limiter_;
-  std::shared_ptr<RateLimiter> limiter_;
-  UpstreamSettings upstream_;   // in force, with the numbers of their zones
-  uint32_t last_zone_ = 0;      // the last number that one of them got
-  uint32_t configuration_ = 0;  // how many there have been
-  const std::shared_ptr<WorkerParts> parts_;
+  SharedByWorkers shared_;
+  UpstreamSettings upstream_;       // in force, with the numbers of their zones
+  uint32_t last_zone_ = 0;          // the last number that one of them got
   std::vector<LocalRecord> hosts_;  // of names.hosts, when it could be read last
   Recorder recorder_;
   std::unique_ptr<Web> web_;

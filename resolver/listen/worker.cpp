@@ -16,11 +16,7 @@ TlsClientAuthority dot_clients(const TlsFiles& files) {
 const TlsClientAuthority kNoClients{};
 
 std::string joined(const std::vector<std::string>& problems) {
-  std::string all;
-  for (const std::string& each : problems) {
-    all += (all.empty() ? "" : "; ") + each;
-  }
-  return all;
+  return fmt::format("{}", fmt::join(problems, "; "));
 }
 
 }  // namespace
@@ -29,12 +25,12 @@ Worker::Worker(const WorkerSettings& settings, EventRing& events,
                std::function<void(const Event&)> on_indirect_block)
     : settings_(settings),
       policy_(settings.policy),
-      cache_(settings.cache),
       blocked_answer_(settings.policy, settings.contact),
-      pipeline_(loop_, {policy_, *cache_, events, blocked_answer_, settings.incident_key,
-                        std::move(on_indirect_block), &recent_, settings.names, settings.admission,
-                        settings.rebinding, settings.cookie_secrets, settings.questions, settings.limiter,
-                        settings.refusal_limiter, settings.configuration}) {}
+      pipeline_(loop_,
+                {policy_, *settings_.shared.cache, events, blocked_answer_, settings.incident_key,
+                 std::move(on_indirect_block), &recent_, settings.names, settings.admission,
+                 settings.rebinding, settings.cookie_secrets, settings.shared.questions,
+                 settings.shared.limiter, settings.shared.refusal_limiter, settings.shared.configuration}) {}
 
 Worker::~Worker() {
   join();
@@ -42,7 +38,7 @@ Worker::~Worker() {
 
 Result<void> Worker::open() {
   forwarder_ = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events(),
-                               settings_.echoes.get());
+                               settings_.shared.echoes.get());
   pipeline_.connect(*forwarder_);
   tell_of_upstreams(joined(forwarder_->excluded()));
   for (const SocketAddress& address : settings_.listen.dns) {
@@ -52,7 +48,7 @@ Result<void> Worker::open() {
     }
     udp_.push_back(std::move(*udp));
     auto tcp = StreamService::open(loop_, address, nullptr, pipeline_, {}, Proxies(settings_.listen.proxies),
-                                   settings_.places);
+                                   settings_.shared.places);
     if (!tcp) {
       return tcp.error();
     }
@@ -63,11 +59,7 @@ Result<void> Worker::open() {
 }
 
 void Worker::tell(SharedPart WorkerParts::*part, bool has_it, const std::string& problem) {
-  if (settings_.parts) {
-    ((*settings_.parts).*part).tell(settings_.number, has_it, problem);
-  } else if (!problem.empty()) {
-    log::error("{}", problem);
-  }
+  ((*settings_.shared.parts).*part).tell(settings_.number, has_it, problem);
 }
 
 // Opens what is not open yet: at the start, and at a reload what had no usable certificate or no free port
@@ -90,7 +82,7 @@ void Worker::open_encrypted(const ListenSettings& listen) {
 }
 
 Result<void> Worker::open_dot(const ListenSettings& listen) {
-  auto tls = TlsContext::server(listen.tls.certificate, listen.tls.key, {"dot"}, settings_.tickets,
+  auto tls = TlsContext::server(listen.tls.certificate, listen.tls.key, {"dot"}, settings_.shared.tickets,
                                 dot_clients(listen.tls));
   if (!tls) {
     return tls.error();
@@ -99,7 +91,7 @@ Result<void> Worker::open_dot(const ListenSettings& listen) {
   std::vector<std::unique_ptr<StreamService>> services;
   for (const SocketAddress& address : listen.dot) {
     auto dot = StreamService::open(loop_, address, context.get(), pipeline_, {}, Proxies(listen.proxies),
-                                   settings_.places);
+                                   settings_.shared.places);
     if (!dot) {
       return dot.error();
     }
@@ -112,13 +104,13 @@ Result<void> Worker::open_dot(const ListenSettings& listen) {
 }
 
 Result<void> Worker::open_doh(const ListenSettings& listen) {
-  auto tls = TlsContext::server(listen.tls.certificate, listen.tls.key, {"h2", "http/1.1"}, settings_.tickets,
-                                kNoClients);
+  auto tls = TlsContext::server(listen.tls.certificate, listen.tls.key, {"h2", "http/1.1"},
+                                settings_.shared.tickets, kNoClients);
   if (!tls) {
     return tls.error();
   }
   auto context = std::make_unique<TlsContext>(std::move(*tls));
-  auto service = std::make_unique<DohService>(loop_, pipeline_, doh_limits(), settings_.places);
+  auto service = std::make_unique<DohService>(loop_, pipeline_, doh_limits(), settings_.shared.places);
   service->name_by_path(settings_.policy.clients.names_by_path);
   for (const SocketAddress& address : listen.doh) {
     if (auto bound = service->listen(address, context.get(), Proxies(listen.proxies)); !bound) {
@@ -159,7 +151,7 @@ void Worker::reload(const WorkerSettings& settings) {
     blocked_answer_ = BlockedAnswer(settings.policy, settings.contact);
     renew_upstream(settings.upstream);
     pipeline_.reload({settings.names, settings.admission, settings.rebinding, settings.cookie_secrets,
-                      settings.limiter, settings.configuration});
+                      settings.shared.limiter, settings.shared.configuration});
     UpstreamSettings in_force = std::move(settings_.upstream);
     settings_ = settings;
     settings_.upstream = std::move(in_force);
@@ -179,7 +171,7 @@ void Worker::renew_upstream(const UpstreamSettings& upstream) {
     return;
   }
   auto forwarder =
-      Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(), settings_.echoes.get());
+      Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(), settings_.shared.echoes.get());
   if (!forwarder->can_replace(*forwarder_)) {
     tell_of_upstreams(joined(forwarder->excluded()) + "; the upstreams stay as they were");
     return;

@@ -28,6 +28,20 @@ struct WorkerParts {
   SharedPart upstreams;
 };
 
+// What all workers have in common; nothing of it is null.
+struct SharedByWorkers {
+  std::shared_ptr<TicketKeys> tickets;   // of dot and doh
+  std::shared_ptr<ClientPlaces> places;  // of tcp, dot and doh
+  std::shared_ptr<WorkerParts> parts;
+  std::shared_ptr<AnswerCache> cache;
+  std::shared_ptr<SharedQuestions> questions;
+  std::shared_ptr<EchoMemories> echoes;  // what upstream servers repeat
+  std::shared_ptr<RateLimiter> refusal_limiter;
+  // Of a configuration: another one with the next.
+  std::shared_ptr<RateLimiter> limiter;  // of the answers to one client
+  uint32_t configuration = 0;            // its number: no two have the same
+};
+
 struct WorkerSettings {
   ListenSettings listen;  // with tls named where dot or doh is, and it can be used
   PolicySettings policy;
@@ -38,16 +52,8 @@ struct WorkerSettings {
   std::string contact;  // for people, in the extended error
   uint64_t incident_key = 0;
   CookieSecrets cookie_secrets{};
-  std::shared_ptr<TicketKeys> tickets;   // of dot and doh, shared by all workers
-  std::shared_ptr<ClientPlaces> places;  // of tcp, dot and doh, shared by all workers; null: each has its own
-  std::shared_ptr<WorkerParts> parts;    // shared by all workers; null: nobody hears
-  size_t number = 0;                     // of this worker
-  std::shared_ptr<AnswerCache> cache;    // shared by all workers; never null
-  std::shared_ptr<SharedQuestions> questions;  // likewise, as what follows; null: each has its own
-  std::shared_ptr<EchoMemories> echoes;        // what upstream servers repeat
-  std::shared_ptr<RateLimiter> limiter;        // of the answers to one client
-  std::shared_ptr<RateLimiter> refusal_limiter;
-  uint32_t configuration = 1;  // its number: no two have the same
+  SharedByWorkers shared;
+  size_t number = 0;  // of this worker
 };
 
 // On cache lines of its own, as all that it writes for each query.
@@ -99,7 +105,6 @@ class alignas(64) Worker {
   Loop loop_;
   Random random_;
   Policy policy_;
-  std::shared_ptr<AnswerCache> cache_;
   BlockedAnswer blocked_answer_;
   RecentNames recent_;
   Pipeline pipeline_;

@@ -161,10 +161,9 @@ bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
   return chosen.has_value();
 }
 
-void InFlight::note_exchange(uint64_t cookie, Handle exchange, bool is_guarded) {
+void InFlight::note_exchange(uint64_t cookie, Handle exchange) {
   if (Group* group = groups_.find(to_handle(cookie))) {
     group->exchange = exchange;
-    group->is_guarded = is_guarded;
   }
 }
 

@@ -49,7 +49,6 @@ class InFlight {
     MonoTime asked;              // when the first came
     Handle exchange;             // at the upstreams
     bool is_first = false;       // this worker asks; false: it waits for another one's answer
-    bool is_guarded = false;     // the rebinding guard covered its zone when it was asked
     bool is_outdated = false;    // asked of upstreams that were replaced since
     bool is_overdue = false;     // its waiters were given something stale
     bool is_unattended = false;  // asked for the cache alone: it began without waiters, or they have gone
@@ -69,8 +68,8 @@ class InFlight {
   // Those who made room since the last call: their upstreams need not go on, and they want to be told.
   std::vector<Group> take_displaced() { return std::exchange(displaced_, {}); }
   [[nodiscard]] bool has_displaced() const noexcept { return !displaced_.empty(); }
-  // The upstreams are asked: by this exchange. `is_guarded`: the rebinding guard covers the zone.
-  void note_exchange(uint64_t cookie, Handle exchange, bool is_guarded);
+  // The upstreams are asked: by this exchange.
+  void note_exchange(uint64_t cookie, Handle exchange);
   // Questions for which nobody waits cost their upstream and our memory all the same, so they are bounded,
   // too: by a quarter of the places that those who wait have.
   static constexpr size_t kMostUnattended = 5000;

@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::array<uint8_t, 4> kNoRecords{};  // the answer and authority counts of a truncated message
 
+// RFC 8767 section 5: a client gives up after a few seconds, so it gets a stale answer before.
+constexpr milliseconds kClientPatience{1800};
+// Another worker answers, or says that it does not, as soon as its upstreams have: unless it stands still.
+constexpr milliseconds kFollowingPatience = Exchange::kTotal + milliseconds{500};
+
 Pipeline::Parts with_own_parts(Pipeline::Parts parts) {
   if (!parts.questions) {
     parts.questions = std::make_shared<SharedQuestions>();
@@ -36,8 +41,8 @@ Pipeline::Pipeline(Loop& loop, Parts parts)
           loop, [](void* self) { static_cast<Pipeline*>(self)->reading_.leave(); }, this),
       rebinding_guard_(parts_.rebinding),
       cookies_(parts_.cookie_secrets),
-      overdue_timer_(loop, [this] { on_overdue(); }),
-      following_timer_(loop, [this] { give_up_following(); }) {}
+      overdue_(loop, kClientPatience, [this](uint64_t cookie) { on_overdue(cookie); }),
+      following_(loop, kFollowingPatience, [this](uint64_t cookie) { give_up_following(cookie); }) {}
 
 Pipeline::~Pipeline() = default;
 
@@ -165,7 +170,7 @@ Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
   if (entry->take_refresh(now)) {
     refresh(query.key);
   }
-  return done(answer_from_entry(query, *entry, now, rebinding_guard_.covers(query.key.partition)));
+  return done(answer_from_entry(query, *entry, now));
 }
 
 // A name above this one does not exist: with its SOA, so that the client learns the same (RFC 8020 section
@@ -192,15 +197,14 @@ Pipeline::Step Pipeline::answer_from_cut(Query& query, MonoTime now) noexcept {
 }
 
 // A fresh entry with what upstream said beside it, or a stale one with the extended error that says so.
-size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now,
-                                   bool is_guarded) noexcept {
+size_t Pipeline::answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept {
   if (entry.is_failure()) {
     return error(query, Rcode::kServFail, Ede::kCachedError, "resolution failed a moment ago");
   }
   const size_t size = entry.copy(scratch_, now);
   ExtendedError said;
   ExtendedError staleness;
-  Said answer{Bytes(scratch_).first(size), is_guarded, entry.findings};
+  Said answer{Bytes(scratch_).first(size), rebinding_guard_.covers(entry.partition()), entry.findings};
   if (entry.has_error()) {
     said = entry.error();
     answer.error = answer.upstream = &said;

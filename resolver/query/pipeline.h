@@ -3,7 +3,6 @@
 // that worker's loop. What workers share is among its parts.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 
@@ -15,6 +14,7 @@
 #include "resolver/events/recent_names.h"
 #include "resolver/policy/policy.h"
 #include "resolver/query/blocked_answer.h"
+#include "resolver/query/due_cookies.h"
 #include "resolver/query/in_flight.h"
 #include "resolver/query/local_names.h"
 #include "resolver/query/query.h"
@@ -127,10 +127,8 @@ class Pipeline final : ResolutionEvents, Follower {
   void refresh(const CacheKey& key) noexcept;
   void dismiss_displaced();
   void answer_displaced();
-  void wait_for(uint64_t cookie, MonoTime now);
-  void follow(const CacheKey& key, uint64_t cookie, MonoTime now);
-  void on_overdue();
-  void give_up_following();
+  void on_overdue(uint64_t cookie);
+  void give_up_following(uint64_t cookie);
   // By number, under what a name is judged today: the snapshot and the configuration. The same at all
   // workers, for they share what they find out. Of its two parts neither ever goes back.
   [[nodiscard]] uint32_t rules() const noexcept;
@@ -156,14 +154,13 @@ class Pipeline final : ResolutionEvents, Follower {
   };
   size_t answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                        AnswerCache::Entry::Findings& findings) noexcept;
-  size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now, bool is_guarded) noexcept;
+  size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
   size_t answer_with(Query& query, const Said& said) noexcept;
   size_t withhold(Query& query, const ExtendedError* error) noexcept;
   size_t copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept;
   void count_error(Ede code) noexcept;
-  size_t answer_failure(Query& query, const InFlight::Group& group, const Resolution& resolution) noexcept;
+  size_t answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept;
   void answer_from_cache(InFlight::Group& group, AnswerCache::Entry& entry);
-  [[nodiscard]] bool is_guarded(const InFlight::Group& group) const noexcept;
   size_t block(Query& query, Bytes chain) noexcept;
   size_t error(Query& query, Rcode rcode) noexcept;
   size_t error(Query& query, Rcode rcode, Ede code, std::string_view text) noexcept;
@@ -184,16 +181,8 @@ class Pipeline final : ResolutionEvents, Follower {
   RebindingGuard rebinding_guard_;
   MonoTime withholding_told_ = MonoTime{} - seconds{60};  // in the log
   CookieMaker cookies_;
-  // Questions that a stale answer could serve, and when it will; all wait equally long, so the first is due
-  // first.
-  struct Overdue {
-    MonoTime at;
-    uint64_t cookie;
-  };
-  std::deque<Overdue> overdue_;
-  Timer overdue_timer_;
-  std::deque<Overdue> following_;  // likewise, and when this worker believes no more that an answer comes
-  Timer following_timer_;
+  DueCookies overdue_;    // questions that a stale answer could serve
+  DueCookies following_;  // those of others, until this worker believes no more that an answer comes
   // The wall clock, read once a second and carried on by the loop's.
   WallTime wall_;
   MonoTime wall_read_ = MonoTime{} - seconds{10};

@@ -4,11 +4,6 @@
 namespace cenote {
 namespace {
 
-// RFC 8767 section 5: a client gives up after a few seconds, so it gets a stale answer before.
-constexpr milliseconds kClientPatience{1800};
-// Another worker answers, or says that it does not, as soon as its upstreams have: unless it stands still.
-constexpr milliseconds kFollowingPatience = Exchange::kTotal + milliseconds{500};
-
 constexpr std::string_view kTooMany = "too many questions are waiting";
 
 bool is_good(const Resolution& resolution) noexcept {
@@ -24,9 +19,8 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   const CacheKey& key = query.key;
   const MonoTime now = loop_.now();
   AnswerCache::Entry* stale = query.has_stale ? parts_.cache.find_stale(key, now) : nullptr;
-  const bool guarded = rebinding_guard_.covers(key.partition);
   if (stale != nullptr && in_flight_.is_overdue(key)) {
-    return done(answer_from_entry(query, *stale, now, guarded));
+    return done(answer_from_entry(query, *stale, now));
   }
   const bool exempt = is_exempt(query.asker.address);
   const auto joined = in_flight_.join(key, query,
@@ -34,7 +28,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
                                        exempt ? SIZE_MAX : parts_.admission.domain_waiting, exempt});
   if (!joined) {
     counters_.overloaded.add();
-    return done(stale != nullptr ? answer_from_entry(query, *stale, now, guarded)
+    return done(stale != nullptr ? answer_from_entry(query, *stale, now)
                                  : error(query, Rcode::kServFail, Ede::kOther, kTooMany));
   }
   if (in_flight_.has_displaced()) {
@@ -46,7 +40,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   }
   ++promised_;
   if (stale != nullptr) {
-    wait_for(joined->cookie, now);
+    overdue_.push(joined->cookie);
   }
   if (joined->is_first) {
     ask(key, joined->cookie);
@@ -54,7 +48,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   }
   counters_.coalesced.add();
   if (joined->is_new) {
-    follow(key, joined->cookie, now);
+    following_.push(joined->cookie);
   }
   return done(0);
 }
@@ -64,15 +58,7 @@ void Pipeline::ask(const CacheKey& key, uint64_t cookie) noexcept {
   const auto zone = forwarder_->pool().zone_with(key.partition);
   const Handle exchange =
       forwarder_->resolve(*zone, {key.name, key.type, key.dnssec_ok, key.checking_disabled}, cookie);
-  in_flight_.note_exchange(cookie, exchange, rebinding_guard_.covers(key.partition));
-}
-
-void Pipeline::follow(const CacheKey& key, uint64_t cookie, MonoTime now) {
-  in_flight_.note_exchange(cookie, {}, rebinding_guard_.covers(key.partition));
-  following_.push_back({now + kFollowingPatience, cookie});
-  if (!following_timer_.is_active()) {
-    following_timer_.start(kFollowingPatience);
-  }
+  in_flight_.note_exchange(cookie, exchange);
 }
 
 // Those who made room are told in the next turn: the listener is in the middle of another query now.
@@ -95,45 +81,30 @@ void Pipeline::answer_displaced() {
     counters_.overloaded.add(group.waiters.size());
     answer_each(group.waiters, [&](Query& query) {
       AnswerCache::Entry* stale = parts_.cache.find_stale(group.key, now);
-      return stale != nullptr ? answer_from_entry(query, *stale, now, is_guarded(group))
+      return stale != nullptr ? answer_from_entry(query, *stale, now)
                               : error(query, Rcode::kServFail, Ede::kOther, kTooMany);
     });
   }
 }
 
-void Pipeline::wait_for(uint64_t cookie, MonoTime now) {
-  overdue_.push_back({now + kClientPatience, cookie});
-  if (!overdue_timer_.is_active()) {
-    overdue_timer_.start(kClientPatience);
-  }
-}
-
 // The upstream takes longer than a client waits: what is stale helps out, and the question goes on.
-void Pipeline::on_overdue() {
+void Pipeline::on_overdue(uint64_t cookie) {
   reading_.enter();
   const MonoTime now = loop_.now();
-  while (!overdue_.empty() && overdue_.front().at <= now) {
-    const uint64_t cookie = overdue_.front().cookie;
-    overdue_.pop_front();
-    const InFlight::Group* group = in_flight_.find(cookie);
-    AnswerCache::Entry* stale = group != nullptr ? parts_.cache.find_stale(group->key, now) : nullptr;
-    if (stale == nullptr) {
-      continue;
-    }
-    const bool guarded = is_guarded(*group);
-    std::vector<WaitingQuery> waiters = in_flight_.release(cookie);
-    if (in_flight_.has_too_many_unattended()) {
-      counters_.unrefreshed.add();
-      if (group->is_first && !group->is_outdated) {
-        forwarder_->abandon(group->exchange);
-      }
-      in_flight_.drop(cookie);
-    }
-    answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now, guarded); });
+  const InFlight::Group* group = in_flight_.find(cookie);
+  AnswerCache::Entry* stale = group != nullptr ? parts_.cache.find_stale(group->key, now) : nullptr;
+  if (stale == nullptr) {
+    return;
   }
-  if (!overdue_.empty()) {
-    overdue_timer_.start(std::chrono::ceil<milliseconds>(overdue_.front().at - now));
+  std::vector<WaitingQuery> waiters = in_flight_.release(cookie);
+  if (in_flight_.has_too_many_unattended()) {
+    counters_.unrefreshed.add();
+    if (group->is_first && !group->is_outdated) {
+      forwarder_->abandon(group->exchange);
+    }
+    in_flight_.drop(cookie);
   }
+  answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now); });
 }
 
 // `answer` writes the answer to one of them and returns its size.
@@ -223,27 +194,18 @@ void Pipeline::end_following(uint64_t cookie, const Resolution* resolution) {
 
 void Pipeline::answer_from_cache(InFlight::Group& group, AnswerCache::Entry& entry) {
   const MonoTime now = loop_.now();
-  const bool guarded = is_guarded(group);
   counters_.cached.add(group.waiters.size());
-  answer_each(group.waiters, [&](Query& query) { return answer_from_entry(query, entry, now, guarded); });
+  answer_each(group.waiters, [&](Query& query) { return answer_from_entry(query, entry, now); });
   in_flight_.recycle(std::move(group.waiters));
 }
 
 // The worker that was to answer does not.
-void Pipeline::give_up_following() {
-  reading_.enter();
-  const MonoTime now = loop_.now();
-  while (!following_.empty() && following_.front().at <= now) {
-    const uint64_t cookie = following_.front().cookie;
-    following_.pop_front();
-    const InFlight::Group* known = in_flight_.find(cookie);
-    if (known != nullptr && !known->is_first) {
-      InFlight::Group group = in_flight_.take(cookie);
-      answer_group(group, {}, nullptr);
-    }
-  }
-  if (!following_.empty()) {
-    following_timer_.start(std::chrono::ceil<milliseconds>(following_.front().at - now));
+void Pipeline::give_up_following(uint64_t cookie) {
+  const InFlight::Group* known = in_flight_.find(cookie);
+  if (known != nullptr && !known->is_first) {
+    reading_.enter();
+    InFlight::Group group = in_flight_.take(cookie);
+    answer_group(group, {}, nullptr);
   }
 }
 
@@ -257,27 +219,22 @@ void Pipeline::answer_group(InFlight::Group& group, const Resolution& resolution
   in_flight_.recycle(std::move(group.waiters));
 }
 
-bool Pipeline::is_guarded(const InFlight::Group& group) const noexcept {
-  const bool is_known = forwarder_->pool().zone_with(group.key.partition).has_value();
-  return is_known ? rebinding_guard_.covers(group.key.partition) : group.is_guarded;
-}
-
 size_t Pipeline::answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                                AnswerCache::Entry::Findings& findings) noexcept {
   if (!is_good(resolution)) {
-    return answer_failure(query, group, resolution);
+    return answer_failure(query, group.key, resolution);
   }
+  const bool is_guarded = rebinding_guard_.covers(group.key.partition);
   const ScrubbedResponse& response = resolution.response;
   const ExtendedError error = response.error ? response.error->view() : ExtendedError{};
   const ExtendedError* said = response.error ? &error : nullptr;
-  return answer_with(query, {response.message, is_guarded(group), findings, said, said});
+  return answer_with(query, {response.message, is_guarded, findings, said, said});
 }
 
-size_t Pipeline::answer_failure(Query& query, const InFlight::Group& group,
-                                const Resolution& resolution) noexcept {
+size_t Pipeline::answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept {
   const MonoTime now = loop_.now();
-  if (AnswerCache::Entry* entry = parts_.cache.find_stale(group.key, now)) {
-    return answer_from_entry(query, *entry, now, is_guarded(group));
+  if (AnswerCache::Entry* entry = parts_.cache.find_stale(key, now)) {
+    return answer_from_entry(query, *entry, now);
   }
   if (const auto& said = resolution.response.error) {
     count_error(said->code);

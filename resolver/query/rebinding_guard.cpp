@@ -66,6 +66,9 @@ void RebindingGuard::reload(const RebindingSettings& settings, const ServerPool&
 
 void RebindingGuard::connect(const ServerPool& pool) {
   using Guard = RebindingSettings::Guard;
+  if (covered_zone_ != kNoZone && !pool.zone_with(static_cast<uint32_t>(covered_zone_))) {
+    covered_before_.push_back(covered_zone_);
+  }
   covered_zone_ = kNoZone;
   for (uint16_t zone = 0; zone < pool.zone_count(); ++zone) {
     const std::vector<uint16_t>& servers = pool.servers_of(zone);
@@ -77,6 +80,10 @@ void RebindingGuard::connect(const ServerPool& pool) {
       covered_zone_ = pool.zone_number(zone);
     }
   }
+}
+
+bool RebindingGuard::was_covered(uint32_t zone) const noexcept {
+  return std::find(covered_before_.begin(), covered_before_.end(), zone) != covered_before_.end();
 }
 
 bool RebindingGuard::withholds(const Name& name, Bytes answer, const Policy& policy,

@@ -20,8 +20,11 @@ class RebindingGuard {
   void reload(const RebindingSettings& settings, const ServerPool& pool, uint32_t number);
   // From now on these upstreams are asked. REQUIRES: before the first covers().
   void connect(const ServerPool& pool);
-  // `zone`: by its number.
-  [[nodiscard]] bool covers(uint32_t zone) const noexcept { return zone == covered_zone_; }
+  // `zone`: by its number. Of upstreams that were replaced, whose answers may still come, or be stale in the
+  // cache, it is as it was last.
+  [[nodiscard]] bool covers(uint32_t zone) const noexcept {
+    return zone == covered_zone_ || (!covered_before_.empty() && was_covered(zone));
+  }
   // Must this answer to `name` be kept back? `findings` remembers what its records are.
   [[nodiscard]] bool withholds(const Name& name, Bytes answer, const Policy& policy,
                                AnswerCache::Entry::Findings& findings) const noexcept;
@@ -31,7 +34,10 @@ class RebindingGuard {
 
   RebindingSettings settings_;
   uint16_t settings_number_ = 1;  // never 0
+  [[nodiscard]] bool was_covered(uint32_t zone) const noexcept;
+
   uint64_t covered_zone_ = kNoZone;
+  std::vector<uint64_t> covered_before_;  // of replaced upstreams; no number comes again
 };
 
 // Private, shared, link-local or this host itself, also as an IPv4 address inside of an IPv6 one.

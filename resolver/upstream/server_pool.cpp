@@ -41,7 +41,7 @@ ServerPool::ServerPool(const UpstreamSettings& settings) {
 void number_zones(UpstreamSettings& settings, const UpstreamSettings& before, uint32_t& last) {
   for (UpstreamZone& zone : settings.zones) {
     const auto known = std::find_if(before.zones.begin(), before.zones.end(), [&](const UpstreamZone& each) {
-      zone.number = each.number;
+      zone.number = each.number;  // so that all the rest is compared
       return each == zone;
     });
     zone.number = known != before.zones.end() ? known->number : ++last;

@@ -3,9 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
-#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -17,28 +15,13 @@
 #include <unistd.h>
 
 #include "resolver/net/digest.h"
+#include "tests/ioc/audit_entry.h"
+#include "tests/support/nobody.h"
+#include "tests/support/read_file.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cenote::audit_log_test {
-namespace {
-
-AuditEntry entry(std::string what, uint64_t generation) {
-  AuditEntry audit;
-  audit.who = "tester";
-  audit.what = std::move(what);
-  audit.outcome = "done";
-  audit.generation = generation;
-  return audit;
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("each line of the record carries the hash of the one before", "[ioc][audit]") {
   const TemporaryFolder folder;
@@ -46,13 +29,13 @@ TEST_CASE("each line of the record carries the hash of the one before", "[ioc][a
   {
     auto log = AuditLog::open(path);
     REQUIRE(log->problem().empty());
-    REQUIRE(log->append(entry("push a", 1)));
-    REQUIRE(log->append(entry("push \"b\"\n\xFF", 2)));
+    REQUIRE(log->append(test::audit_entry("push a", 1)));
+    REQUIRE(log->append(test::audit_entry("push \"b\"\n\xFF", 2)));
   }
   auto log = AuditLog::open(path);
   REQUIRE(log->problem().empty());
   CHECK(log->last_generation() == 2);
-  REQUIRE(log->append(entry("push c", 3)));
+  REQUIRE(log->append(test::audit_entry("push c", 3)));
   const auto page = log->read(0, 10);
   REQUIRE(page.lines.size() == 3);
   CHECK(page.last == 3);
@@ -88,7 +71,7 @@ TEST_CASE("a page of the record is read from its end, and has a bound", "[ioc][a
   CHECK(log->read(2998, 100).lines == std::vector<std::string>(lines.end() - 2, lines.end()));
   CHECK(log->read(3000, 100).lines.empty());
   CHECK(log->read(4000, 100).lines.empty());
-  REQUIRE(log->append(entry("push a", 1)));
+  REQUIRE(log->append(test::audit_entry("push a", 1)));
   CHECK(log->read(3000, 100).lines.size() == 1);
   const auto all = log->read(0, 10'000).lines;
   CHECK(all.size() < 3001);  // they have more than a page
@@ -101,7 +84,7 @@ TEST_CASE("the newest lines come, after a number and up to a limit", "[ioc][audi
   auto log = AuditLog::open(folder / "audit.jsonl");
   REQUIRE(log->problem().empty());
   for (uint64_t i = 1; i <= 5; ++i) {
-    REQUIRE(log->append(entry("push", i)));
+    REQUIRE(log->append(test::audit_entry("push", i)));
   }
   CHECK(log->read(0, 2).lines.size() == 2);
   CHECK(nlohmann::json::parse(log->read(0, 2).lines[0])["number"] == 4);
@@ -114,7 +97,7 @@ TEST_CASE("the newest lines of a long record are the same as of all of it", "[io
   auto log = AuditLog::open(folder / "audit.jsonl");
   REQUIRE(log->problem().empty());
   for (uint64_t i = 1; i <= 40; ++i) {
-    AuditEntry long_one = entry("push", i);
+    AuditEntry long_one = test::audit_entry("push", i);
     long_one.why = std::string(i * 211, 'x');  // some pieces that it is read in
     REQUIRE(log->append(long_one));
   }
@@ -136,10 +119,10 @@ TEST_CASE("a line that was changed, taken out or put in shows", "[ioc][audit]") 
     auto log = AuditLog::open(path);
     REQUIRE(log->problem().empty());
     for (uint64_t i = 1; i <= 3; ++i) {
-      REQUIRE(log->append(entry("push", i)));
+      REQUIRE(log->append(test::audit_entry("push", i)));
     }
   }
-  std::string text = contents(path);
+  std::string text = test::read_file(path);
   SECTION("changed") {
     text.replace(text.find("tester"), 6, "nobody");
   }
@@ -154,8 +137,8 @@ TEST_CASE("a line that was changed, taken out or put in shows", "[ioc][audit]") 
   // It is evidence, so it stays, and the record goes on behind it.
   auto log = AuditLog::open(path);
   REQUIRE(log->problem().empty());
-  REQUIRE(log->append(entry("later", 9)));
-  CHECK(contents(path).starts_with(text));
+  REQUIRE(log->append(test::audit_entry("later", 9)));
+  CHECK(test::read_file(path).starts_with(text));
 }
 
 TEST_CASE("half a line, which nobody was told of, is cut off at the start", "[ioc][audit]") {
@@ -164,12 +147,12 @@ TEST_CASE("half a line, which nobody was told of, is cut off at the start", "[io
   {
     auto log = AuditLog::open(path);
     REQUIRE(log->problem().empty());
-    REQUIRE(log->append(entry("push", 1)));
+    REQUIRE(log->append(test::audit_entry("push", 1)));
   }
   std::ofstream(path, std::ios::binary | std::ios::app) << R"({"number":2,"ti)";
   auto log = AuditLog::open(path);
   REQUIRE(log->problem().empty());
-  REQUIRE(log->append(entry("push", 2)));
+  REQUIRE(log->append(test::audit_entry("push", 2)));
   const auto verified = AuditLog::verify(path);
   REQUIRE(verified);
   CHECK(verified->lines == 2);
@@ -181,10 +164,10 @@ TEST_CASE("a last line that was changed shows, too", "[ioc][audit]") {
   {
     auto log = AuditLog::open(path);
     REQUIRE(log->problem().empty());
-    REQUIRE(log->append(entry("push", 1)));
-    REQUIRE(log->append(entry("push", 2)));
+    REQUIRE(log->append(test::audit_entry("push", 1)));
+    REQUIRE(log->append(test::audit_entry("push", 2)));
   }
-  const std::string text = contents(path);
+  const std::string text = test::read_file(path);
   for (size_t at = text.find('\n') + 1; at < text.size(); ++at) {
     std::string flipped = text;
     flipped[at] = static_cast<char>(flipped[at] ^ 1);
@@ -208,7 +191,7 @@ TEST_CASE("a line of a version that wrote no checksum is good", "[ioc][audit]") 
   REQUIRE(log->problem().empty());
   CHECK(log->first_bad_line() == 0);
   CHECK(log->last_generation() == 4);
-  REQUIRE(log->append(entry("push b", 5)));
+  REQUIRE(log->append(test::audit_entry("push b", 5)));
   CHECK(AuditLog::verify(path));
 }
 
@@ -238,21 +221,21 @@ TEST_CASE("what does not fit on the disk waits in order, and leaves no torn line
   const std::string path = folder / "audit.jsonl";
   auto log = AuditLog::open(path);
   REQUIRE(log->problem().empty());
-  REQUIRE(log->append(entry("push", 1)));
-  const std::string before = contents(path);
+  REQUIRE(log->append(test::audit_entry("push", 1)));
+  const std::string before = test::read_file(path);
   {
     const SmallDisk full(before.size() + 100);
     for (const uint64_t generation : {uint64_t{2}, uint64_t{3}}) {
-      const Result<void> kept = log->append(entry("push", generation));
+      const Result<void> kept = log->append(test::audit_entry("push", generation));
       REQUIRE_FALSE(kept);
       CHECK_THAT(kept.error().message, Catch::Contains("large"));  // EFBIG, and never "Success"
-      CHECK(contents(path) == before);
+      CHECK(test::read_file(path) == before);
     }
     CHECK(log->waiting() == 2);
     CHECK(log->last_generation() == 1);
     CHECK(log->read(0, 10).lines.size() == 1);
   }
-  REQUIRE(log->append(entry("push", 4)));
+  REQUIRE(log->append(test::audit_entry("push", 4)));
   CHECK(log->waiting() == 0);
   const auto verified = AuditLog::verify(path);
   REQUIRE(verified);
@@ -264,24 +247,11 @@ TEST_CASE("what does not fit on the disk waits in order, and leaves no torn line
 
 namespace {
 
-// As another user, whom rights concern, which root's never do.
-class Nobody {
- public:
-  Nobody() {
-    if (::geteuid() == 0) {
-      ::setfsuid(65534);
-    }
-  }
-  ~Nobody() { ::setfsuid(::geteuid()); }
-  Nobody(const Nobody&) = delete;
-  Nobody& operator=(const Nobody&) = delete;
-};
-
 std::unique_ptr<AuditLog> filled(const std::string& path, uint64_t lines, uint64_t most_bytes) {
   auto log = AuditLog::open(path, most_bytes);
   REQUIRE(log->problem().empty());
   for (uint64_t i = 1; i <= lines; ++i) {
-    REQUIRE(log->append(entry("push", i)));
+    REQUIRE(log->append(test::audit_entry("push", i)));
   }
   return log;
 }
@@ -305,7 +275,7 @@ TEST_CASE("what stands in place of the record and is no file is set aside, and n
   }
   auto log = AuditLog::open(path);
   CHECK(log->problem().empty());
-  CHECK(log->append(entry("push", 1)));
+  CHECK(log->append(test::audit_entry("push", 1)));
   CHECK(std::filesystem::exists(std::filesystem::symlink_status(path + ".damaged")));
   CHECK(AuditLog::verify(path));
 }
@@ -320,10 +290,10 @@ TEST_CASE("a record that may not be written is left where it is, and taken again
   std::filesystem::permissions(path, std::filesystem::perms(is_readable ? 0444 : 0000));
   std::unique_ptr<AuditLog> log;
   {
-    const Nobody nobody;
+    const test::Nobody nobody;
     log = AuditLog::open(path);
     CHECK_THAT(log->problem(), Catch::Contains("Permission denied"));
-    CHECK_FALSE(log->append(entry("push", 3)));
+    CHECK_FALSE(log->append(test::audit_entry("push", 3)));
     CHECK_FALSE(log->reopen());
   }
   CHECK(log->is_read() == is_readable);
@@ -334,7 +304,7 @@ TEST_CASE("a record that may not be written is left where it is, and taken again
   std::filesystem::permissions(path, std::filesystem::perms(0600));
   CHECK(log->reopen());
   CHECK(log->last_generation() == 2);
-  log->put_in_order({entry("earlier", 2)});
+  log->put_in_order({test::audit_entry("earlier", 2)});
   CHECK(log->flush());
   CHECK(log->waiting() == 0);
   CHECK(nlohmann::json::parse(log->read(0, 2).lines[0])["what"] == "earlier");
@@ -360,11 +330,11 @@ TEST_CASE("a record to which lines may only be appended is written, also after a
   {
     auto log = AuditLog::open(path);
     CHECK(log->problem().empty());
-    CHECK(log->append(entry("push", 2)));
+    CHECK(log->append(test::audit_entry("push", 2)));
     {
-      const SmallDisk full(contents(path).size() + 100);
-      CHECK_FALSE(log->append(entry("push", 3)));
-      CHECK_FALSE(log->append(entry("push", 4)));
+      const SmallDisk full(test::read_file(path).size() + 100);
+      CHECK_FALSE(log->append(test::audit_entry("push", 3)));
+      CHECK_FALSE(log->append(test::audit_entry("push", 4)));
     }
     CHECK(log->flush());  // behind the half line, which cannot be cut off
   }
@@ -404,7 +374,7 @@ TEST_CASE("a record that is full goes on in another file, and is one record all 
   CHECK(log->last_generation() == 20);
   CHECK(log->read(0, 1000).lines == all.lines);
 
-  std::string older = contents(path + ".2");
+  std::string older = test::read_file(path + ".2");
   older.replace(older.find("tester"), 6, "nobody");
   std::ofstream(path + ".2", std::ios::binary | std::ios::trunc) << older;
   CHECK_FALSE(AuditLog::verify(path));
@@ -439,7 +409,7 @@ TEST_CASE("a rotation that came to no end is ended at the next start", "[ioc][au
   auto log = AuditLog::open(path, kFewLines);
   CHECK(log->problem().empty());
   CHECK(log->last_generation() == 9);
-  CHECK(log->append(entry("push", 10)));
+  CHECK(log->append(test::audit_entry("push", 10)));
   CHECK_FALSE(std::filesystem::exists(path + ".0"));
   CHECK(AuditLog::verify(path).value().lines == lines + 2);
 }
@@ -452,14 +422,14 @@ TEST_CASE("where so many wait that no other should, nothing that is noted all th
   CHECK_THAT(log->problem(), Catch::Contains("No such file"));
   std::vector<AuditEntry> many;
   for (uint64_t i = 1; i < 20'000; ++i) {
-    many.push_back(entry("push", i));
+    many.push_back(test::audit_entry("push", i));
   }
   log->put_in_order(many);  // at once: each that is appended waits for the disk
   CHECK_FALSE(log->flush());
   REQUIRE(log->has_room());
-  CHECK_FALSE(log->append(entry("push", 20'000)));
+  CHECK_FALSE(log->append(test::audit_entry("push", 20'000)));
   CHECK_FALSE(log->has_room());
-  CHECK_FALSE(log->append(entry("push", 20'001)));
+  CHECK_FALSE(log->append(test::audit_entry("push", 20'001)));
   CHECK(log->waiting() == 20'001);
 }
 
@@ -489,7 +459,7 @@ TEST_CASE("a record whose older files cannot be moved goes on in the same file",
   for (uint64_t i = 10; i < 30; ++i) {
     const auto log = AuditLog::open(path, kFewLines);  // with a restart between any two
     CHECK(log->first_bad_line() == 0);
-    REQUIRE(log->append(entry("push", i)));
+    REQUIRE(log->append(test::audit_entry("push", i)));
     CHECK_FALSE(std::filesystem::exists(path + ".0"));
   }
   CHECK(AuditLog::verify(path));
@@ -498,7 +468,7 @@ TEST_CASE("a record whose older files cannot be moved goes on in the same file",
 
   free_older_files(path);
   const auto log = AuditLog::open(path, kFewLines);
-  REQUIRE(log->append(entry("push", 30)));
+  REQUIRE(log->append(test::audit_entry("push", 30)));
   CHECK(std::filesystem::exists(path + ".2"));
   CHECK(AuditLog::verify(path));
 }
@@ -515,7 +485,7 @@ TEST_CASE("a rotation that cannot be ended leaves one record all the same", "[io
     const auto log = AuditLog::open(path, kFewLines);
     CHECK(log->first_bad_line() == 0);
     CHECK(log->last_generation() == i - 1);
-    REQUIRE(log->append(entry("push", i)));
+    REQUIRE(log->append(test::audit_entry("push", i)));
     const auto all = log->read(0, 100);
     CHECK(all.lines.size() == all.last);
   }
@@ -523,7 +493,7 @@ TEST_CASE("a rotation that cannot be ended leaves one record all the same", "[io
   REQUIRE(verified);
   CHECK(verified->lines == lines + 5);  // with the first line of the new file
   free_older_files(path);
-  REQUIRE(AuditLog::open(path, kFewLines)->append(entry("push", 14)));
+  REQUIRE(AuditLog::open(path, kFewLines)->append(test::audit_entry("push", 14)));
   CHECK_FALSE(std::filesystem::exists(path + ".0"));
   CHECK(AuditLog::verify(path));
 }
@@ -533,8 +503,8 @@ TEST_CASE("a generation beyond every number is none, although the checksum is ri
   const std::string path = folder / "audit.jsonl";
   {
     auto log = AuditLog::open(path);
-    REQUIRE(log->append(entry("push", 5)));
-    REQUIRE(log->append(entry("push", UINT64_MAX)));
+    REQUIRE(log->append(test::audit_entry("push", 5)));
+    REQUIRE(log->append(test::audit_entry("push", UINT64_MAX)));
   }
   const auto log = AuditLog::open(path);
   CHECK(log->first_bad_line() == 0);

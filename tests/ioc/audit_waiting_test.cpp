@@ -2,16 +2,16 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
-#include <sstream>
-
-#include <sys/fsuid.h>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "ioc/audit_log.h"
+#include "tests/ioc/audit_entry.h"
 #include "tests/ioc/damage_story.h"
+#include "tests/support/nobody.h"
+#include "tests/support/read_file.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cenote::audit_waiting_test {
@@ -20,39 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kFewLines = 2000;  // bytes, that hold four or five
-
-AuditEntry entry(std::string what, uint64_t generation) {
-  AuditEntry audit;
-  audit.who = "tester";
-  audit.what = std::move(what);
-  audit.outcome = "done";
-  audit.generation = generation;
-  return audit;
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// As another user, whom rights concern, which root's never do.
-class Nobody {
- public:
-  Nobody() {
-    if (::geteuid() == 0) {
-      ::setfsuid(65534);
-    }
-  }
-  ~Nobody() { ::setfsuid(::geteuid()); }
-  Nobody(const Nobody&) = delete;
-  Nobody& operator=(const Nobody&) = delete;
-};
-
-}  // namespace
-
-namespace {
 
 // A record that cannot be opened, until it is mended.
 struct BlockedRecord {
@@ -83,13 +50,13 @@ TEST_CASE("what waits outlives a stop and a crash, and is noted once", "[ioc][au
   for (uint64_t i = 1; i <= 6; ++i) {  // each by a process of its own
     const auto log = AuditLog::open(record.path, kFewLines);
     CHECK(log->waiting() == i - 1);
-    AuditEntry one = entry("push " + std::to_string(i), i);
+    AuditEntry one = test::audit_entry("push " + std::to_string(i), i);
     one.why = "of \"somebody\"\n\xFF";
     one.held = i;
     CHECK_FALSE(log->append(one));
     CHECK(log->in_memory_only() == 0);
   }
-  const std::string kept = contents(record.waiting);
+  const std::string kept = test::read_file(record.waiting);
   record.mend();
   {
     const auto log = AuditLog::open(record.path, kFewLines);
@@ -111,7 +78,7 @@ TEST_CASE("what waits outlives a stop and a crash, and is noted once", "[ioc][au
       std::filesystem::remove(fmt::format("{}.{}", record.path, age));
     }
     for (uint64_t i = 1; i <= 4; ++i) {
-      AuditEntry one = entry("push " + std::to_string(i), i);
+      AuditEntry one = test::audit_entry("push " + std::to_string(i), i);
       one.why = "of \"somebody\"\n\xFF";
       one.held = i;
       REQUIRE(AuditLog::open(record.path, kFewLines)->append(one));
@@ -130,34 +97,34 @@ TEST_CASE("of what waits and is damaged the rest is noted, and the file is kept"
   {
     const auto log = AuditLog::open(record.path);
     for (uint64_t i = 1; i <= 3; ++i) {
-      CHECK_FALSE(log->append(entry("push " + std::to_string(i), i)));
+      CHECK_FALSE(log->append(test::audit_entry("push " + std::to_string(i), i)));
     }
   }
-  std::string text = contents(record.waiting);
+  std::string text = test::read_file(record.waiting);
   text.replace(text.find("push 2"), 6, "push 9");
   std::ofstream(record.waiting, std::ios::binary | std::ios::trunc) << text;
   {
     const auto log = AuditLog::open(record.path);
     CHECK(log->waiting() == 2);
-    CHECK_FALSE(log->append(entry("push 4", 4)));
+    CHECK_FALSE(log->append(test::audit_entry("push 4", 4)));
     CHECK(log->in_memory_only() == 0);
   }
   record.mend();
   CHECK(AuditLog::open(record.path)->flush());
   CHECK(record.noted() == std::vector<std::string>{"push 1", "push 3", "push 4"});
-  CHECK(contents(record.waiting + ".damaged") == text);
+  CHECK(test::read_file(record.waiting + ".damaged") == text);
 }
 
 TEST_CASE("where not even what waits can be kept, few may", "[ioc][audit]") {
   const TemporaryFolder folder;
   const std::string path = folder / "audit.jsonl";
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
-  const Nobody nobody;
+  const test::Nobody nobody;
   const auto log = AuditLog::open(path);
   REQUIRE_FALSE(log->problem().empty());
   for (uint64_t i = 1; i <= 8; ++i) {
     CHECK(log->has_room());
-    CHECK_FALSE(log->append(entry("push", i)));
+    CHECK_FALSE(log->append(test::audit_entry("push", i)));
     CHECK(log->in_memory_only() == i);
   }
   CHECK_FALSE(log->has_room());

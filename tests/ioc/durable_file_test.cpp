@@ -3,8 +3,8 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -14,6 +14,7 @@
 #include "ioc/store.h"
 #include "tests/ioc/damage_story.h"
 #include "tests/support/log_watch.h"
+#include "tests/support/nobody.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cenote::durable_file_test {
@@ -48,20 +49,20 @@ class UnopenedFolder {
   explicit UnopenedFolder(const std::string& folder) : folder_(folder) {
     REQUIRE(::chmod(folder.c_str(), 0300) == 0);
     if (::geteuid() == 0) {
-      REQUIRE(::chown(folder.c_str(), kNobody, kNobody) == 0);
-      ::setfsuid(kNobody);
+      REQUIRE(::chown(folder.c_str(), test::kNobody, test::kNobody) == 0);
     }
+    nobody_.emplace();
   }
   ~UnopenedFolder() {
-    ::setfsuid(::geteuid());
+    nobody_.reset();
     ::chmod(folder_.c_str(), 0700);
   }
   UnopenedFolder(const UnopenedFolder&) = delete;
   UnopenedFolder& operator=(const UnopenedFolder&) = delete;
 
  private:
-  static constexpr uid_t kNobody = 65534;
   std::string folder_;
+  std::optional<test::Nobody> nobody_;
 };
 
 bool is_in_force(const std::string& state_dir, const std::string& name) {
