@@ -103,7 +103,7 @@ Daemon::Daemon(const Settings& settings, Load load)
               .parts = std::make_shared<WorkerParts>(faults_, count_workers(settings)),
               .cache = std::make_shared<AnswerCache>(settings.cache),
               .questions = std::make_shared<SharedQuestions>(),
-              .echoes = std::make_shared<EchoMemories>(),
+              .memories = std::make_shared<ServerMemories>(),
               .refusal_limiter = RateLimiter::of_refusals(),
               .limiter = nullptr},
       recorder_(settings.events, &faults_),

@@ -38,7 +38,7 @@ Worker::~Worker() {
 
 Result<void> Worker::open() {
   forwarder_ = Forwarder::make(loop_, settings_.upstream, random_, pipeline_.resolution_events(),
-                               settings_.shared.echoes.get());
+                               settings_.shared.memories.get());
   pipeline_.connect(*forwarder_);
   tell_of_upstreams(joined(forwarder_->excluded()));
   for (const SocketAddress& address : settings_.listen.dns) {
@@ -171,7 +171,7 @@ void Worker::renew_upstream(const UpstreamSettings& upstream) {
     return;
   }
   auto forwarder =
-      Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(), settings_.shared.echoes.get());
+      Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(), settings_.shared.memories.get());
   if (!forwarder->can_replace(*forwarder_)) {
     tell_of_upstreams(joined(forwarder->excluded()) + "; the upstreams stay as they were");
     return;

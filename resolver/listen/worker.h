@@ -35,7 +35,7 @@ struct SharedByWorkers {
   std::shared_ptr<WorkerParts> parts;
   std::shared_ptr<AnswerCache> cache;
   std::shared_ptr<SharedQuestions> questions;
-  std::shared_ptr<EchoMemories> echoes;  // what upstream servers repeat
+  std::shared_ptr<ServerMemories> memories;  // what is learnt of upstream servers
   std::shared_ptr<RateLimiter> refusal_limiter;
   // Of a configuration: another one with the next.
   std::shared_ptr<RateLimiter> limiter;  // of the answers to one client

@@ -32,6 +32,8 @@ class StreamEvents {
  public:
   virtual void on_ready() {}  // an outgoing stream is connected; with TLS: the handshake is done
   virtual void on_bytes(Bytes bytes) = 0;
+  // Over TLS, before what came is decrypted: it may be a part of a record. Must not destroy the stream.
+  virtual void on_cipher_text() {}
   virtual void on_drained() {}  // what send() had to queue has gone to the kernel
   // The end, once; nothing comes after it. Not called when the owner itself closes. `why` is for logs.
   virtual void on_closed(StreamEnd end, std::string_view why) = 0;

@@ -151,6 +151,7 @@ void Stream::Wire::take(Bytes bytes) {
       pump_tls();
     }
   } else {
+    events->on_cipher_text();
     tls->receive(bytes);
     pump_tls();
   }

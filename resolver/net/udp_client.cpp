@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -38,22 +37,29 @@ UdpClient::Inbox::Inbox() noexcept {
   }
 }
 
-Result<std::unique_ptr<UdpClient>> UdpClient::open(Loop& loop, const SocketAddress& server, Random& random,
-                                                   Inbox& inbox, Handler& handler) {
+bool is_want_of_room(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == EAGAIN ||
+         error == EADDRINUSE || error == ENOSPC;
+}
+
+std::unique_ptr<UdpClient> UdpClient::open(Loop& loop, const SocketAddress& server, Random& random,
+                                           Inbox& inbox, Handler& handler, int& error) {
   const int descriptor =
       socket(server.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
-    return fail("open a socket to {}: {}", server.to_text(), std::strerror(errno));
+    error = errno;
+    return nullptr;
   }
   if (!bind_random_port(descriptor, server.is_v4(), random) ||
       connect(descriptor, server.data(), server.size()) != 0) {
-    const int why = errno;
+    error = errno;
     ::close(descriptor);
-    return fail("reach {} (UDP): {}", server.to_text(), std::strerror(why));
+    return nullptr;
   }
   std::unique_ptr<UdpClient> client(new UdpClient(loop, descriptor, inbox, handler));
   if (!client->poll_.is_watched()) {
-    return fail("watch the socket to {}: the system watches as many as it can", server.to_text());
+    error = ENOSPC;  // the system watches as many as it can
+    return nullptr;
   }
   return client;
 }
@@ -77,32 +83,13 @@ UdpClient::~UdpClient() {
   ::close(descriptor_);
 }
 
-size_t UdpClient::send(std::span<const Bytes> datagrams) noexcept {
-  std::array<iovec, Inbox::kDatagrams> vectors;
-  std::array<mmsghdr, Inbox::kDatagrams> headers;
-  size_t taken = 0;
-  bool is_second_try = false;
-  for (size_t done = 0; done < datagrams.size();) {
-    const size_t count = std::min(datagrams.size() - done, headers.size());
-    for (size_t i = 0; i < count; ++i) {
-      const Bytes datagram = datagrams[done + i];
-      vectors[i] = {const_cast<uint8_t*>(datagram.data()), datagram.size()};
-      headers[i] = {{nullptr, 0, &vectors[i], 1, nullptr, 0, 0}, 0};
-    }
-    const int sent =
-        sendmmsg(descriptor_, headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) {
-      done += static_cast<size_t>(sent);
-      taken += static_cast<size_t>(sent);
-      is_second_try = false;
-    } else if (!is_second_try) {
-      is_second_try = true;  // what failed may have been an earlier datagram: the kernel tells it once
-    } else {
-      ++done;
-      is_second_try = false;
-    }
-  }
-  return taken;
+int UdpClient::send(Bytes datagram) noexcept {
+  const auto try_to = [&] {
+    return ::send(descriptor_, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0
+                                                                                                   : errno;
+  };
+  // What fails first may have been an earlier datagram: the kernel tells it once.
+  return try_to() == 0 ? 0 : try_to();
 }
 
 void UdpClient::receive() {

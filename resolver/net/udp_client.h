@@ -4,16 +4,20 @@
 
 #include <array>
 #include <memory>
-#include <span>
 
 #include <sys/socket.h>
 
 #include "resolver/base/address.h"
 #include "resolver/base/random.h"
-#include "resolver/base/result.h"
 #include "resolver/net/loop.h"
 
 namespace cenote {
+
+// Why a datagram does not leave: an errno; 0: it has left.
+//
+// Is it for want of descriptors, memory or room in a queue? Then the server may be well. Everything else is
+// the system's word that no way leads there.
+[[nodiscard]] bool is_want_of_room(int error) noexcept;
 
 class UdpClient {
  public:
@@ -39,15 +43,15 @@ class UdpClient {
     virtual void on_unreachable() = 0;
   };
 
-  // The handler may destroy the client inside either call. The inbox outlives it.
-  static Result<std::unique_ptr<UdpClient>> open(Loop& loop, const SocketAddress& server, Random& random,
-                                                 Inbox& inbox, Handler& handler);
+  // The handler may destroy the client inside either call. The inbox outlives it. Null: `error` is why.
+  static std::unique_ptr<UdpClient> open(Loop& loop, const SocketAddress& server, Random& random,
+                                         Inbox& inbox, Handler& handler, int& error);
   ~UdpClient();
   UdpClient(const UdpClient&) = delete;
   UdpClient& operator=(const UdpClient&) = delete;
 
-  // Returns how many the kernel took; what it did not take is lost like any datagram.
-  size_t send(std::span<const Bytes> datagrams) noexcept;
+  // 0: the kernel took it; else the errno.
+  int send(Bytes datagram) noexcept;
 
  private:
   UdpClient(Loop& loop, int descriptor, Inbox& inbox, Handler& handler);

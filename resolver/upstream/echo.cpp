@@ -15,9 +15,12 @@ bool has_letters(const Name& name) noexcept {
   return std::any_of(wire.begin(), wire.end(), [](uint8_t byte) { return byte >= 'a' && byte <= 'z'; });
 }
 
-// REQUIRES: the reply's question is `name`, in some letter case, and so stands uncompressed.
+// REQUIRES: the reply's question is `name`, in some letter case, and so stands uncompressed; or it has none.
 bool is_written(Bytes reply, const Name& name, const LetterCase& letter_case) noexcept {
   const Bytes wire = name.wire();
+  if (reply.size() < kHeaderBytes + wire.size()) {
+    return false;
+  }
   for (size_t at = 0; at < wire.size(); ++at) {
     if (reply[kHeaderBytes + at] != in_case(wire[at], at, letter_case)) {
       return false;
@@ -42,42 +45,11 @@ Bytes find_options(Bytes reply, uint16_t& rcode) noexcept {
 
 }  // namespace
 
-EchoMemory::EchoMemory(bool sends_cookies) {
-  if (sends_cookies) {
-    const uint64_t ours = Random().u64();
-    std::memcpy(cookie_.bytes.data(), &ours, kClientCookieBytes);
-    cookie_.size = kClientCookieBytes;
-  }
-}
-
-EchoCookie EchoMemory::cookie() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return cookie_;
-}
-
-void EchoMemory::give_up_cookies() noexcept {
-  const std::lock_guard lock(mutex_);
-  cookie_ = {};
-}
-
-std::shared_ptr<EchoMemory> EchoMemories::of(const UpstreamServer& server) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(memories_, [](const auto& each) { return each.second.expired(); });
-  std::weak_ptr<EchoMemory>& known = memories_[server.address.to_text() + (server.mix_case ? " case" : "") +
-                                               (server.cookies ? " cookie" : "")];
-  auto memory = known.lock();
-  if (!memory) {
-    memory = std::make_shared<EchoMemory>(server.cookies);
-    known = memory;
-  }
-  return memory;
-}
-
-Echo::Echo(bool mixes_case, bool sends_cookies, Random& random, std::shared_ptr<EchoMemory> memory)
+Echo::Echo(bool mixes_case, bool sends_cookies, Random& random, std::shared_ptr<ServerMemory> memory)
     : random_(random),
       mixes_case_(mixes_case),
       sends_cookies_(sends_cookies),
-      memory_(memory ? std::move(memory) : std::make_shared<EchoMemory>(sends_cookies)) {}
+      memory_(memory ? std::move(memory) : std::make_shared<ServerMemory>(sends_cookies)) {}
 
 LetterCase Echo::draw() noexcept {
   LetterCase drawn{};

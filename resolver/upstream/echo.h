@@ -8,17 +8,11 @@
 #pragma once
 
 #include <array>
-#include <atomic>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <utility>
 
 #include "resolver/base/random.h"
 #include "resolver/dns/name.h"
-#include "resolver/upstream/settings.h"
+#include "resolver/upstream/server_memory.h"
 
 namespace cenote {
 
@@ -30,60 +24,10 @@ inline uint8_t in_case(uint8_t byte, size_t at, const LetterCase& letter_case) n
   return is_capital ? static_cast<uint8_t>(byte - ('a' - 'A')) : byte;  // a length is below any letter
 }
 
-// A cookie as a question carries it; empty: none.
-struct EchoCookie {
-  std::array<uint8_t, 40> bytes{};  // ours of 8 bytes, the server's of 8 to 32
-  size_t size = 0;
-
-  [[nodiscard]] Bytes view() const noexcept { return Bytes(bytes).first(size); }
-};
-
-// What was learnt of one server, by all workers: who of them asks next knows it.
-//
-// Threads: any.
-class EchoMemory {
- public:
-  explicit EchoMemory(bool sends_cookies);
-
-  static constexpr uint8_t kProof = 4;  // so many in a row
-  class Habit {
-   public:
-    [[nodiscard]] bool is_expected() const noexcept {
-      return times_.load(std::memory_order_relaxed) >= kProof;
-    }
-    void saw(bool repeated) noexcept {
-      const uint8_t times = times_.load(std::memory_order_relaxed);
-      const uint8_t seen = !repeated ? uint8_t{0} : times >= kProof ? times : static_cast<uint8_t>(times + 1);
-      if (seen != times) {
-        times_.store(seen, std::memory_order_relaxed);
-      }
-    }
-
-   private:
-    std::atomic<uint8_t> times_{0};
-  };
-  Habit letter_case;
-  Habit cookies;
-
-  [[nodiscard]] EchoCookie cookie() const noexcept;
-  // What `change(EchoCookie&)` gives, which no other worker's change comes between; nullopt, and it is not
-  // called, when no cookie is sent any more.
-  template <typename Change>
-  auto update(Change&& change) noexcept -> std::optional<decltype(change(std::declval<EchoCookie&>()))> {
-    const std::lock_guard lock(mutex_);
-    return cookie_.size != 0 ? std::optional(change(cookie_)) : std::nullopt;
-  }
-  void give_up_cookies() noexcept;
-
- private:
-  mutable std::mutex mutex_;
-  EchoCookie cookie_;
-};
-
 class Echo {
  public:
   // Null: a memory of its own.
-  Echo(bool mixes_case, bool sends_cookies, Random& random, std::shared_ptr<EchoMemory> memory = {});
+  Echo(bool mixes_case, bool sends_cookies, Random& random, std::shared_ptr<ServerMemory> memory = {});
 
   // How the next question is to be written; in small letters where letters are not mixed.
   [[nodiscard]] LetterCase draw() noexcept;
@@ -110,20 +54,7 @@ class Echo {
   Random& random_;
   bool mixes_case_;
   bool sends_cookies_;
-  std::shared_ptr<EchoMemory> memory_;
-};
-
-// The memories of servers, kept over reloads.
-//
-// Threads: any.
-class EchoMemories {
- public:
-  // Of a server that is asked for the same; the one that others have, where somebody has it.
-  std::shared_ptr<EchoMemory> of(const UpstreamServer& server);
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<EchoMemory>> memories_;
+  std::shared_ptr<ServerMemory> memory_;
 };
 
 }  // namespace cenote

@@ -10,25 +10,43 @@ namespace {
 // somebody who forges one. The last ones suffice, for a slow resolver answers all that it was asked.
 constexpr unsigned kMostBelieved = 3;
 
+void fail_with(UpstreamError why, Resolution& resolution) {
+  resolution.answered = true;
+  resolution.response = {};
+  resolution.response.error = std::move(why);
+}
+
+// Does the header say that the server does not understand the question, for its EDNS perhaps?
+bool is_not_understood(Bytes message) noexcept {
+  const auto rcode = static_cast<Rcode>(u16_at(message, 2) & flag::kRcode);
+  return rcode == Rcode::kFormErr || rcode == Rcode::kNotImp;
+}
+
 // REQUIRES: the message has a header (the transport checked it).
-ReplyKind judge(Bytes message, const UpstreamQuestion& question, bool over_stream, bool trusts_ad,
+ReplyKind judge(Bytes message, const UpstreamQuestion& question, const Attempt& attempt, bool trusts_ad,
                 Resolution& resolution) {
   resolution.answered = false;
   const uint16_t flags = u16_at(message, 2);
-  if ((flags & flag::kTc) != 0 && !over_stream) {
+  if ((flags & flag::kTc) != 0 && !attempt.over_stream) {
     return ReplyKind::kTruncated;
+  }
+  if (is_bare_reply(message) || (attempt.has_edns && is_not_understood(message))) {
+    fail_with({Ede::kOther, "an upstream does not understand the question"}, resolution);
+    return attempt.has_edns ? ReplyKind::kNotUnderstood : ReplyKind::kBad;
   }
   // A stream has room for all that there is (RFC 7766 section 8), so this is half an answer, or none.
   if ((flags & flag::kTc) != 0) {
-    resolution.answered = true;
-    resolution.response = {};
-    resolution.response.error = {Ede::kInvalidData, "an upstream cut its answer short over a stream, too"};
+    fail_with({Ede::kInvalidData, "an upstream cut its answer short over a stream, too"}, resolution);
     return ReplyKind::kBad;
   }
   if (scrub_response(message, question.dnssec_ok, resolution.response) != ScrubStatus::kOk) {
-    return ReplyKind::kBad;
+    fail_with({Ede::kInvalidData, "an upstream's answer is malformed"}, resolution);
+    return attempt.over_stream ? ReplyKind::kNonsense : ReplyKind::kGarbled;
   }
   resolution.answered = true;
+  if (resolution.response.rcode == Rcode::kBadVers && attempt.has_edns) {
+    return ReplyKind::kNotUnderstood;
+  }
   if (trusts_ad && (flags & flag::kAd) != 0) {
     resolution.response.message[3] |= flag::kAd;
   }
@@ -86,9 +104,9 @@ std::vector<std::string> unusable_servers(const UpstreamSettings& settings) {
 }
 
 std::unique_ptr<Forwarder> Forwarder::make(Loop& loop, const UpstreamSettings& settings, Random& random,
-                                           ResolutionEvents& events, EchoMemories* echoes) {
+                                           ResolutionEvents& events, ServerMemories* memories) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder(loop, settings, random, events));
-  forwarder->open_transports(echoes);
+  forwarder->open_transports(memories);
   return forwarder;
 }
 
@@ -97,7 +115,7 @@ Forwarder::Forwarder(Loop& loop, const UpstreamSettings& settings, Random& rando
 
 Forwarder::~Forwarder() = default;
 
-void Forwarder::open_transports(EchoMemories* echoes) {
+void Forwarder::open_transports(ServerMemories* memories) {
   TransportEvents& events = *this;
   for (uint16_t i = 0; i < pool_.size(); ++i) {
     const UpstreamServer& server = pool_.server(i);
@@ -109,15 +127,16 @@ void Forwarder::open_transports(EchoMemories* echoes) {
       tls_.emplace_back();
       continue;
     }
+    made.memory = memories != nullptr ? memories->of(server) : std::make_shared<ServerMemory>(server.cookies);
     if (server.scheme == UpstreamServer::Scheme::kUdp) {
       if (server.mix_case || server.cookies) {
-        made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_,
-                                           echoes != nullptr ? echoes->of(server) : nullptr);
+        made.echo = std::make_unique<Echo>(server.mix_case, server.cookies, random_, made.memory);
       }
       made.udp = std::make_unique<UdpTransport>(loop_, server.address, random_, events, made.echo.get());
     }
-    made.stream = std::make_unique<StreamTransport>(loop_, server.address, tls->get(), random_, events,
-                                                    endpoint_of(server), made.echo.get());
+    made.stream = std::make_unique<StreamTransport>(
+        loop_, StreamServer{server.address, tls->get(), endpoint_of(server), made.echo.get()}, random_,
+        events);
     tls_.push_back(std::move(*tls));
   }
 }
@@ -153,22 +172,22 @@ bool Forwarder::can_replace(const Forwarder& other) const noexcept {
   return true;
 }
 
-Handle Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
+Handle Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie,
+                          MonoTime deadline) {
   const MonoTime now = loop_.now();
   const Handle handle = active_.add();
   Active& active = *active_.find(handle);
-  const auto candidates = pool_.candidates(zone, now);
-  active.exchange = Exchange({candidates.data(), candidates.size()}, now);
+  auto candidates = pool_.candidates(zone, now);
+  for (Exchange::Candidate& candidate : candidates) {
+    candidate.is_simple = servers_[candidate.server].memory->is_simple(now);
+  }
+  active.exchange = Exchange({candidates.data(), candidates.size()}, deadline);
   active.question = question;
   active.cookie = cookie;
   active.trusts_ad = pool_.trusts_ad(zone);
-  const Exchange::Action first = active.exchange.start(now);
-  if (first.kind == Exchange::Action::Kind::kFail) {
-    // Not inside the caller's call: it is told in the next turn.
-    loop_.post([this, handle] { act(handle, {Exchange::Action::Kind::kFail, 0, {}}); });
-    return handle;
+  if (!carry_out(handle, active, active.exchange.start(now))) {
+    loop_.post([this, handle] { fail(handle); });  // the caller is told in the next turn
   }
-  act(handle, first);
   return handle;
 }
 
@@ -179,84 +198,104 @@ void Forwarder::abandon(Handle exchange) noexcept {
   }
 }
 
-bool Forwarder::send(Handle handle, Active& active, const Exchange::Action& action) {
+Sending Forwarder::send(Handle handle, Active& active, const Exchange::Action& action) {
   const bool over_stream = action.kind == Exchange::Action::Kind::kSendStream;
-  const Attempt attempt{handle, action.server, over_stream, loop_.now(), active.exchange.attempts()};
+  const unsigned number = active.exchange.attempts();
+  const Attempt attempt{handle, action.server, over_stream, action.has_edns, loop_.now()};
   active.current = action.server;
-  if (std::find(active.asked.begin(), active.asked.end(), action.server) == active.asked.end()) {
-    active.asked.push_back(action.server);
-  }
   Server& server = servers_[action.server];
   pool_.on_sent(action.server);
-  if (attempt.number > kMostBelieved) {
-    for (const uint16_t asked : active.asked) {
-      if (servers_[asked].udp) {
-        servers_[asked].udp->cancel(handle, attempt.number - kMostBelieved);
-      }
-    }
+  if (number > kMostBelieved) {
+    cancel(active.tries[number - 1 - kMostBelieved]);
   }
-  return over_stream ? server.stream->send(attempt, active.question)
-                     : server.udp->send(attempt, active.question);
+  Try& made = active.tries.emplace_back(Try{action.server, over_stream, {}});
+  if (over_stream) {
+    return server.stream->send(attempt, active.question) ? Sending::kSent : Sending::kNoRoom;
+  }
+  const UdpTransport::Sent sent = server.udp->send(attempt, active.question);
+  made.question = sent.question;
+  return sent.result;
 }
 
 void Forwarder::act(Handle handle, Exchange::Action action) {
-  using Kind = Exchange::Action::Kind;
   Active* active = active_.find(handle);
-  if (active == nullptr) {
-    return;
-  }
-  switch (action.kind) {
-    case Kind::kSendDatagram:
-    case Kind::kSendStream: {
-      // What cannot even be sent is handled as silence, so that a broken network cannot make us spin.
-      send(handle, *active, action);
-      deadlines_.push({loop_.now() + action.wait, handle, ++active->timer});
-      arm();
-      break;
-    }
-    case Kind::kFail: {
-      Resolution bad = std::move(active->bad);
-      finish(handle, bad);
-      break;
-    }
-    case Kind::kWait:
-    case Kind::kSucceed:
-      break;
+  if (active != nullptr && !carry_out(handle, *active, action)) {
+    fail(handle);
   }
 }
 
-void Forwarder::on_response(const Attempt& attempt, Bytes message) {
+// False: it has failed.
+bool Forwarder::carry_out(Handle handle, Active& active, Exchange::Action action) {
+  using Kind = Exchange::Action::Kind;
+  const MonoTime now = loop_.now();
+  while (action.kind == Kind::kSendDatagram || action.kind == Kind::kSendStream) {
+    // For want of room is like silence, so that a machine at its limits does not spin.
+    if (send(handle, active, action) != Sending::kNoWay) {
+      break;
+    }
+    pool_.on_unreachable(action.server, now);
+    action = active.exchange.on_unreachable(action.server, now);
+  }
+  if (action.kind == Kind::kFail) {
+    return false;
+  }
+  if (action.wait > milliseconds{0}) {
+    active.is_pausing = action.kind == Kind::kPause;
+    deadlines_.push({now + action.wait, handle, ++active.timer});
+    arm();
+  }
+  return true;
+}
+
+void Forwarder::fail(Handle handle) {
+  if (Active* active = active_.find(handle)) {
+    Resolution bad = std::move(active->bad);
+    finish(handle, bad);
+  }
+}
+
+bool Forwarder::on_response(const Attempt& attempt, Bytes message) {
   Active* active = active_.find(attempt.exchange);
   if (active == nullptr) {
-    return;
+    return true;
   }
   const MonoTime now = loop_.now();
-  const ReplyKind kind = judge(message, active->question, attempt.over_stream, active->trusts_ad, judged_);
+  const ReplyKind kind = judge(message, active->question, attempt, active->trusts_ad, judged_);
+  const bool is_garbled = kind == ReplyKind::kGarbled || kind == ReplyKind::kNonsense;
   if (kind == ReplyKind::kBad) {
     const bool refuses = judged_.answered && judged_.response.rcode == Rcode::kRefused;
     pool_.on_bad(attempt.server, refuses, now);
-  } else {
+  } else if (!is_garbled) {
     pool_.on_answered(attempt.server, std::chrono::duration_cast<milliseconds>(now - attempt.sent), now);
   }
   const Exchange::Action action = active->exchange.on_reply(attempt.server, kind, now);
   if (action.kind == Exchange::Action::Kind::kSucceed) {
+    ServerMemory& memory = *servers_[attempt.server].memory;
+    attempt.has_edns ? memory.note_understood(now) : memory.note_simple(now);
     finish(attempt.exchange, judged_, 1);
-    return;
+    return true;
   }
-  if (kind == ReplyKind::kBad && judged_.answered) {
+  if (judged_.answered) {
     active->bad = std::move(judged_);
   }
   act(attempt.exchange, action);
+  return !is_garbled;
 }
 
 void Forwarder::on_unreachable(const Attempt& attempt) {
-  Active* active = active_.find(attempt.exchange);
-  if (active == nullptr) {
-    return;
+  if (Active* active = active_.find(attempt.exchange)) {
+    const MonoTime now = loop_.now();
+    pool_.on_unreachable(attempt.server, now);
+    act(attempt.exchange, active->exchange.on_unreachable(attempt.server, now));
   }
-  const MonoTime now = loop_.now();
-  pool_.on_unreachable(attempt.server, now);
-  act(attempt.exchange, active->exchange.on_unreachable(attempt.server, now));
+}
+
+void Forwarder::on_closed(const Attempt& attempt) {
+  if (Active* active = active_.find(attempt.exchange)) {
+    const MonoTime now = loop_.now();
+    pool_.on_silent(attempt.server, now);
+    act(attempt.exchange, active->exchange.on_closed(attempt.server, now));
+  }
 }
 
 // As if it were truncated: the same server over TCP.
@@ -277,7 +316,9 @@ void Forwarder::on_time() {
     }
     deadlines_.pop();
     if (!is_over) {
-      pool_.on_silent(active->current, now);
+      if (!std::exchange(active->is_pausing, false)) {
+        pool_.on_silent(active->current, now);
+      }
       act(due.exchange, active->exchange.on_timeout(now));
     }
   }
@@ -309,11 +350,18 @@ void Forwarder::finish(Handle handle, Resolution& resolution, size_t answered) {
 }
 
 void Forwarder::cancel(Handle handle, const Active& active) noexcept {
-  for (const uint16_t server : active.asked) {
-    if (servers_[server].udp) {
-      servers_[server].udp->cancel(handle);
+  for (const Try& each : active.tries) {
+    cancel(each);
+    if (each.over_stream) {
+      servers_[each.server].stream->cancel(handle);
     }
-    servers_[server].stream->cancel(handle);
+  }
+}
+
+// Over a stream a reply is nobody else's, and so is believed until the end.
+void Forwarder::cancel(const Try& made) noexcept {
+  if (!made.over_stream) {
+    servers_[made.server].udp->cancel(made.question);
   }
 }
 

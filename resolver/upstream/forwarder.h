@@ -44,7 +44,7 @@ class alignas(64) Forwarder final : TransportEvents {
   // A server that cannot be asked as it is configured, such as one whose CA is missing, is not asked at all:
   // see excluded(). A zone without any other fails, and goes to no other zone's servers.
   static std::unique_ptr<Forwarder> make(Loop& loop, const UpstreamSettings& settings, Random& random,
-                                         ResolutionEvents& events, EchoMemories* echoes = nullptr);
+                                         ResolutionEvents& events, ServerMemories* memories = nullptr);
   ~Forwarder();
 
   // Why servers are not asked, each with its address.
@@ -60,22 +60,31 @@ class alignas(64) Forwarder final : TransportEvents {
   [[nodiscard]] std::optional<uint16_t> zone_of(const Name& name, uint16_t type) const noexcept {
     return pool_.zone_of(name, type);
   }
-  // `cookie` comes back with the result, never inside this call.
-  Handle resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie);
+  // `cookie` comes back with the result, never inside this call, and at the latest at `deadline`.
+  Handle resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie, MonoTime deadline);
+  Handle resolve(uint16_t zone, const UpstreamQuestion& question, uint64_t cookie) {
+    return resolve(zone, question, cookie, loop_.now() + Exchange::kTotal);
+  }
   // Nobody waits for it any more: no result comes.
   void abandon(Handle exchange) noexcept;
   [[nodiscard]] const ServerPool& pool() const noexcept { return pool_; }
   [[nodiscard]] size_t waiting() const noexcept { return active_.size(); }
 
  private:
+  struct Try {
+    uint16_t server = 0;
+    bool over_stream = false;
+    Handle question;  // over UDP
+  };
   struct Active {
     Exchange exchange;
     UpstreamQuestion question;
     uint64_t cookie = 0;
     unsigned timer = 0;  // counts the waits: an older deadline means nothing
     uint16_t current = 0;
+    bool is_pausing = false;
     bool trusts_ad = false;
-    Exchange::PerServer<uint16_t> asked;
+    Exchange::PerServer<Try> tries;
     Resolution bad;  // the last answer that was no good: passed on when nothing better comes
   };
   struct Deadline {
@@ -85,24 +94,29 @@ class alignas(64) Forwarder final : TransportEvents {
     bool operator>(const Deadline& other) const noexcept { return at > other.at; }
   };
   struct Server {
+    std::shared_ptr<ServerMemory> memory;
     std::unique_ptr<Echo> echo;  // of a server that is asked over UDP for something to repeat
     std::unique_ptr<UdpTransport> udp;
     std::unique_ptr<StreamTransport> stream;
   };
 
   Forwarder(Loop& loop, const UpstreamSettings& settings, Random& random, ResolutionEvents& events);
-  void open_transports(EchoMemories* echoes);
+  void open_transports(ServerMemories* memories);
   [[nodiscard]] bool is_asked(uint16_t server) const noexcept { return servers_[server].stream != nullptr; }
   [[nodiscard]] bool asks_some(uint16_t zone) const noexcept;
   [[nodiscard]] bool asks(uint16_t zone, const SocketAddress& address) const noexcept;
-  void on_response(const Attempt& attempt, Bytes message) override;
+  bool on_response(const Attempt& attempt, Bytes message) override;
   void on_unreachable(const Attempt& attempt) override;
+  void on_closed(const Attempt& attempt) override;
   void on_doubtful(const Attempt& attempt) override;
   void on_time();
   void act(Handle handle, Exchange::Action action);
-  bool send(Handle handle, Active& active, const Exchange::Action& action);
+  [[nodiscard]] bool carry_out(Handle handle, Active& active, Exchange::Action action);
+  void fail(Handle handle);
+  Sending send(Handle handle, Active& active, const Exchange::Action& action);
   void finish(Handle handle, Resolution& resolution, size_t answered = 0);
   void cancel(Handle handle, const Active& active) noexcept;
+  void cancel(const Try& made) noexcept;
   void arm();
 
   Loop& loop_;

@@ -91,7 +91,7 @@ Exchange::PerServer<Exchange::Candidate> ServerPool::candidates(uint16_t zone, M
         std::chrono::microseconds{server.smoothed_us + 4 * server.variance_us});
     (down ? last : order)
         .push_back(
-            {index, server.settings.scheme != UpstreamServer::Scheme::kUdp,
+            {index, server.settings.scheme != UpstreamServer::Scheme::kUdp, false,
              server.smoothed_us == 0 ? kFirstPatience : std::clamp(usual, kLeastPatience, kMostPatience)});
   }
   order.insert(order.end(), last.begin(), last.end());

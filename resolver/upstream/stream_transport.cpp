@@ -1,235 +1,119 @@
 #include "resolver/upstream/stream_transport.h"
 
 #include <algorithm>
-#include <array>
-
-#include "resolver/base/log.h"
-#include "resolver/dns/scrub.h"
-#include "resolver/net/tls.h"
+#include <numeric>
 
 namespace cenote {
 namespace {
 
-// RFC 7766 section 6.2.3 asks for a few seconds where the server says nothing (RFC 7828); long enough to be
-// reused by the next truncated answer.
-constexpr milliseconds kIdle{10'000};
-constexpr milliseconds kLongestIdle{120'000};
-// Longer than almost any recursion takes, shorter than the patience of those who wait (Exchange::kTotal).
-constexpr milliseconds kSilence{2000};
-constexpr milliseconds kLastLook{5};
-// More at once on one connection than any server answers in good time.
+// More at once than any server answers in good time.
 constexpr size_t kMostWaiting = 512;
-
-// How long the server keeps an idle connection, if it says so (RFC 7828 section 3.1).
-std::optional<milliseconds> keepalive_of(Bytes message) {
-  const auto value = find_edns_option(message, edns_option::kTcpKeepalive);
-  if (!value || value->size() != 2) {
-    return std::nullopt;
-  }
-  return std::min(kLongestIdle, milliseconds{100} * (((*value)[0] << 8) | (*value)[1]));
-}
+// Only a server that takes few questions a connection is asked over more than one.
+constexpr size_t kMostLanes = 8;
+// Once may be a server that closed an idle connection as the question came.
+constexpr unsigned kMostCuts = 2;
 
 }  // namespace
 
-StreamTransport::StreamTransport(Loop& loop, const SocketAddress& server, TlsContext* tls, Random& random,
-                                 TransportEvents& events, std::optional<HttpEndpoint> http, Echo* echo)
-    : loop_(loop),
-      server_(server),
-      tls_(tls),
-      random_(random),
-      events_(events),
-      http_(std::move(http)),
-      echo_(echo),
-      patience_(kIdle),
-      idle_(loop, [this] { drop_connection(); }),
-      silence_(loop, [this] { on_silence(); }) {}
+StreamTransport::StreamTransport(Loop& loop, StreamServer server, Random& random, TransportEvents& events)
+    : loop_(loop), server_(std::move(server)), random_(random), events_(events), most_on_one_(kMostWaiting) {}
 
 StreamTransport::~StreamTransport() = default;
 
-void StreamTransport::connect() {
-  carrier_ = http_ ? make_http_carrier(http_->authority, http_->path) : make_frame_carrier();
-  stream_ = Stream::connect(loop_, server_);
-  stream_->start(*this, tls_ != nullptr ? tls_->connect() : nullptr);
-  has_answered_ = false;
-  patience_ = kIdle;
-  connections_.add();
-  carrier_->begin(output_);
-}
-
-void StreamTransport::on_ready() {
-  if (http_ && stream_->tls()->alpn() != "h2") {
-    log::debug("upstream {}: it does not speak HTTP/2", server_.to_text());
-    drop_connection();
-  } else if (silence_.is_active()) {
-    listen_for_silence();  // a handshake is a sign of life
-  }
-}
-
-uint16_t StreamTransport::fresh_id() {
-  if (http_) {
-    return 0;  // RFC 8484 section 4.1: equal questions are equal bytes
-  }
-  uint16_t id = random_.u16();
-  const auto is_taken = [&] {
-    return std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.id == id; });
-  };
-  while (is_taken()) {
-    id = random_.u16();
-  }
-  return id;
-}
-
-bool StreamTransport::transmit(Waiting& waiting) {
-  std::array<uint8_t, kMaxQueryBytes> query;
-  QueryExtras extras{.pads = tls_ != nullptr, .keeps_open = !http_.has_value()};
-  EchoCookie cookie;
-  if (echo_ != nullptr) {  // As over UDP, so that the reply shows what this server repeats.
-    extras.letter_case = waiting.letter_case = echo_->draw();
-    cookie = echo_->cookie();
-    extras.cookie = cookie.view();
-  }
-  const size_t size = write_query(query, waiting.question, waiting.id, extras);
-  const auto key = carrier_->send(Bytes(query).first(size), output_);
-  if (!key) {
-    return false;
-  }
-  waiting.key = *key;
-  return flush();
-}
-
-bool StreamTransport::flush() {
-  const std::string output = std::exchange(output_, {});
-  return output.empty() || stream_->send(as_bytes(output));
-}
-
 bool StreamTransport::send(const Attempt& attempt, const UpstreamQuestion& question) {
-  if (waiting_.size() >= kMostWaiting) {
+  if (waiting() >= kMostWaiting) {
     return false;
   }
-  if (stream_ == nullptr || !stream_->is_open()) {
-    connect();
+  const StreamQuestion waiting{attempt, question};
+  StreamLane* const lane = queue_.empty() ? find_lane() : nullptr;
+  if (lane != nullptr) {
+    return lane->send(waiting);
   }
-  Waiting waiting{attempt, question, fresh_id(), 0, {}};
-  if (!transmit(waiting)) {
-    return false;
-  }
-  waiting_.push_back(waiting);
-  idle_.stop();
-  if (!silence_.is_active()) {
-    listen_for_silence();
-  }
+  queue_.push_back(waiting);
   return true;
 }
 
 void StreamTransport::cancel(Handle exchange) noexcept {
-  const size_t gone =
-      std::erase_if(waiting_, [&](const Waiting& each) { return each.attempt.exchange == exchange; });
-  if (gone != 0) {
-    rest();
+  std::erase_if(queue_, [&](const StreamQuestion& each) { return each.attempt.exchange == exchange; });
+  for (const auto& lane : lanes_) {
+    lane->cancel(exchange);
   }
+  send_queued();
 }
 
-// Nothing to do: the connection stays for a while.
-void StreamTransport::rest() {
-  if (waiting_.empty() && stream_ != nullptr) {
-    idle_.start(patience_);
+StreamLane* StreamTransport::find_lane() {
+  const auto free = std::find_if(lanes_.begin(), lanes_.end(),
+                                 [this](const auto& lane) { return lane->waiting() < most_on_one_; });
+  if (free != lanes_.end()) {
+    return free->get();
   }
+  if (lanes_.size() == kMostLanes) {
+    return nullptr;
+  }
+  StreamLaneEvents& events = *this;
+  return lanes_.emplace_back(std::make_unique<StreamLane>(loop_, server_, random_, events)).get();
 }
 
-void StreamTransport::on_bytes(Bytes bytes) {
-  // Also for a question that was given up meanwhile: what counts is that the other side lives.
-  silence_.stop();
-  const bool goes_on = carrier_->receive(bytes, output_) && flush();
-  while (auto arrived = carrier_->next()) {
-    on_arrived(*arrived);
-    if (stream_ == nullptr) {
+size_t StreamTransport::waiting() const noexcept {
+  return std::accumulate(lanes_.begin(), lanes_.end(), queue_.size(),
+                         [](size_t sum, const auto& lane) { return sum + lane->waiting(); });
+}
+
+void StreamTransport::send_queued() {
+  while (!queue_.empty()) {
+    StreamLane* const lane = find_lane();
+    if (lane == nullptr || !lane->send(queue_.front())) {
       return;
     }
-  }
-  if (!goes_on) {
-    end_connection();
-  } else if (!waiting_.empty() && !silence_.is_active()) {
-    listen_for_silence();
+    queue_.pop_front();
   }
 }
 
-void StreamTransport::on_arrived(const Carrier::Arrived& arrived) {
-  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
-                                  [&](const Waiting& each) { return each.key == arrived.key; });
-  if (found == waiting_.end() ||
-      (!arrived.message.empty() && !is_reply_to(arrived.message, found->question))) {
-    return;  // an answer that came too late, or nonsense: the wait of the others goes on
+bool StreamTransport::on_answer(const Attempt& attempt, Bytes message) {
+  // A connection that has gone on after as many answers as it may have questions can take more.
+  const bool is_steady = std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
+    return lane->is_connected() && lane->answered() > most_on_one_;
+  });
+  if (is_steady) {
+    most_on_one_ = std::min(2 * most_on_one_, kMostWaiting);
   }
-  const Attempt attempt = found->attempt;
-  if (echo_ != nullptr && !arrived.message.empty()) {
-    echo_->learn(arrived.message, found->question.name, found->letter_case);
-  }
-  waiting_.erase(found);
-  if (arrived.message.empty()) {
-    rest();
-    events_.on_unreachable(attempt);
-    return;
-  }
-  has_answered_ = true;
-  if (const auto keepalive = keepalive_of(arrived.message); keepalive && !http_) {
-    patience_ = *keepalive;
-  }
-  rest();
-  events_.on_response(attempt, arrived.message);
+  const bool is_whole = events_.on_response(attempt, message);
+  send_queued();
+  return is_whole;
 }
 
-void StreamTransport::listen_for_silence() {
-  is_last_look_ = false;
-  silence_.start(kSilence);
+void StreamTransport::on_refused(const Attempt& attempt) {
+  events_.on_unreachable(attempt);
+  send_queued();
 }
 
-// In a turn of the loop timers come before sockets. When the process was held up for that long (a starved or
-// paused machine), the answer may be here, unread: so there is one more turn before silence is believed.
-void StreamTransport::on_silence() {
-  if (!std::exchange(is_last_look_, true)) {
-    silence_.start(kLastLook);
-    return;
+void StreamTransport::on_cut(std::vector<StreamQuestion> left, size_t answered) {
+  // One question that met the end of a connection that had worked is chance; the rest is a habit.
+  if (left.size() > 1 || answered == 0) {
+    most_on_one_ = std::clamp<size_t>(answered, 1, most_on_one_);
   }
-  log::debug("upstream {}: silent, though asked", server_.to_text());
-  replace_connection();
+  std::vector<Attempt> given_up;
+  for (StreamQuestion& each : left) {
+    each.cuts += answered == 0 ? 1 : 0;
+    if (each.cuts < kMostCuts) {
+      queue_.push_back(each);
+    } else {
+      given_up.push_back(each.attempt);
+    }
+  }
+  for (const Attempt& attempt : given_up) {
+    events_.on_closed(attempt);
+  }
+  send_queued();
 }
 
-void StreamTransport::on_closed(StreamEnd end, std::string_view why) {
-  if (end != StreamEnd::kPeerClosed) {
-    log::debug("upstream {}: {}", server_.to_text(), why);
-  }
-  end_connection();
+uint64_t StreamTransport::connections() const noexcept {
+  return std::accumulate(lanes_.begin(), lanes_.end(), uint64_t{0},
+                         [](uint64_t sum, const auto& lane) { return sum + lane->connections(); });
 }
 
-// A server may close at any moment, also when a question is on its way (RFC 7766 section 6.2.4): whoever has
-// answered before is asked again. One that ends each connection at once is out of order.
-void StreamTransport::end_connection() {
-  has_answered_ ? replace_connection() : drop_connection();
-}
-
-void StreamTransport::replace_connection() {
-  idle_.stop();
-  silence_.stop();
-  stream_.reset();
-  if (waiting_.empty()) {
-    return;
-  }
-  connect();
-  for (Waiting& each : waiting_) {
-    transmit(each);  // of an empty queue nothing is refused
-  }
-  listen_for_silence();
-}
-
-void StreamTransport::drop_connection() {
-  idle_.stop();
-  silence_.stop();
-  stream_.reset();
-  std::vector<Waiting> waiting;
-  waiting.swap(waiting_);
-  for (const Waiting& each : waiting) {
-    events_.on_unreachable(each.attempt);
-  }
+bool StreamTransport::is_connected() const noexcept {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->is_connected(); });
 }
 
 }  // namespace cenote

@@ -1,86 +1,43 @@
-// Questions over TCP, TLS or HTTPS: one kept connection to a server, questions pipelined, answers in any
-// order (RFC 7766 section 6.2, RFC 7858, RFC 8484). Opened when first needed, closed after a while without
-// work. A connection that stays silent while questions wait, or that ends after it has worked, is replaced
-// and its questions are asked again: the server may be well, and a half-dead connection would eat every
-// question that follows. One worker's.
+// Questions over TCP, TLS or HTTPS. One connection takes all of them, as long as its server can: where it
+// ends connections while questions wait, each takes fewer, down to one, and there are several side by side.
+// Who has got no answer is asked again. One worker's.
 #pragma once
 
+#include <deque>
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
-#include "resolver/base/counters.h"
-#include "resolver/base/random.h"
-#include "resolver/net/loop.h"
-#include "resolver/net/stream.h"
-#include "resolver/upstream/carrier.h"
-#include "resolver/upstream/transport.h"
+#include "resolver/upstream/stream_lane.h"
 
 namespace cenote {
 
-class TlsContext;
-
-// Where DNS over HTTPS is served; messages are framed where there is none.
-struct HttpEndpoint {
-  std::string authority;
-  std::string path;
-};
-
-class StreamTransport final : StreamEvents {
+class StreamTransport final : StreamLaneEvents {
  public:
-  // `tls`: null for plain TCP; outlives the transport. So does `echo`, which may be null.
-  StreamTransport(Loop& loop, const SocketAddress& server, TlsContext* tls, Random& random,
-                  TransportEvents& events, std::optional<HttpEndpoint> http = std::nullopt,
-                  Echo* echo = nullptr);
+  StreamTransport(Loop& loop, StreamServer server, Random& random, TransportEvents& events);
   ~StreamTransport();
 
+  // False: too many wait, or it cannot be sent; nothing will be reported.
   bool send(const Attempt& attempt, const UpstreamQuestion& question);
   void cancel(Handle exchange) noexcept;
 
-  [[nodiscard]] uint64_t connections() const noexcept { return connections_.value(); }
-  [[nodiscard]] bool is_connected() const noexcept { return stream_ != nullptr; }
+  [[nodiscard]] uint64_t connections() const noexcept;  // made so far
+  [[nodiscard]] bool is_connected() const noexcept;
 
  private:
-  struct Waiting {
-    Attempt attempt;
-    UpstreamQuestion question;
-    uint16_t id = 0;
-    uint32_t key = 0;  // by which the carrier knows its answer
-    LetterCase letter_case{};
-  };
-  void on_ready() override;
-  void on_bytes(Bytes bytes) override;
-  void on_closed(StreamEnd end, std::string_view why) override;
-  void on_arrived(const Carrier::Arrived& arrived);
-  void connect();
-  bool transmit(Waiting& waiting);
-  bool flush();
-  void listen_for_silence();
-  void on_silence();
-  void end_connection();
-  void replace_connection();
-  void drop_connection();
-  void rest();
-  [[nodiscard]] uint16_t fresh_id();
+  bool on_answer(const Attempt& attempt, Bytes message) override;
+  void on_refused(const Attempt& attempt) override;
+  void on_cut(std::vector<StreamQuestion> left, size_t answered) override;
+  [[nodiscard]] StreamLane* find_lane();
+  [[nodiscard]] size_t waiting() const noexcept;
+  void send_queued();
 
   Loop& loop_;
-  SocketAddress server_;
-  TlsContext* tls_;
+  const StreamServer server_;
   Random& random_;
   TransportEvents& events_;
-  std::optional<HttpEndpoint> http_;
-  Echo* echo_;
-  std::unique_ptr<Stream> stream_;
-  std::unique_ptr<Carrier> carrier_;
-  std::string output_;  // what the carrier wants sent
-  std::vector<Waiting> waiting_;
-  bool has_answered_ = false;  // this connection
-  bool is_last_look_ = false;  // before silence is believed
-  milliseconds patience_;      // how long it may stay idle
-  Timer idle_;
-  Timer silence_;  // runs from the first question after the last sign of life
-  Counter connections_;
+  std::vector<std::unique_ptr<StreamLane>> lanes_;
+  std::deque<StreamQuestion> queue_;  // until a lane has room
+  size_t most_on_one_;                // questions on one connection at a time
 };
 
 }  // namespace cenote

@@ -31,16 +31,20 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
                    QueryExtras options) noexcept {
   ByteWriter header(out.first<kHeaderBytes>());
   header.u16(id);
-  header.u16(static_cast<uint16_t>(flag::kRd | (question.checking_disabled ? flag::kCd : 0) |
-                                   (question.dnssec_ok ? 0 : flag::kAd)));  // AD: RFC 6840 section 5.7
+  // Without EDNS these bits are zero, too (RFC 1035 section 4.1.1). AD: RFC 6840 section 5.7.
+  const uint16_t dnssec = (question.checking_disabled ? flag::kCd : 0) | (question.dnssec_ok ? 0 : flag::kAd);
+  header.u16(static_cast<uint16_t>(flag::kRd | (options.has_edns ? dnssec : 0)));
   header.u16(1);
   header.u16(0);
   header.u16(0);
-  header.u16(1);
+  header.u16(options.has_edns ? 1 : 0);
   ByteWriter writer(out, kHeaderBytes);
   write_name(writer, question.name.wire(), options.letter_case);
   writer.u16(question.type);
   writer.u16(kClassIn);
+  if (!options.has_edns) {
+    return writer.size();
+  }
   writer.u8(0);
   writer.u16(rrtype::kOpt);
   writer.u16(kUdpBytes);
@@ -64,7 +68,18 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
   return writer.size();
 }
 
+bool is_bare_reply(Bytes message) noexcept {
+  const bool is_reply =
+      message.size() >= kHeaderBytes && (u16_at(message, 2) & (flag::kQr | flag::kOpcode)) == flag::kQr;
+  // Some copy the counts of what they cut off.
+  return is_reply && (message.size() == kHeaderBytes ||
+                      (u16_at(message, 4) == 0 && u16_at(message, 6) == 0 && u16_at(message, 8) == 0));
+}
+
 bool is_reply_to(Bytes message, const UpstreamQuestion& question) noexcept {
+  if (is_bare_reply(message)) {
+    return true;
+  }
   const size_t name_end = kHeaderBytes + question.name.size();
   // There is nothing before its name that a compression pointer could mean, so it stands whole.
   return message.size() >= name_end + 4 && (u16_at(message, 2) & (flag::kQr | flag::kOpcode)) == flag::kQr &&

@@ -22,14 +22,24 @@ struct Attempt {
   Handle exchange;
   uint16_t server = 0;
   bool over_stream = false;
+  bool has_edns = true;  // false: asked in the simple form of RFC 1035
   MonoTime sent;
-  unsigned number = 1;  // of the exchange's attempts
+};
+
+// What became of a question on its way out.
+enum class Sending : uint8_t {
+  kSent,
+  kNoWay,   // the system knows no way to the server, or lets nothing out
+  kNoRoom,  // for want of descriptors, memory or room in a queue
 };
 
 class TransportEvents {
  public:
-  virtual void on_response(const Attempt& attempt, Bytes message) = 0;
+  // False: a datagram that is no whole message. The wait goes on, for the true reply may be on its way.
+  virtual bool on_response(const Attempt& attempt, Bytes message) = 0;
   virtual void on_unreachable(const Attempt& attempt) = 0;
+  // The server took the question and closed the connection, more than once.
+  virtual void on_closed(const Attempt& attempt) { on_unreachable(attempt); }
   // A datagram that may be forged (see Echo): the question is to go over a stream.
   virtual void on_doubtful(const Attempt& /*attempt*/) {}
 
@@ -39,6 +49,7 @@ class TransportEvents {
 
 // What a query to that kind of server carries beside the question.
 struct QueryExtras {
+  bool has_edns = true;     // false: nothing of the rest, but for the letter case
   bool pads = false;        // over an encrypted transport: to a multiple of 128 bytes (RFC 8467 section 4.1)
   bool keeps_open = false;  // over a stream: asks how long an idle connection may stay (RFC 7828)
   LetterCase letter_case{};
@@ -49,7 +60,10 @@ struct QueryExtras {
 constexpr size_t kMaxQueryBytes = 512;
 size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t id,
                    QueryExtras options = {}) noexcept;
-// Is this the reply to that question? Header, question name, type and class; the id is the caller's to check.
+// Is that a reply without question and records? Servers that do not understand a question send such.
+bool is_bare_reply(Bytes message) noexcept;
+// Is this the reply to that question? Header, question name, type and class, or a bare reply; the id is the
+// caller's to check.
 bool is_reply_to(Bytes message, const UpstreamQuestion& question) noexcept;
 
 }  // namespace cenote

@@ -1,7 +1,9 @@
 #include "resolver/upstream/udp_transport.h"
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
+
+#include <boost/container/small_vector.hpp>
 
 #include "resolver/base/log.h"
 #include "resolver/dns/records.h"
@@ -9,96 +11,64 @@
 namespace cenote {
 namespace {
 
-// So many sockets share the questions of one server; more are opened while all of them are full.
-constexpr size_t kSockets = 16;
-constexpr size_t kMostSockets = 512;
+// So many others are used before a socket is used again. The next one is drawn from those that rest beyond
+// that, among so many, so that nobody can tell whose turn it is.
+constexpr size_t kApart = 256;
+constexpr size_t kDrawnFrom = 128;
+constexpr size_t kMostSockets = 1024;
 // A socket's port is a secret that wears out with use, and with time: a side channel needs seconds to find
 // an open port (SAD DNS, CVE-2020-25705).
 constexpr unsigned kUsesOfSocket = 64;
-constexpr seconds kLifeOfSocket{10};
+constexpr seconds kLifeOfSocket{1};
+// So many questions share a socket when all of them are busy.
+constexpr size_t kMostSharing = 64;
 
 }  // namespace
 
-// A port, and the questions that it was used for. Each has a place of its own, for a port has no more.
+// A port, and the questions that wait there for a reply: hardly ever more than one.
 class UdpTransport::Socket final : public UdpClient::Handler {
  public:
-  Socket(UdpTransport& transport, MonoTime now) : opened(now), transport_(transport) {
-    waiting_.reserve(kUsesOfSocket);
-  }
+  Socket(UdpTransport& transport, size_t at, MonoTime now) : place(at), opened(now), transport_(transport) {}
 
-  struct Waiting {
-    Waiting(const Attempt& made, const UpstreamQuestion& asked, const LetterCase& written)
-        : attempt(made), question(asked), letter_case(written) {}
-
-    Attempt attempt;
-    UpstreamQuestion question;
-    LetterCase letter_case;
-  };
-  // REQUIRES: used less than kUsesOfSocket times. The id is one that was never used here.
-  uint16_t add(const Attempt& attempt, const UpstreamQuestion& question, const LetterCase& letter_case,
-               Random& random) {
+  // Its id.
+  uint16_t add(Handle question, Random& random) {
     uint16_t id = random.u16();
-    while (was_used(id)) {
+    while (find(id) != waiting_.end()) {
       id = random.u16();
     }
-    waits_ |= uint64_t{1} << uses();
-    ids_[uses()] = id;
-    exchanges_[uses()] = attempt.exchange;
-    waiting_.emplace_back(attempt, question, letter_case);
+    waiting_.push_back({id, question});
+    ++uses;
     return id;
   }
-  void cancel(Handle exchange, unsigned up_to) noexcept {
-    for (uint64_t left = waits_; left != 0; left &= left - 1) {
-      const auto i = static_cast<size_t>(std::countr_zero(left));
-      if (exchanges_[i] == exchange && waiting_[i].attempt.number <= up_to) {
-        forget(i);
-      }
-    }
+  void forget(Handle question) noexcept {
+    const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [&](const Waiting& each) { return each.question == question; });
+    waiting_.erase(found);
   }
-  [[nodiscard]] size_t uses() const noexcept { return waiting_.size(); }
-  [[nodiscard]] bool is_full() const noexcept { return is_spoilt_ || uses() >= kUsesOfSocket; }
-  [[nodiscard]] bool is_idle() const noexcept { return waits_ == 0; }
+  [[nodiscard]] bool is_idle() const noexcept { return waiting_.empty(); }
+  [[nodiscard]] bool is_full() const noexcept { return waiting_.size() >= kMostSharing; }
 
   std::unique_ptr<UdpClient> client;
+  size_t place;  // among the transport's sockets
   MonoTime opened;
+  unsigned uses = 0;
+  bool is_spoilt = false;  // the server's host, or our system, has refused it
 
  private:
-  static constexpr size_t kNone = SIZE_MAX;
-  static_assert(kUsesOfSocket <= 64, "one bit each");
+  struct Waiting {
+    uint16_t id;
+    Handle question;
+  };
+  using Waitings = boost::container::small_vector<Waiting, 1>;
 
-  [[nodiscard]] size_t find(uint16_t id) const noexcept {
-    for (uint64_t left = waits_; left != 0; left &= left - 1) {
-      if (const auto i = static_cast<size_t>(std::countr_zero(left)); ids_[i] == id) {
-        return i;
-      }
-    }
-    return kNone;
+  [[nodiscard]] Waitings::iterator find(uint16_t id) noexcept {
+    return std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.id == id; });
   }
-  // Looks at all of them without a branch, some at a time. 0 stands for none, and so is never an id.
-  [[nodiscard]] bool was_used(uint16_t id) const noexcept {
-    uint16_t same = 0;
-    for (const uint16_t each : ids_) {
-      same |= each == id ? UINT16_MAX : 0;
-    }
-    return same != 0;
-  }
-  void forget(size_t i) noexcept { waits_ &= ~(uint64_t{1} << i); }
   void on_reply(Bytes datagram) override;
   void on_unreachable() override;
 
   UdpTransport& transport_;
-  uint64_t waits_ = 0;  // one bit for each use: no reply yet
-  bool is_spoilt_ = false;
-  std::array<uint16_t, kUsesOfSocket> ids_{};
-  std::array<Handle, kUsesOfSocket> exchanges_;  // beside the rest, which is far apart, to be gone through
-  std::vector<Waiting> waiting_;
-};
-
-// The queries of this turn, all for the current socket.
-struct alignas(64) UdpTransport::Outbox {
-  std::array<std::array<uint8_t, kMaxQueryBytes>, kUsesOfSocket> messages;
-  std::array<Bytes, kUsesOfSocket> datagrams;
-  size_t size = 0;
+  Waitings waiting_;
 };
 
 UdpTransport::UdpTransport(Loop& loop, const SocketAddress& server, Random& random, TransportEvents& events,
@@ -109,134 +79,176 @@ UdpTransport::UdpTransport(Loop& loop, const SocketAddress& server, Random& rand
       events_(events),
       echo_(echo),
       inbox_(new UdpClient::Inbox),
-      outbox_(new Outbox),
-      aging_(loop, [this] { on_age(); }),
-      turn_end_(
-          loop, [](void* context) { static_cast<UdpTransport*>(context)->flush(); }, this) {}
+      aging_(loop, [this] { on_age(); }) {}
 
 UdpTransport::~UdpTransport() = default;
 
 bool UdpTransport::is_worn(const Socket& socket) const noexcept {
-  return socket.is_full() || loop_.now() - socket.opened >= kLifeOfSocket;
+  return socket.is_spoilt || socket.uses >= kUsesOfSocket || loop_.now() - socket.opened >= kLifeOfSocket;
 }
 
-// Closes worn sockets for which nobody waits.
-void UdpTransport::retire() {
-  std::erase_if(sockets_, [this](const std::unique_ptr<Socket>& socket) {
-    return socket.get() != current_ && socket->is_idle() && is_worn(*socket);
-  });
-}
-
-void UdpTransport::on_age() {
-  retire();
-  if (!sockets_.empty()) {
-    aging_.start(kLifeOfSocket);
+UdpTransport::Sent UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question) {
+  int error = 0;
+  Socket* const socket = pick(error);
+  if (socket == nullptr) {
+    return {is_want_of_room(error) ? Sending::kNoRoom : Sending::kNoWay, {}};
   }
+  const Handle handle = questions_.add();
+  Question& waiting = *questions_.find(handle);
+  waiting.attempt = attempt;
+  waiting.asked = question;
+  waiting.letter_case = {};
+  waiting.socket = socket;
+  QueryExtras extras{.has_edns = attempt.has_edns};
+  EchoCookie cookie;
+  if (echo_ != nullptr) {
+    extras.letter_case = waiting.letter_case = echo_->draw();
+    cookie = echo_->cookie();
+    extras.cookie = cookie.view();
+  }
+  std::array<uint8_t, kMaxQueryBytes> message;
+  const size_t size = write_query(message, question, socket->add(handle, random_), extras);
+  error = socket->client->send(Bytes(message).first(size));
+  if (error != 0) {
+    log::debug("upstream {}: {}", server_.to_text(), std::strerror(error));
+    socket->is_spoilt = !is_want_of_room(error);
+    let_go(handle);
+    return {is_want_of_room(error) ? Sending::kNoRoom : Sending::kNoWay, {}};
+  }
+  counters_.sent.add();
+  return {Sending::kSent, handle};
 }
 
-UdpTransport::Socket* UdpTransport::open() {
-  if (sockets_.size() >= kMostSockets) {
+UdpTransport::Socket* UdpTransport::pick(int& error) {
+  while (resting_.size() > kApart) {
+    Socket* const rested = take_rested();
+    if (!is_worn(*rested)) {
+      return rested;
+    }
+    close(*rested);
+  }
+  error = EMFILE;
+  Socket* const made = sockets_.size() < kMostSockets ? open(error) : nullptr;
+  return made == nullptr && is_want_of_room(error) ? share() : made;
+}
+
+// REQUIRES: more than kApart rest.
+UdpTransport::Socket* UdpTransport::take_rested() noexcept {
+  const size_t drawn = random_.below(std::min(kDrawnFrom, resting_.size() - kApart));
+  std::swap(resting_.front(), resting_[drawn]);
+  Socket* const socket = resting_.front();
+  resting_.pop_front();
+  return socket;
+}
+
+UdpTransport::Socket* UdpTransport::open(int& error) {
+  auto made = std::make_unique<Socket>(*this, sockets_.size(), loop_.now());
+  made->client = UdpClient::open(loop_, server_, random_, *inbox_, *made, error);
+  if (made->client == nullptr) {
+    log::debug("upstream {}: no socket: {}", server_.to_text(), std::strerror(error));
     return nullptr;
   }
-  auto made = std::make_unique<Socket>(*this, loop_.now());
-  auto client = UdpClient::open(loop_, server_, random_, *inbox_, *made);
-  if (!client) {
-    log::debug("{}", client.error().message);
-    return nullptr;
-  }
-  made->client = std::move(*client);
   if (!aging_.is_active()) {
     aging_.start(kLifeOfSocket);
   }
   return sockets_.emplace_back(std::move(made)).get();
 }
 
-// One of the usable sockets, each with the same chance, or a new one while there are few.
-UdpTransport::Socket* UdpTransport::pick() {
-  retire();
-  const auto usable = static_cast<size_t>(
-      std::count_if(sockets_.begin(), sockets_.end(), [this](const auto& each) { return !is_worn(*each); }));
-  if (usable < kSockets) {
-    if (Socket* made = open()) {
-      return made;
+// There can be no more sockets: one of those that are, each in its turn.
+UdpTransport::Socket* UdpTransport::share() noexcept {
+  while (!resting_.empty()) {
+    Socket* const socket = resting_.front();
+    resting_.pop_front();
+    if (!socket->is_spoilt) {
+      return socket;
     }
+    close(*socket);
   }
-  size_t chosen = usable == 0 ? 0 : static_cast<size_t>(random_.below(usable));
-  for (const auto& socket : sockets_) {
-    if (!is_worn(*socket) && chosen-- == 0) {
-      return socket.get();
+  for (size_t tried = 0; tried < sockets_.size(); ++tried) {
+    shared_ = (shared_ + 1) % sockets_.size();
+    if (Socket& socket = *sockets_[shared_]; !socket.is_full() && !socket.is_spoilt) {
+      return &socket;
     }
   }
   return nullptr;
 }
 
-bool UdpTransport::send(const Attempt& attempt, const UpstreamQuestion& question) {
-  if (current_ == nullptr || current_->is_full()) {
-    flush();
-    current_ = pick();
-  }
-  if (current_ == nullptr) {
-    return false;
-  }
-  QueryExtras extras;
-  EchoCookie cookie;
-  if (echo_ != nullptr) {
-    extras.letter_case = echo_->draw();
-    cookie = echo_->cookie();
-    extras.cookie = cookie.view();
-  }
-  const uint16_t id = current_->add(attempt, question, extras.letter_case, random_);
-  auto& message = outbox_->messages[outbox_->size];
-  outbox_->datagrams[outbox_->size++] = Bytes(message).first(write_query(message, question, id, extras));
-  return true;
-}
-
-void UdpTransport::flush() noexcept {
-  if (current_ != nullptr) {
-    counters_.sent.add(current_->client->send(std::span(outbox_->datagrams).first(outbox_->size)));
-    outbox_->size = 0;
-    current_ = nullptr;
+void UdpTransport::let_go(Handle handle) noexcept {
+  if (const Question* question = questions_.find(handle)) {
+    Socket& socket = *question->socket;
+    questions_.erase(handle);
+    socket.forget(handle);
+    if (socket.is_idle()) {
+      rest(socket);
+    }
   }
 }
 
-void UdpTransport::cancel(Handle exchange, unsigned up_to) noexcept {
-  for (const auto& socket : sockets_) {
-    socket->cancel(exchange, up_to);
+void UdpTransport::rest(Socket& socket) {
+  if (is_worn(socket)) {
+    close(socket);
+  } else {
+    resting_.push_back(&socket);
   }
 }
 
+// REQUIRES: it rests no more, and nobody waits there.
+void UdpTransport::close(Socket& socket) noexcept {
+  const size_t place = socket.place;
+  std::swap(sockets_[place], sockets_.back());
+  sockets_[place]->place = place;
+  sockets_.pop_back();
+}
+
+void UdpTransport::on_age() {
+  std::erase_if(resting_, [this](Socket* socket) {
+    const bool ends = is_worn(*socket);
+    if (ends) {
+      close(*socket);
+    }
+    return ends;
+  });
+  if (!sockets_.empty()) {
+    aging_.start(kLifeOfSocket);
+  }
+}
+
+// Neither this socket nor its place is touched after a call that may close it.
 void UdpTransport::Socket::on_reply(Bytes datagram) {
   UdpTransport& transport = transport_;
-  const size_t i =
-      datagram.size() < kHeaderBytes ? kNone : find(static_cast<uint16_t>((datagram[0] << 8) | datagram[1]));
-  if (i == kNone || !is_reply_to(datagram, waiting_[i].question)) {
+  const auto found = datagram.size() < kHeaderBytes ? waiting_.end() : find(u16_at(datagram, 0));
+  Question* const question = found != waiting_.end() ? transport.questions_.find(found->question) : nullptr;
+  if (question == nullptr || !is_reply_to(datagram, question->asked)) {
     transport.counters_.mismatched.add();  // The wait goes on: a wrong reply must not end it.
     return;
   }
-  const Waiting& found = waiting_[i];
-  const Attempt attempt = found.attempt;
+  const Handle handle = found->question;
+  const Attempt attempt = question->attempt;
   if (transport.echo_ != nullptr &&
-      !transport.echo_->believes(datagram, found.question.name, found.letter_case)) {
+      !transport.echo_->believes(datagram, question->asked.name, question->letter_case)) {
     transport.counters_.doubtful.add();
     transport.events_.on_doubtful(attempt);  // The wait goes on here, too: the true reply may be on its way.
     return;
   }
+  if (!transport.events_.on_response(attempt, datagram)) {
+    transport.counters_.garbled.add();
+    return;  // likewise
+  }
   transport.counters_.replies.add();
-  forget(i);
-  transport.events_.on_response(attempt, datagram);
+  transport.let_go(handle);
 }
 
 void UdpTransport::Socket::on_unreachable() {
   // The kernel reports it for the socket, not for a question: everybody who waits here hears of it.
-  std::vector<Attempt> attempts;
-  for (uint64_t left = waits_; left != 0; left &= left - 1) {
-    attempts.push_back(waiting_[static_cast<size_t>(std::countr_zero(left))].attempt);
-  }
-  waits_ = 0;
-  is_spoilt_ = true;
-  TransportEvents& events = transport_.events_;  // this socket may go in the calls
-  for (const Attempt& attempt : attempts) {
-    events.on_unreachable(attempt);
+  UdpTransport& transport = transport_;
+  is_spoilt = true;
+  const Waitings waiting = waiting_;
+  for (const Waiting& each : waiting) {
+    if (const Question* question = transport.questions_.find(each.question)) {
+      const Attempt attempt = question->attempt;
+      transport.let_go(each.question);
+      transport.events_.on_unreachable(attempt);
+    }
   }
 }
 

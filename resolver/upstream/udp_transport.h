@@ -1,15 +1,15 @@
-// Questions over UDP: from a changing set of sockets, each connected and on its own random port, with random
-// ids. Why not one socket a question: opening one costs more than asking. A socket is used for few questions
-// and not for long, then replaced, so the port of a given question stays unknown (RFC 5452 section 9.2). The
-// questions of one turn of the loop share a socket and go out in one call. One worker's.
+// Questions over UDP, each from a port of its own: drawn from the whole range by the CSPRNG, connected, with
+// a random id (RFC 5452 section 9.2). Few questions: each opens a socket. Many: a socket that has its answer
+// is used again, for a second at most, and never before hundreds of others were. Only when more wait than
+// there may be sockets do questions share one. One worker's.
 #pragma once
 
-#include <array>
-#include <climits>
+#include <deque>
 #include <memory>
 #include <vector>
 
 #include "resolver/base/counters.h"
+#include "resolver/base/slab.h"
 #include "resolver/net/udp_client.h"
 #include "resolver/upstream/transport.h"
 
@@ -22,7 +22,12 @@ class alignas(64) UdpTransport {
     Counter sent;
     Counter replies;
     Counter mismatched;  // wrong id or question: a late reply, or a forger
+    Counter garbled;     // the right id and question, and no whole message
     Counter doubtful;    // without what this server repeats
+  };
+  struct Sent {
+    Sending result = Sending::kNoRoom;
+    Handle question;  // to cancel it
   };
 
   // `echo`: may be null; outlives the transport.
@@ -30,24 +35,31 @@ class alignas(64) UdpTransport {
                Echo* echo = nullptr);
   ~UdpTransport();
 
-  // Goes out with others at the end of the loop's turn. False: it cannot be sent; nothing will be reported.
-  // What the network loses later on is silence.
-  bool send(const Attempt& attempt, const UpstreamQuestion& question);
-  // No more replies for that exchange are wanted, or only those to its attempts after that number.
-  void cancel(Handle exchange, unsigned up_to = UINT_MAX) noexcept;
+  // Nothing will be reported of what cannot be sent. What the network loses later on is silence.
+  Sent send(const Attempt& attempt, const UpstreamQuestion& question);
+  // No reply to it is wanted any more.
+  void cancel(Handle question) noexcept { let_go(question); }
 
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
   [[nodiscard]] size_t sockets() const noexcept { return sockets_.size(); }
 
  private:
   class Socket;
-  struct Outbox;
+  struct Question {
+    Attempt attempt;
+    UpstreamQuestion asked;
+    LetterCase letter_case;
+    Socket* socket;
+  };
   [[nodiscard]] bool is_worn(const Socket& socket) const noexcept;
-  Socket* pick();
-  Socket* open();
-  void retire();
+  Socket* pick(int& error);
+  Socket* open(int& error);
+  Socket* take_rested() noexcept;
+  Socket* share() noexcept;
+  void let_go(Handle question) noexcept;
+  void rest(Socket& socket);
+  void close(Socket& socket) noexcept;
   void on_age();
-  void flush() noexcept;
 
   Loop& loop_;
   SocketAddress server_;
@@ -55,12 +67,12 @@ class alignas(64) UdpTransport {
   TransportEvents& events_;
   Echo* echo_;
   std::unique_ptr<UdpClient::Inbox> inbox_;
-  std::unique_ptr<Outbox> outbox_;
+  Slab<Question> questions_;
   std::vector<std::unique_ptr<Socket>> sockets_;
-  Socket* current_ = nullptr;  // takes this turn's questions
-  Timer aging_;                // runs while there are sockets: none stays for want of another question
+  std::deque<Socket*> resting_;  // of these: whose questions are answered, longest ago first
+  size_t shared_ = 0;            // whose turn it is to be shared
+  Timer aging_;                  // runs while there are sockets: none stays for want of another question
   Counters counters_;
-  TurnEnd turn_end_;
 };
 
 }  // namespace cenote

@@ -77,7 +77,7 @@ class Admission:
     """A server of one case's own, whose authority for clients changes while it runs."""
 
     def __init__(self, c):
-        self.server = type(c.server)(c.server.upstream_port, c.server.inner_port)
+        self.server = type(c.server)(c.upstreams)
         self.folder = self.server.folder
 
     def __enter__(self):

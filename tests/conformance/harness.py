@@ -43,8 +43,9 @@ def equal(found, expected, what):
 class Context:
     """One case's view: its own names, so that no cache carries anything from one case to the next."""
 
-    def __init__(self, server, upstream, inner, number):
-        self.server, self.upstream, self.inner, self.number = server, upstream, inner, number
+    def __init__(self, server, upstreams, number):
+        self.server, self.number = server, number
+        self.upstreams, self.upstream, self.inner = upstreams, upstreams.outer, upstreams.inner
         self.zone = f"c{number}.example"
 
     def name(self, label="www"):

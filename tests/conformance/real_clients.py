@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True  # the sources' folder stays as it is
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import wire  # noqa: E402
 from servers import Cenote, free_port  # noqa: E402
-from upstream import Upstream  # noqa: E402
+from upstream import Upstreams  # noqa: E402
 
 TRIALS = []
 PLACES = os.environ.get("PATH", os.defpath) + ":/usr/lib/systemd:/lib/systemd"
@@ -42,14 +42,15 @@ class Site:
     """Cenote, its upstreams, and a page whose name only they know."""
 
     def __init__(self):
-        self.upstream, self.inner = Upstream(), Upstream()
-        self.cenote = Cenote(self.upstream.port, self.inner.port)
+        self.upstreams = Upstreams()
+        self.upstream = self.upstreams.outer
+        self.cenote = Cenote(self.upstreams)
         self.cenote.start()
         self.folder = self.cenote.folder
         self.web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
         threading.Thread(target=self.web.serve_forever, daemon=True).start()
         self.host = "page.inner.example"
-        self.inner.on(self.host, lambda query, over_tcp: [wire.reply(
+        self.upstreams.inner.on(self.host, lambda query, over_tcp: [wire.reply(
             query.raw, [wire.a(query.qname, "127.0.0.1")] if query.qtype == wire.A else [],
             [] if query.qtype == wire.A else [wire.soa("inner.example")])])
 
@@ -70,6 +71,7 @@ class Site:
     def stop(self):
         self.web.shutdown()
         self.cenote.stop()
+        self.upstreams.remove()
 
 
 class Page(http.server.BaseHTTPRequestHandler):

@@ -17,12 +17,13 @@ import cases_identity  # noqa: E402,F401
 import cases_messages  # noqa: E402,F401
 import cases_names  # noqa: E402,F401
 import cases_proxies  # noqa: E402,F401
+import cases_second_tries  # noqa: E402,F401
 import cases_streams  # noqa: E402,F401
 import cases_upstream  # noqa: E402,F401
 import cases_workers  # noqa: E402,F401
 from harness import CASES, Context, Failed, Skipped  # noqa: E402
 from servers import SERVERS  # noqa: E402
-from upstream import Upstream  # noqa: E402
+from upstream import Upstreams  # noqa: E402
 
 AT_ONCE = 8  # most cases wait, few compute
 
@@ -31,7 +32,7 @@ def run_case(server, upstreams, number):
     standard, title, only, function = CASES[number]
     started = time.monotonic()
     try:
-        function(Context(server, *upstreams, number))
+        function(Context(server, upstreams, number))
         result, why = "pass", ""
     except Skipped as reason:
         result, why = "skip", str(reason)
@@ -43,8 +44,8 @@ def run_case(server, upstreams, number):
 
 
 def run(kind, only, workers):
-    upstreams = Upstream(), Upstream()  # of everything, and of the inner zones
-    server = SERVERS[kind](*(upstream.port for upstream in upstreams))
+    upstreams = Upstreams()
+    server = SERVERS[kind](upstreams)
     server.workers = workers
     chosen = [i for i, (standard, title, whose, _) in enumerate(CASES)
               if whose in (None, kind) and (not only or only.lower() in f"{standard} {title}".lower())]
@@ -73,6 +74,7 @@ def run(kind, only, workers):
         alive = server.is_alive()
     finally:
         server.stop()
+        upstreams.remove()
     return server.title, [results[i] for i in chosen], alive
 
 

@@ -31,13 +31,14 @@ class Server:
     """A process, its ports and its folder. `tls` and `https` are None where the server was not given them."""
     title = ""
 
-    def __init__(self, upstream_port, inner_port):
+    def __init__(self, upstreams):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="conformance-"))
         self.port = free_port()
         self.tls = free_port()
         self.https = free_port()
-        self.upstream_port = upstream_port
-        self.inner_port = inner_port
+        self.upstreams = upstreams
+        self.upstream_port = upstreams.outer.port
+        self.inner_port = upstreams.inner.port
         self.process = None
         self.workers = 0  # as many as by default
 
@@ -108,6 +109,13 @@ upstream:
   - zone: cookie.example
     servers: ["udp://127.0.0.1:{self.inner_port}"]
     cookies: true
+  - zone: old.example
+    servers: ["udp://127.0.0.1:{self.upstreams.old.port}"]
+  - zone: closing.example
+    servers: ["tcp://127.0.0.1:{self.upstreams.closing.port}"]
+  - zone: closing-tls.example
+    servers: ["tls://127.0.0.1:{self.upstreams.closing_tls.port}#dns.example"]
+    ca: {self.upstreams.certificate}
 names: {{identity: node-1}}
 rebinding: {{guard: on, allow: [allowed.example]}}
 feeds:
@@ -174,6 +182,17 @@ forward-zone:
 forward-zone:
   name: "inner.example"
   forward-addr: 127.0.0.1@{self.inner_port}
+forward-zone:
+  name: "old.example"
+  forward-addr: 127.0.0.1@{self.upstreams.old.port}
+forward-zone:
+  name: "closing.example"
+  forward-tcp-upstream: yes
+  forward-addr: 127.0.0.1@{self.upstreams.closing.port}
+forward-zone:
+  name: "closing-tls.example"
+  forward-tls-upstream: yes
+  forward-addr: 127.0.0.1@{self.upstreams.closing_tls.port}
 remote-control:
   control-enable: no
 {f"server:{chr(10)}  interface: 127.0.0.1@{self.https}{chr(10)}  https-port: {self.https}" if self.https else ""}
@@ -197,6 +216,9 @@ cache.size = 20 * MB
 cache.min_ttl(0)
 trust_anchors.remove('.')
 policy.add(policy.suffix(policy.STUB({{'127.0.0.1@{self.inner_port}'}}), policy.todnames({{'inner.example'}})))
+policy.add(policy.suffix(policy.STUB({{'127.0.0.1@{self.upstreams.old.port}'}}), policy.todnames({{'old.example'}})))
+policy.add(policy.suffix(policy.STUB({{'127.0.0.1@{self.upstreams.closing.port}'}}), policy.todnames({{'closing.example'}})))
+policy.add(policy.suffix(policy.TLS_FORWARD({{{{'127.0.0.1@{self.upstreams.closing_tls.port}', insecure=true}}}}), policy.todnames({{'closing-tls.example'}})))
 -- Not for all names: that would go before its own rules for special ones.
 policy.add(policy.suffix(policy.STUB({{'127.0.0.1@{self.upstream_port}'}}), policy.todnames({{
   'example', 'com', '63.100.in-addr.arpa', '128.100.in-addr.arpa', '15.172.in-addr.arpa', '32.172.in-addr.arpa', '8.in-addr.arpa' }})))

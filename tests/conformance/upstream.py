@@ -1,10 +1,18 @@
 """A DNS server that misbehaves on purpose: what it does with a question is the business of the case that asks it."""
+import pathlib
+import shutil
 import socket
+import ssl
 import struct
+import sys
+import tempfile
 import threading
 import time
 
 import wire
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import certificates  # noqa: E402
 
 
 def default(query, over_tcp):
@@ -23,11 +31,25 @@ class Wait:
         self.seconds = seconds
 
 
-class Upstream:
-    """`scripts`: by lower-case name, a function (Message, over_tcp) -> list of bytes, Wait, Close."""
+class Drip:
+    """Over TCP: an answer whose bytes come one after the other, all of them in so many seconds."""
 
-    def __init__(self):
+    def __init__(self, seconds, message):
+        self.seconds, self.message = seconds, message
+
+
+def understands_no_edns(query, over_tcp):
+    """As servers of the time before RFC 2671 do."""
+    return [wire.reply(query.raw, rcode=wire.FORMERR)] if query.edns else default(query, over_tcp)
+
+
+class Upstream:
+    """`scripts`: by lower-case name, a function (Message, over_tcp) -> list of bytes, Wait, Close, Drip. `closes`: each
+    connection takes one question, and ends with its answer, whatever else was sent on it. `tls`: an ssl.SSLContext."""
+
+    def __init__(self, default=default, closes=False, tls=None):
         self.scripts = {}
+        self.default, self.closes, self.tls = default, closes, tls
         self.seen = []
         self.lock = threading.Lock()
         for _ in range(100):
@@ -65,10 +87,19 @@ class Upstream:
             return
         with self.lock:
             self.seen.append((query, over_tcp, peer))
-            script = self.scripts.get(query.qname.lower(), default)
-        for step in script(query, over_tcp):
+            script = self.scripts.get(query.qname.lower(), self.default)
+        try:
+            self._play(script(query, over_tcp), send, close)
+        except OSError:
+            pass  # the other side has gone
+
+    @staticmethod
+    def _play(steps, send, close):
+        for step in steps:
             if isinstance(step, Wait):
                 time.sleep(step.seconds)
+            elif isinstance(step, Drip):
+                send(step.message, step.seconds)
             elif step is Close:
                 close()
                 return
@@ -89,20 +120,50 @@ class Upstream:
     def _serve_connection(self, connection, peer):
         lock = threading.Lock()
 
-        def send(out):
+        def send(out, seconds=0):
+            data = struct.pack("!H", len(out)) + out
             with lock:
-                connection.sendall(struct.pack("!H", len(out)) + out)
+                if not seconds:
+                    connection.sendall(data)
+                    return
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for byte in data:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(seconds / len(data))
 
         def close():
             connection.shutdown(socket.SHUT_RDWR)
         try:
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             while True:
                 raw = receive_frame(connection)
                 if raw is None:
                     return
+                if self.closes:
+                    self._run(raw, True, peer, send, close)
+                    connection.close()  # with a reset, where more was sent
+                    return
                 threading.Thread(target=self._run, args=(raw, True, peer, send, close), daemon=True).start()
         except OSError:
             pass
+
+
+class Upstreams:
+    """All of a run: of everything, and of the zones whose names they are."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="conformance-upstream-"))
+        self.certificate, key = certificates.for_dns(self.folder)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.certificate, key)
+        self.outer, self.inner = Upstream(), Upstream()
+        self.old = Upstream(understands_no_edns)           # old.example
+        self.closing = Upstream(closes=True)               # closing.example, over TCP
+        self.closing_tls = Upstream(closes=True, tls=tls)  # closing-tls.example, over TLS
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def receive_exactly(connection, count):

@@ -170,6 +170,11 @@ std::vector<Wire> ScriptedUpstream::seen() const {
   return seen_;
 }
 
+std::vector<uint16_t> ScriptedUpstream::client_ports() const {
+  const std::lock_guard lock(mutex_);
+  return client_ports_;
+}
+
 std::vector<Wire> ScriptedUpstream::run(const Wire& query, bool over_tcp) {
   Script script;
   {
@@ -205,6 +210,10 @@ void ScriptedUpstream::serve_udp() {
       continue;
     }
     query.resize(static_cast<size_t>(got));
+    {
+      const std::lock_guard lock(mutex_);
+      client_ports_.push_back(from.port());
+    }
     for (const Wire& answer : run(query, false)) {
       sendto(udp_.get(), answer.data(), answer.size(), 0, from.data(), from.size());
     }

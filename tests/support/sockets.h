@@ -61,6 +61,7 @@ class ScriptedUpstream {
   [[nodiscard]] unsigned queries() const { return queries_; }
   [[nodiscard]] unsigned tcp_queries() const { return tcp_queries_; }
   [[nodiscard]] std::vector<Wire> seen() const;
+  [[nodiscard]] std::vector<uint16_t> client_ports() const;  // of each datagram
   void set(Script script);
 
   static std::vector<Wire> default_script(const Wire& query, bool over_tcp);
@@ -77,6 +78,7 @@ class ScriptedUpstream {
   mutable std::mutex mutex_;
   Script script_;
   std::vector<Wire> seen_;
+  std::vector<uint16_t> client_ports_;
   std::atomic<unsigned> queries_{0};
   std::atomic<unsigned> tcp_queries_{0};
   std::atomic<bool> stopping_{false};

@@ -17,9 +17,10 @@ using test::Wire;
 
 class Heard final : public TransportEvents {
  public:
-  void on_response(const Attempt&, Bytes message) override {
+  bool on_response(const Attempt&, Bytes message) override {
     responses.push_back(test::read(message));
     stop_at(responses.size());
+    return true;
   }
   void on_unreachable(const Attempt&) override { stop_at(++unreachable); }
   void stop_at(size_t count) {
@@ -129,8 +130,8 @@ TEST_CASE_METHOD(Fixture, "RFC 8484: questions go over one HTTP/2 connection, wi
   HttpServer http(heard.loop, site);
   REQUIRE(http.listen(test::loopback(0), &server_tls));
   TlsContext tls = client(named("dns.example.test", "h2"));
-  StreamTransport transport(heard.loop, http.local().front(), &tls, random, heard,
-                            HttpEndpoint{"dns.example.test", "/q"});
+  StreamTransport transport(heard.loop, {http.local().front(), &tls, HttpEndpoint{"dns.example.test", "/q"}},
+                            random, heard);
   ask(transport, 20);
   CHECK(heard.responses.size() == 20);
   CHECK(transport.connections() == 1);
@@ -151,8 +152,8 @@ TEST_CASE_METHOD(Fixture, "RFC 8484 section 4.2.1: an HTTP error is no answer", 
   TlsContext tls = client(named("127.0.0.1", "h2"));
   HttpServer http(heard.loop, site);
   REQUIRE(http.listen(test::loopback(0), &server_tls));
-  StreamTransport transport(heard.loop, http.local().front(), &tls, random, heard,
-                            HttpEndpoint{"127.0.0.1", "/"});
+  StreamTransport transport(heard.loop, {http.local().front(), &tls, HttpEndpoint{"127.0.0.1", "/"}}, random,
+                            heard);
   ask(transport, 1);
   CHECK(heard.unreachable == 1);
 }
@@ -166,7 +167,7 @@ TEST_CASE_METHOD(Fixture, "RFC 8310 section 8.1: a server that is not who it sho
                     TlsClientTrust{"", "dns.example.test", {}, {"dot"}},             // an unknown authority
                     TlsClientTrust{"", "", {std::string(43, 'A') + "="}, {"dot"}});  // another key
   TlsContext tls = client(trust);
-  StreamTransport transport(heard.loop, dot.local(), &tls, random, heard);
+  StreamTransport transport(heard.loop, {dot.local(), &tls}, random, heard);
   ask(transport, 1);
   CHECK(heard.unreachable == 1);
   CHECK(dot.asked.empty());
@@ -176,7 +177,7 @@ TEST_CASE_METHOD(Fixture, "RFC 7858 section 4.2: a pinned key is enough", "[upst
   const TlsContext server_tls = server({"dot"});
   DotServer dot(heard.loop, server_tls, {});
   TlsContext tls = client({"", "", {certificate.spki_pin()}, {"dot"}});
-  StreamTransport transport(heard.loop, dot.local(), &tls, random, heard);
+  StreamTransport transport(heard.loop, {dot.local(), &tls}, random, heard);
   ask(transport, 3);
   CHECK(heard.responses.size() == 3);
   CHECK(transport.connections() == 1);
@@ -195,7 +196,7 @@ TEST_CASE_METHOD(Fixture, "RFC 7828 section 3.3: an idle connection stays as lon
   TlsContext tls = client(named("dns.example.test", "dot"));
   const uint8_t tenths = GENERATE(uint8_t{2}, uint8_t{200});
   DotServer dot(heard.loop, server_tls, opt(tenths));
-  StreamTransport transport(heard.loop, dot.local(), &tls, random, heard);
+  StreamTransport transport(heard.loop, {dot.local(), &tls}, random, heard);
   ask(transport, 1);
   REQUIRE(heard.responses.size() == 1);
   CHECK(transport.is_connected());

@@ -10,7 +10,8 @@ using Kind = Exchange::Action::Kind;
 // An exchange with a clock that only the test moves.
 class Walk {
  public:
-  explicit Walk(const std::vector<Exchange::Candidate>& candidates) : exchange_(candidates, now_) {}
+  explicit Walk(const std::vector<Exchange::Candidate>& candidates)
+      : exchange_(candidates, now_ + Exchange::kTotal) {}
 
   Walk& start() { return took(exchange_.start(now_)); }
   Walk& timeout() {
@@ -18,11 +19,13 @@ class Walk {
     return took(exchange_.on_timeout(now_));
   }
   Walk& reply(uint16_t server, ReplyKind kind) { return took(exchange_.on_reply(server, kind, now_)); }
+  Walk& closed(uint16_t server) { return took(exchange_.on_closed(server, now_)); }
   Walk& unreachable(uint16_t server) { return took(exchange_.on_unreachable(server, now_)); }
 
   [[nodiscard]] Kind kind() const { return action_.kind; }
   [[nodiscard]] int server() const { return action_.server; }
   [[nodiscard]] milliseconds wait() const { return action_.wait; }
+  [[nodiscard]] bool has_edns() const { return action_.has_edns; }
   [[nodiscard]] milliseconds elapsed() const {
     return std::chrono::duration_cast<milliseconds>(now_ - MonoTime{} - seconds{100});
   }
@@ -41,7 +44,7 @@ class Walk {
 std::vector<Exchange::Candidate> servers(size_t count) {
   std::vector<Exchange::Candidate> all;
   for (uint16_t i = 0; i < count; ++i) {
-    all.push_back({i, false, milliseconds{400}});
+    all.push_back({i, false, false, milliseconds{400}});
   }
   return all;
 }
@@ -98,7 +101,7 @@ TEST_CASE("a second truncated answer does not end the stream's wait", "[upstream
 }
 
 TEST_CASE("a stream-only server is never sent a datagram", "[upstream][exchange]") {
-  Walk walk({{4, true, milliseconds{400}}});
+  Walk walk({{4, true, false, milliseconds{400}}});
   CHECK(walk.start().kind() == Kind::kSendStream);
   CHECK(walk.timeout().kind() == Kind::kSendStream);
 }
@@ -162,6 +165,66 @@ TEST_CASE("an unreachable report of a server that is not being asked is ignored"
   Walk walk(servers(2));
   walk.start().timeout();
   CHECK(walk.unreachable(0).kind() == Kind::kWait);
+}
+
+TEST_CASE("what a server does not understand is asked again without EDNS, of the same server",
+          "[upstream][exchange]") {  // RFC 6891 section 7
+  Walk walk(servers(2));
+  walk.start();
+  CHECK(walk.has_edns());
+  walk.reply(0, ReplyKind::kNotUnderstood);
+  CHECK(walk.kind() == Kind::kSendDatagram);
+  CHECK(walk.server() == 0);
+  CHECK_FALSE(walk.has_edns());
+  CHECK(walk.reply(0, ReplyKind::kNotUnderstood).kind() == Kind::kWait);  // the same again, late
+  walk.reply(0, ReplyKind::kTruncated);
+  CHECK(walk.kind() == Kind::kSendStream);
+  CHECK_FALSE(walk.has_edns());
+  walk.reply(0, ReplyKind::kBad);
+  CHECK(walk.server() == 1);
+  CHECK(walk.has_edns());
+}
+
+TEST_CASE("a server that is known to understand no EDNS is asked without", "[upstream][exchange]") {
+  Walk walk({{4, false, true, milliseconds{400}}});
+  CHECK_FALSE(walk.start().has_edns());
+}
+
+TEST_CASE("a garbled datagram ends no wait, and the next try goes over a stream", "[upstream][exchange]") {
+  Walk walk(servers(1));
+  walk.start();
+  CHECK(walk.reply(0, ReplyKind::kGarbled).kind() == Kind::kWait);
+  CHECK(walk.timeout().kind() == Kind::kSendStream);
+  CHECK(walk.reply(0, ReplyKind::kGood).kind() == Kind::kSucceed);
+}
+
+TEST_CASE("the only server, which closes on every question, is asked again after pauses until the end",
+          "[upstream][exchange]") {
+  Walk walk({{0, true, false, milliseconds{400}}});
+  walk.start();
+  milliseconds last{0};
+  while (walk.kind() == Kind::kSendStream) {
+    walk.closed(0);
+    if (walk.kind() == Kind::kPause) {
+      CHECK(walk.wait() >= last);
+      last = walk.wait();
+      walk.timeout();
+    }
+  }
+  CHECK(walk.kind() == Kind::kFail);
+  CHECK(walk.elapsed() > seconds{3});
+  CHECK(walk.elapsed() <= Exchange::kTotal);
+  CHECK(walk.attempts() <= 12);
+}
+
+TEST_CASE("a server that closes costs no pause while another may answer", "[upstream][exchange]") {
+  Walk walk(servers(2));
+  walk.start().closed(0);
+  CHECK(walk.kind() == Kind::kSendDatagram);
+  CHECK(walk.server() == 1);
+  walk.timeout();
+  CHECK(walk.kind() == Kind::kSendDatagram);
+  CHECK(walk.server() == 0);
 }
 
 }  // namespace cenote::exchange_test

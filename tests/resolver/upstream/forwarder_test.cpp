@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/support/dns_text.h"
+#include "tests/support/shifted_clock.h"
 #include "tests/support/sockets.h"
 
 namespace cenote::forwarder_test {
@@ -174,6 +175,70 @@ TEST_CASE("a server that is not there costs no wait", "[upstream][forwarder]") {
   CHECK(is_good(asker.ask()));
   CHECK(mono_now() - before < milliseconds{350});  // less than the patience with a silent one
   CHECK(asker.pool().health(0).is_down.value() == 1);
+}
+
+TEST_CASE("a server to which the system knows no way costs no wait, and alone it fails at once",
+          "[upstream][forwarder]") {
+  const ScriptedUpstream second;
+  const SocketAddress nowhere = *SocketAddress::from_text("255.255.255.255:53");  // not without SO_BROADCAST
+  const MonoTime before = mono_now();
+  CHECK(is_good(Asker({nowhere, second.address()}).ask()));
+  CHECK_FALSE(Asker({nowhere}).ask().answered);
+  CHECK(mono_now() - before < milliseconds{300});
+}
+
+namespace {
+Wire bare_header(const Wire& query) {
+  Wire header(query.begin(), query.begin() + 12);
+  header[2] |= 0x80;
+  header[3] = 1;
+  std::fill(header.begin() + 4, header.end(), uint8_t{0});
+  return header;
+}
+bool has_edns(const Wire& query) {
+  return query[11] != 0;
+}
+}  // namespace
+
+TEST_CASE("a server that minds EDNS is asked without, and remembered for a while", "[upstream][forwarder]") {
+  const auto minds =
+      GENERATE(Rcode::kFormErr, Rcode::kNotImp, Rcode::kNoError);  // the last one: a bare header
+  const ScriptedUpstream upstream([&](const Wire& query, bool) {
+    return std::vector<Wire>{!has_edns(query)           ? good(query)
+                             : minds == Rcode::kNoError ? bare_header(query)
+                                                        : Reply(query).rcode(minds).wire()};
+  });
+  Asker asker({upstream.address()});
+  CHECK(is_good(asker.ask()));
+  CHECK(upstream.queries() == 2);  // RFC 6891 section 6.2.2
+  for (const Resolution& resolution : asker.ask(20)) {
+    CHECK(is_good(resolution));
+  }
+  CHECK(upstream.queries() == 22);
+  test::pass_time(ServerMemory::kHolds);
+  CHECK(is_good(asker.ask()));
+  CHECK(upstream.queries() == 24);
+}
+
+TEST_CASE("a server that understands EDNS and minds it for one name is asked with it for the others",
+          "[upstream][forwarder]") {
+  const ScriptedUpstream upstream([](const Wire& query, bool) {
+    const bool minds = test::read(query).question_name == "n1.example" && has_edns(query);
+    return std::vector<Wire>{minds ? Reply(query).rcode(Rcode::kFormErr).wire() : good(query)};
+  });
+  Asker asker({upstream.address()});
+  CHECK(asker.ask(4, 1).size() == 4);
+  CHECK(upstream.queries() == 5);
+  CHECK(has_edns(upstream.seen().back()));
+}
+
+TEST_CASE("a garbled datagram does not end the wait for the good one", "[upstream][forwarder]") {
+  const ScriptedUpstream upstream([](const Wire& query, bool) {
+    const Wire whole = good(query);
+    return std::vector<Wire>{Wire(whole.begin(), whole.end() - 2), whole};
+  });
+  CHECK(is_good(Asker({upstream.address()}).ask()));
+  CHECK(upstream.tcp_queries() == 0);
 }
 
 TEST_CASE("a reply in other letters than a server keeps is asked for again over TCP",
