@@ -33,6 +33,7 @@ struct ScrubbedResponse {
 enum class ScrubStatus : uint8_t {
   kOk,
   kMalformed,  // not a message, a broken record, a CNAME loop, a chain over kMaxChain
+  kBadRdata,   // a message, but a record that would be kept is not what its type says: `out` is a failure
 };
 
 // A chain longer than this is somebody's attack (CAMP, USENIX Security 2024); unbound follows 11 as well.

@@ -25,7 +25,9 @@ ReplyKind judge(Bytes message, const UpstreamQuestion& question, bool over_strea
     resolution.response.error = {Ede::kInvalidData, "an upstream cut its answer short over a stream, too"};
     return ReplyKind::kBad;
   }
-  if (scrub_response(message, question.dnssec_ok, resolution.response) != ScrubStatus::kOk) {
+  const ScrubStatus status = scrub_response(message, question.dnssec_ok, resolution.response);
+  if (status != ScrubStatus::kOk) {
+    resolution.answered = status == ScrubStatus::kBadRdata;  // the response says why it is a failure
     return ReplyKind::kBad;
   }
   resolution.answered = true;
