@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "resolver/dns/record_ttls.h"
+
 namespace cenote {
 namespace {
 
@@ -85,8 +87,9 @@ AnswerCache::Entry* AnswerCache::find_stale(const CacheKey& key, MonoTime now) n
   return nullptr;
 }
 
-AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now) {
+AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, ScrubbedResponse& response, MonoTime now) {
   const seconds most = response.negative ? settings_.max_negative_ttl : settings_.max_ttl;
+  cap_ttls(response.message, response.ttl_offsets, static_cast<uint32_t>(most.count()));
   const seconds ttl = std::min(seconds{response.ttl}, most);
   if (response.is_failure() || ttl.count() == 0 || (response.negative && !response.has_soa) ||
       response.message.size() > kMaxEntryMessage) {
@@ -98,8 +101,8 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedRespo
   const uint16_t contrary = denies_name ? key.type : Entry::kNoSuchName;
   const uint64_t name_hash = key.name_hash();
   const UpstreamError* error = response.error ? &*response.error : nullptr;
-  auto made = Entry::make(key, type, response.rcode, {response.message, response.ttl_offsets, error},
-                          {now, ttl, most});
+  auto made =
+      Entry::make(key, type, response.rcode, {response.message, response.ttl_offsets, error}, {now, ttl});
   // Out of memory costs a cache entry, nothing else.
   return made ? shard_of(name_hash).insert(key, name_hash, std::move(made), contrary) : nullptr;
 }

@@ -38,9 +38,14 @@ class AnswerCache {
   // The same, but an expired entry within serve_stale is found too; for use when upstream fails.
   Entry* find_stale(const CacheKey& key, MonoTime now) noexcept;
 
-  // Keeps a response for its TTL within the configured bounds. Does nothing (and returns null) for what must
-  // not be cached: TTL 0, a negative answer without SOA, an rcode that says nothing about the name.
-  Entry* insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now);
+  // Keeps a response for its TTL within the configured bounds. Returns null for what must not be cached: TTL
+  // 0, a negative answer without SOA, an rcode that says nothing about the name. Either way no record of
+  // `response` has a larger TTL afterwards than the cache would show, so that the first who gets it keeps it
+  // no longer than the others.
+  Entry* insert(const CacheKey& key, ScrubbedResponse& response, MonoTime now);
+  Entry* insert(const CacheKey& key, ScrubbedResponse&& response, MonoTime now) {
+    return insert(key, response, now);
+  }
   // Remembers that resolution failed, so that a broken zone is not asked again at once. RFC 9520 section 3.2.
   void insert_failure(const CacheKey& key, MonoTime now);
 

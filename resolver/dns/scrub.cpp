@@ -7,6 +7,7 @@
 
 #include "resolver/dns/message_builder.h"
 #include "resolver/dns/rdata_check.h"
+#include "resolver/dns/record_ttls.h"
 #include "resolver/dns/records.h"
 
 namespace cenote {
@@ -214,6 +215,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
     builder.drop_authority();
   }
   builder.finish(out.rcode, out.message, out.ttl_offsets);
+  level_ttls(out.message, out.ttl_offsets);
   out.error = read_upstream_error(options, !out.is_failure());
   return ScrubStatus::kOk;
 }

@@ -66,6 +66,41 @@ def _(c):
     check(len(c.upstream.asked(name)) >= 2, "the longer one was kept")
 
 
+def ttls(c, name, qtype=wire.A, **options):
+    """Of the first answer, and of the next one, from the cache."""
+    first, second = (c.ask(name, qtype, **options) for _ in range(2))
+    return [[(r.rtype, r.ttl) for r in answer.answers + answer.authority] for answer in (first, second)]
+
+
+@case("RFC 2181 section 5.2", "of an RRset with several TTLs each record has the least, in the first answer too")
+def _(c):
+    name = c.script("www", answers(lambda n: wire.a(n, ttl=3000), lambda n: wire.a(n, "192.0.2.2", ttl=1000), lambda n: wire.a(n, "192.0.2.3", ttl=2000)))
+    for answer in ttls(c, name):
+        check(len(answer) == 3 and all(998 <= ttl <= 1000 for _, ttl in answer), f"{answer}")
+
+
+@case("RFC 2181 section 5.2", "an RRset's least TTL is its own, not that of the alias before it")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, c.name("end"), ttl=3000), wire.a(c.name("end"), ttl=2000),
+                                                              wire.a(c.name("end"), "192.0.2.2", ttl=1000)])])
+    for answer in ttls(c, name):
+        check(len(answer) == 3 and all(least - 2 <= ttl <= least for (_, ttl), least in zip(answer, (3000, 1000, 1000))), f"{answer}")
+
+
+@case("RFC 2308 section 5", "how long a name does not exist is capped, in the first answer too", only="cenote")
+def _(c):
+    name = c.script("www", negative(wire.NXDOMAIN, ttl=500000, minimum=500000))
+    for answer in ttls(c, name):
+        check(len(answer) == 1 and 3598 <= answer[0][1] <= 3600, f"{answer}")
+
+
+@case("RFC 8767 section 4", "how long an answer lasts is capped, in the first one too", only="cenote")
+def _(c):
+    name = c.script("www", answers(lambda n: wire.a(n, ttl=500000)))
+    for answer in ttls(c, name):
+        check(len(answer) == 1 and 86398 <= answer[0][1] <= 86400, f"{answer}")
+
+
 @case("RFC 1034 section 3.6.2", "a chain is kept as long as its least TTL")
 def _(c):
     name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.cname(q.qname, c.name("end"), ttl=1), wire.a(c.name("end"), ttl=300)])])

@@ -117,6 +117,32 @@ TEST_CASE("TTLs are capped, in the message too", "[cache]") {
   CHECK_FALSE(cache->find(key("no.test"), kStart + seconds{10}));
 }
 
+TEST_CASE("who gets a response first keeps it no longer than who gets it from the cache", "[cache]") {
+  CacheSettings settings;
+  settings.max_ttl = seconds{100};
+  settings.max_negative_ttl = seconds{10};
+  Cache cache(1 << 20, settings);
+  ScrubbedResponse positive = scrubbed(Reply(query("a.test", rrtype::kA))
+                                           .answer("a.test. 5000 IN CNAME b.test.")
+                                           .answer("b.test. 300 IN A 192.0.2.1")
+                                           .answer("b.test. 60 IN A 192.0.2.2"));
+  auto* entry = cache->insert(key("a.test"), positive, kStart);
+  REQUIRE(entry);
+  CHECK(test::read(positive.message).answers == answers(*entry, kStart));
+  CHECK(answers(*entry, kStart) ==
+        Answers{"a.test. 100 IN CNAME b.test.", "b.test. 60 IN A 192.0.2.1", "b.test. 60 IN A 192.0.2.2"});
+  ScrubbedResponse none = negative("no.test", 5000);
+  entry = cache->insert(key("no.test"), none, kStart);
+  REQUIRE(entry);
+  CHECK(test::read(none.message).authorities == test::read(entry->message()).authorities);
+  CHECK(test::read(none.message).authorities.front().find(" 10 IN SOA ") != std::string::npos);
+  // Also what is not kept.
+  ScrubbedResponse without_soa =
+      scrubbed(Reply(query("a.test", rrtype::kAaaa)).answer("a.test. 5000 IN CNAME b.test."));
+  CHECK_FALSE(cache->insert(key("a.test"), without_soa, kStart));
+  CHECK(test::read(without_soa.message).answers == Answers{"a.test. 10 IN CNAME b.test."});
+}
+
 TEST_CASE("what says nothing that lasts is not kept", "[cache]") {
   Cache cache;
   CHECK_FALSE(cache->insert(key("a.test"), address("a.test", 0), kStart));
