@@ -58,7 +58,7 @@ AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now, bool* h
 }
 
 AnswerCache::Entry* AnswerCache::find_cut(const CacheKey& key, MonoTime now) noexcept {
-  if (key.dnssec_ok || !settings_.nxdomain_cut) {
+  if (key.dnssec_ok || settings_.nxdomain_cut == NxdomainCut::kOff) {
     return nullptr;
   }
   const NameLabels labels(key.name);
@@ -87,6 +87,17 @@ AnswerCache::Entry* AnswerCache::find_stale(const CacheKey& key, MonoTime now) n
   return nullptr;
 }
 
+// Whether no type of the question's name exists, and nothing below it. Servers that deny a name which has
+// other types, or names below it, are many (RFC 4074 section 4.2, empty non-terminals).
+bool AnswerCache::denies_name(const ScrubbedResponse& response) const noexcept {
+  if (response.rcode != Rcode::kNxDomain || response.has_chain) {
+    return false;
+  }
+  const bool is_proven = (response.message[3] & flag::kAd) != 0;  // only from upstreams that are trusted
+  return settings_.nxdomain_cut == NxdomainCut::kAll ||
+         (settings_.nxdomain_cut == NxdomainCut::kProven && is_proven);
+}
+
 AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, ScrubbedResponse& response, MonoTime now) {
   const seconds most = response.negative ? settings_.max_negative_ttl : settings_.max_ttl;
   cap_ttls(response.message, response.ttl_offsets, static_cast<uint32_t>(most.count()));
@@ -96,9 +107,9 @@ AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, ScrubbedResponse& r
     return nullptr;
   }
   // What was known before of the name's existence is no longer so.
-  const bool denies_name = response.rcode == Rcode::kNxDomain && !response.has_chain;
-  const uint16_t type = denies_name ? Entry::kNoSuchName : key.type;
-  const uint16_t contrary = denies_name ? key.type : Entry::kNoSuchName;
+  const bool denies = denies_name(response);
+  const uint16_t type = denies ? Entry::kNoSuchName : key.type;
+  const uint16_t contrary = denies ? key.type : Entry::kNoSuchName;
   const uint64_t name_hash = key.name_hash();
   const UpstreamError* error = response.error ? &*response.error : nullptr;
   auto made =

@@ -54,6 +54,12 @@ struct Cache {
   AnswerCache* operator->() { return &cache; }
 };
 
+CacheSettings with_cut(NxdomainCut cut) {
+  CacheSettings settings;
+  settings.nxdomain_cut = cut;
+  return settings;
+}
+
 using Answers = std::vector<std::string>;
 
 }  // namespace
@@ -349,8 +355,40 @@ TEST_CASE("an extended error is counted, and costs nothing where there is none",
   CHECK(sizeof(AnswerCache::Entry) == 44);
 }
 
-TEST_CASE("RFC 8020: a filter's NXDOMAIN says nothing of what is below", "[cache][ede]") {
+TEST_CASE("an NXDOMAIN reaches other types and what is below as far as it is believed", "[cache]") {
+  // RFC 2308 section 5, RFC 8020 section 2
+  const auto [cut, is_proven, reaches] = GENERATE(table<NxdomainCut, bool, bool>({
+      {NxdomainCut::kProven, false, false},
+      {NxdomainCut::kProven, true, true},
+      {NxdomainCut::kAll, false, true},
+      {NxdomainCut::kAll, true, true},
+      {NxdomainCut::kOff, false, false},
+      {NxdomainCut::kOff, true, false},
+  }));
+  CAPTURE(static_cast<int>(cut), is_proven);
+  Cache cache(1 << 20, with_cut(cut));
+  ScrubbedResponse none = negative("gone.test", 60);
+  none.message[3] |= is_proven ? flag::kAd : 0;
+  REQUIRE(cache->insert(key("gone.test"), none, kStart));
+  REQUIRE(cache->find(key("gone.test"), kStart));
+  CHECK((cache->find(key("gone.test", rrtype::kAaaa), kStart) != nullptr) == reaches);
+  CHECK((cache->find_cut(key("a.b.gone.test"), kStart) != nullptr) == reaches);
+  CHECK_FALSE(cache->find_cut(key("notgone.test"), kStart));
+}
+
+TEST_CASE("an unproven NXDOMAIN for one type leaves what is known of another", "[cache]") {
   Cache cache;
+  cache->insert(key("a.test"), address("a.test", 5), kStart);
+  cache->insert(key("a.test", rrtype::kAaaa), negative("a.test", 60), kStart);
+  CHECK(cache->find(key("a.test"), kStart)->rcode() == Rcode::kNoError);
+  CHECK_FALSE(cache->find(key("a.test"), kStart + seconds{6}));  // asked anew, not denied
+  CHECK(cache->find(key("a.test", rrtype::kAaaa), kStart + seconds{6})->rcode() == Rcode::kNxDomain);
+  // Nor does it take the stale answer's place.
+  CHECK(cache->find_stale(key("a.test"), kStart + seconds{6})->rcode() == Rcode::kNoError);
+}
+
+TEST_CASE("RFC 8020: a filter's NXDOMAIN says nothing of what is below", "[cache][ede]") {
+  Cache cache(1 << 20, with_cut(NxdomainCut::kAll));
   ScrubbedResponse filtered = negative("bad.test", 60);
   cache->insert(key("gone.test"), negative("gone.test", 60), kStart);
   filtered.error = UpstreamError{Ede::kBlocked, "upstream"};
