@@ -13,6 +13,15 @@
 namespace cenote {
 namespace {
 
+ValueKind<NxdomainCut> nxdomain_cut() {
+  return {"proven, all or off", [](std::string_view text) -> std::optional<NxdomainCut> {
+            return text == "proven"                                   ? std::optional(NxdomainCut::kProven)
+                   : text == "all" || text == "true" || text == "yes" ? std::optional(NxdomainCut::kAll)
+                   : text == "off" || text == "false" || text == "no" ? std::optional(NxdomainCut::kOff)
+                                                                      : std::nullopt;
+          }};
+}
+
 void read_cache(MapReader& root, ReadContext& context) {
   using std::chrono::hours;
   CacheSettings& cache = context.settings.cache;
@@ -21,7 +30,7 @@ void read_cache(MapReader& root, ReadContext& context) {
   map.value("max_ttl", cache.max_ttl, seconds_between(seconds{1}, hours{24 * 7}));  // RFC 8767 section 4
   map.value("max_negative_ttl", cache.max_negative_ttl, seconds_between(seconds{0}, hours{24}));
   map.value("serve_stale", cache.serve_stale, seconds_between(seconds{0}, hours{24 * 7}));
-  map.value("nxdomain_cut", cache.nxdomain_cut, yes_or_no());
+  map.value("nxdomain_cut", cache.nxdomain_cut, nxdomain_cut());
   map.finish();
 }
 

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "resolver/dns/record_ttls.h"
+
 namespace cenote {
 namespace {
 
@@ -56,7 +58,7 @@ AnswerCache::Entry* AnswerCache::find(const CacheKey& key, MonoTime now, bool* h
 }
 
 AnswerCache::Entry* AnswerCache::find_cut(const CacheKey& key, MonoTime now) noexcept {
-  if (key.dnssec_ok || !settings_.nxdomain_cut) {
+  if (key.dnssec_ok || settings_.nxdomain_cut == NxdomainCut::kOff) {
     return nullptr;
   }
   const NameLabels labels(key.name);
@@ -85,21 +87,33 @@ AnswerCache::Entry* AnswerCache::find_stale(const CacheKey& key, MonoTime now) n
   return nullptr;
 }
 
-AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, const ScrubbedResponse& response, MonoTime now) {
+// Whether no type of the question's name exists, and nothing below it. Servers that deny a name which has
+// other types, or names below it, are many (RFC 4074 section 4.2, empty non-terminals).
+bool AnswerCache::denies_name(const ScrubbedResponse& response) const noexcept {
+  if (response.rcode != Rcode::kNxDomain || response.has_chain) {
+    return false;
+  }
+  const bool is_proven = (response.message[3] & flag::kAd) != 0;  // only from upstreams that are trusted
+  return settings_.nxdomain_cut == NxdomainCut::kAll ||
+         (settings_.nxdomain_cut == NxdomainCut::kProven && is_proven);
+}
+
+AnswerCache::Entry* AnswerCache::insert(const CacheKey& key, ScrubbedResponse& response, MonoTime now) {
   const seconds most = response.negative ? settings_.max_negative_ttl : settings_.max_ttl;
+  cap_ttls(response.message, response.ttl_offsets, static_cast<uint32_t>(most.count()));
   const seconds ttl = std::min(seconds{response.ttl}, most);
   if (response.is_failure() || ttl.count() == 0 || (response.negative && !response.has_soa) ||
       response.message.size() > kMaxEntryMessage) {
     return nullptr;
   }
   // What was known before of the name's existence is no longer so.
-  const bool denies_name = response.rcode == Rcode::kNxDomain && !response.has_chain;
-  const uint16_t type = denies_name ? Entry::kNoSuchName : key.type;
-  const uint16_t contrary = denies_name ? key.type : Entry::kNoSuchName;
+  const bool denies = denies_name(response);
+  const uint16_t type = denies ? Entry::kNoSuchName : key.type;
+  const uint16_t contrary = denies ? key.type : Entry::kNoSuchName;
   const uint64_t name_hash = key.name_hash();
   const UpstreamError* error = response.error ? &*response.error : nullptr;
-  auto made = Entry::make(key, type, response.rcode, {response.message, response.ttl_offsets, error},
-                          {now, ttl, most});
+  auto made =
+      Entry::make(key, type, response.rcode, {response.message, response.ttl_offsets, error}, {now, ttl});
   // Out of memory costs a cache entry, nothing else.
   return made ? shard_of(name_hash).insert(key, name_hash, std::move(made), contrary) : nullptr;
 }

@@ -67,9 +67,6 @@ CachedAnswer::Ptr CachedAnswer::make(const CacheKey& key, uint16_t type, Rcode r
   answer->rcode_ = static_cast<uint8_t>(rcode) & flag::kRcode;
   answer->failure_ = is_failure;
   answer->fill(content);
-  if (life.most_ttl.count() != 0) {
-    answer->cap_ttls(life.most_ttl);
-  }
   return answer;
 }
 
@@ -95,15 +92,6 @@ void CachedAnswer::fill(const Content& content) noexcept {
     writer.u16(static_cast<uint16_t>(content.error->code));
     writer.u8(static_cast<uint8_t>(content.error->text.size()));
     writer.text(content.error->text);
-  }
-}
-
-// No client may keep a record longer than we would.
-void CachedAnswer::cap_ttls(seconds most) noexcept {
-  uint8_t* message = tail() + size_t{2} * ttl_count_;
-  for (size_t i = 0; i < ttl_count_; ++i) {
-    uint8_t* at = message + ttl_offset(i);
-    store_ttl(at, std::min(load_ttl(at), static_cast<uint32_t>(most.count())));
   }
 }
 

@@ -76,7 +76,6 @@ class CachedAnswer {
   struct Life {
     MonoTime stored;
     seconds ttl{0};
-    seconds most_ttl{0};  // that any record may be shown with; 0: whatever it has
   };
   struct Free {
     void operator()(CachedAnswer* answer) const noexcept;
@@ -195,7 +194,6 @@ class CachedAnswer {
 
   CachedAnswer() = default;
   void fill(const Content& content) noexcept;
-  void cap_ttls(seconds most) noexcept;
   [[nodiscard]] size_t error_bytes() const noexcept;
   [[nodiscard]] Bytes name() const noexcept;
   [[nodiscard]] uint16_t ttl_offset(size_t index) const noexcept;

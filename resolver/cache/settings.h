@@ -5,12 +5,20 @@
 
 namespace cenote {
 
+// Which NXDOMAIN is believed beyond the question that it answers: for all types of the name (RFC 2308 section
+// 5) and for all names below it (RFC 8020). See docs/decisions/0015-how-far-nxdomain-reaches.md.
+enum class NxdomainCut : uint8_t {
+  kOff,     // none
+  kProven,  // one with AD, of upstreams whose AD is trusted (trust_ad)
+  kAll,
+};
+
 struct CacheSettings {
   uint64_t bytes = uint64_t{256} << 20;
   seconds max_ttl{std::chrono::hours{24}};
   seconds max_negative_ttl{std::chrono::hours{1}};  // RFC 2308 section 5
   seconds serve_stale{std::chrono::hours{24}};      // RFC 8767; 0: never
-  bool nxdomain_cut = true;  // RFC 8020: below a name that does not exist there is nothing
+  NxdomainCut nxdomain_cut = NxdomainCut::kProven;
 
   bool operator==(const CacheSettings&) const = default;
 };

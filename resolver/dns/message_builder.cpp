@@ -1,48 +1,9 @@
 #include "resolver/dns/message_builder.h"
 
+#include "resolver/dns/rdata_check.h"
+
 namespace cenote {
 namespace {
-
-// How the rdata of the types is laid out that may hold compressed names: 'n' a name, '1' to '9' that many
-// fixed bytes, 's' a character-string, '*' the rest. RFC 1035 section 3.3, and RFC 3597 section 4 for those
-// after it, which must not be sent compressed but may be received so. Addresses are here for their size.
-// Other types are opaque.
-std::string_view layout_of(uint16_t type) noexcept {
-  switch (type) {
-    case rrtype::kA:
-      return "4";
-    case rrtype::kAaaa:
-      return "88";
-    case rrtype::kNs:
-    case rrtype::kCname:
-    case rrtype::kPtr:
-    case rrtype::kDname:
-    case 3:  // MD
-    case 4:  // MF
-    case 7:  // MB
-    case 8:  // MG
-    case 9:  // MR
-      return "n";
-    case 14:  // MINFO
-    case 17:  // RP
-      return "nn";
-    case rrtype::kSoa:
-      return "nn*";
-    case rrtype::kMx:
-    case 18:  // AFSDB
-    case 21:  // RT
-    case 36:  // KX
-      return "2n";
-    case 26:  // PX
-      return "2nn";
-    case rrtype::kSrv:
-      return "6n";
-    case rrtype::kNaptr:
-      return "4sssn";
-    default:
-      return "*";
-  }
-}
 
 // The types whose names a sender may compress (RFC 3597 section 4: only those of RFC 1035).
 bool may_compress(uint16_t type) noexcept {
@@ -103,27 +64,26 @@ void MessageBuilder::write_name(const Name& name, bool compress) {
 }
 
 bool MessageBuilder::write_rdata(Bytes message, const RecordView& record) {
-  if ((record.type == rrtype::kHttps || record.type == rrtype::kSvcb) &&
-      !is_service_binding(message, record)) {
-    return false;
-  }
   ByteReader reader(message.first(record.end()), record.rdata_offset);
   const auto copy = [&](size_t size) { writer_.bytes(reader.bytes(size)); };
-  for (const char part : layout_of(record.type)) {
-    if (part == 'n') {
+  for (const char field : rdata_fields(record.type)) {
+    if (field == 'n') {
       Name name;
       if (!Name::read(reader, name)) {
         return false;
       }
       write_name(name, may_compress(record.type));
-    } else if (part == 's') {
+    } else if (field == 's') {
       const size_t length = reader.remaining() > 0 ? message[reader.offset()] : 0;
       copy(length + 1);
+    } else if (field == 'p') {
+      break;  // whole as it stands, like all that follows
     } else {
-      copy(part == '*' ? reader.remaining() : static_cast<size_t>(part - '0'));
+      copy(static_cast<size_t>(field - '0'));
     }
   }
-  return reader.ok() && reader.remaining() == 0;
+  copy(reader.remaining());
+  return reader.ok();
 }
 
 bool MessageBuilder::add(Section section, Bytes message, const RecordView& record) {

@@ -19,7 +19,8 @@ class MessageBuilder {
   MessageBuilder& operator=(const MessageBuilder&) = delete;
 
   // Copies one record of `message`. Records of a section must come together, answers first.
-  // False: its rdata is malformed, or the result would exceed 65535 bytes.
+  // False: a field of its rdata cannot be read, or the result would exceed 65535 bytes.
+  // REQUIRES: is_well_formed(), else the copy is as malformed.
   bool add(Section section, Bytes message, const RecordView& record);
   void drop_authority();  // takes back what was added to the authority section
 

@@ -139,16 +139,6 @@ size_t read_soa(Bytes message, const RecordView& record, MutableBytes out) noexc
   return reader.ok() && writer.ok() ? writer.size() : 0;
 }
 
-bool is_service_binding(Bytes message, const RecordView& record) noexcept {
-  const size_t target_at = record.rdata_offset + 2;
-  bool is_plain = false;
-  const auto on_target = [&](const Name& target) {
-    is_plain = target_at + target.size() <= record.end() &&
-               target.is_written(message.subspan(target_at, target.size()));
-  };
-  return read_service_binding(message, record, on_target, [](Bytes) {}) && is_plain;
-}
-
 uint32_t lifetime_of(Bytes message) noexcept {
   RecordReader reader(message);
   RecordView record;

@@ -74,10 +74,6 @@ size_t read_soa(Bytes message, const RecordView& record, MutableBytes out) noexc
 // counts, too (RFC 2308 section 5). 0 when there is nothing to go by.
 uint32_t lifetime_of(Bytes message) noexcept;
 
-// Can an HTTPS or SVCB record be read to its end (RFC 9460 section 2.2): a target that is not compressed,
-// whole parameters, hints of whole addresses? One that cannot could show its hints to a client and not to us.
-bool is_service_binding(Bytes message, const RecordView& record) noexcept;
-
 // Calls `on_target(Name)` for the target and `on_hint(Bytes)` for each ipv4hint and ipv6hint of an HTTPS or
 // SVCB record (RFC 9460 sections 2.2 and 7.3), as far as it can be read. False: the rdata is malformed.
 template <typename OnTarget, typename OnHint>

@@ -6,6 +6,8 @@
 #include <boost/container/small_vector.hpp>
 
 #include "resolver/dns/message_builder.h"
+#include "resolver/dns/rdata_check.h"
+#include "resolver/dns/record_ttls.h"
 #include "resolver/dns/records.h"
 
 namespace cenote {
@@ -46,7 +48,7 @@ bool collect_aliases(const RecordReader& from_question, Bytes message, Aliases& 
     Alias& alias = aliases.emplace_back();
     alias.owner = record.owner;
     if (!read_rdata_name(message, record, 0, alias.target)) {
-      aliases.pop_back();  // It leads nowhere, and is not kept.
+      aliases.pop_back();  // It leads nowhere: where it belongs to the chain it spoils the answer.
     }
   }
   return reader.ok();
@@ -85,11 +87,12 @@ uint16_t covered_type(Bytes message, const RecordView& record) noexcept {
 }
 
 // Is this CNAME a step of the chain, for the first time? A second one at the same name would be a way around
-// it (RFC 2181 section 10.1 allows only one), or thousands of them work for whoever judges them.
+// it (RFC 2181 section 10.1 allows only one), or thousands of them work for whoever judges them. One that
+// cannot be read is taken, for what it hides is not "no data".
 bool take_step(Bytes message, const RecordView& record, Chain& chain) noexcept {
   Name target;
   if (!read_rdata_name(message, record, 0, target)) {
-    return false;
+    return chain.contains(record.owner);
   }
   for (size_t i = 0; i + 1 < chain.size; ++i) {
     if (chain.names[i] == record.owner) {
@@ -138,6 +141,13 @@ bool keeps_authority(const RecordView& record, const Chain& chain, bool dnssec_o
   return dnssec_ok && is_dnssec_type(record.type);
 }
 
+// Nobody is given such an answer, and whoever waits for it learns why there is none.
+ScrubStatus refuse_rdata(uint16_t type, ScrubbedResponse& out) {
+  out = {};
+  out.error = {Ede::kInvalidData, "an upstream's answer has a malformed " + type_text(type) + " record"};
+  return ScrubStatus::kBadRdata;
+}
+
 uint32_t negative_ttl(Bytes message, const RecordView& soa) noexcept {
   if (soa.rdata_size < 4) {
     return 0;
@@ -176,6 +186,9 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
     if (!keep) {
       continue;
     }
+    if (!is_well_formed(record.type, message, record.rdata_offset, record.rdata_size)) {
+      return refuse_rdata(record.type, out);
+    }
     if (record.section == Section::kAuthority && record.type == rrtype::kSoa) {
       // RFC 2308 section 3: the SOA says how long the answer holds, also to whoever gets it from the cache.
       negative = std::min(negative, negative_ttl(message, record));
@@ -202,6 +215,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
     builder.drop_authority();
   }
   builder.finish(out.rcode, out.message, out.ttl_offsets);
+  level_ttls(out.message, out.ttl_offsets);
   out.error = read_upstream_error(options, !out.is_failure());
   return ScrubStatus::kOk;
 }

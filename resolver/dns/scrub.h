@@ -19,7 +19,7 @@ struct ScrubbedResponse {
   bool has_soa = false;    // a negative answer may be cached only with one (RFC 2308 section 5)
   uint32_t ttl = 0;        // seconds: the least of all records; for a negative one also SOA MINIMUM
   // The message without OPT: header with QR, RD, RA and rcode (never AD: whose word that is nobody knows
-  // here), the question in lower case, the records kept.
+  // here), the question in lower case, the records kept, those of an RRset with one TTL.
   std::vector<uint8_t> message;
   std::vector<uint16_t> ttl_offsets;   // where each record's TTL stands in `message`
   std::optional<UpstreamError> error;  // what the OPT says of the answer, or of the failure
@@ -33,6 +33,7 @@ struct ScrubbedResponse {
 enum class ScrubStatus : uint8_t {
   kOk,
   kMalformed,  // not a message, a broken record, a CNAME loop, a chain over kMaxChain
+  kBadRdata,   // a message, but a record that would be kept is not what its type says: `out` is a failure
 };
 
 // A chain longer than this is somebody's attack (CAMP, USENIX Security 2024); unbound follows 11 as well.

@@ -39,11 +39,15 @@ ReplyKind judge(Bytes message, const UpstreamQuestion& question, const Attempt& 
     fail_with({Ede::kInvalidData, "an upstream cut its answer short over a stream, too"}, resolution);
     return ReplyKind::kBad;
   }
-  if (scrub_response(message, question.dnssec_ok, resolution.response) != ScrubStatus::kOk) {
+  const ScrubStatus status = scrub_response(message, question.dnssec_ok, resolution.response);
+  if (status == ScrubStatus::kMalformed) {
     fail_with({Ede::kInvalidData, "an upstream's answer is malformed"}, resolution);
     return attempt.over_stream ? ReplyKind::kNonsense : ReplyKind::kGarbled;
   }
   resolution.answered = true;
+  if (status != ScrubStatus::kOk) {
+    return ReplyKind::kBad;  // the response says why
+  }
   if (resolution.response.rcode == Rcode::kBadVers && attempt.has_edns) {
     return ReplyKind::kNotUnderstood;
   }

@@ -264,7 +264,8 @@ events: {file: e.jsonl}
   CHECK(s.upstream.zones[2].servers[0].cookies);
   CHECK(s.upstream.zones[2].servers[0].tls_pins ==
         std::vector<std::string>{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="});
-  CHECK(s.cache == CacheSettings{uint64_t{1} << 30, seconds{5400}, seconds{0}, seconds{0}, false});
+  CHECK(s.cache ==
+        CacheSettings{uint64_t{1} << 30, seconds{5400}, seconds{0}, seconds{0}, NxdomainCut::kOff});
   CHECK_FALSE(s.names.special);
   CHECK_FALSE(s.names.canaries);
   REQUIRE(s.names.records.size() == 2);

@@ -287,6 +287,63 @@ for what, build in BROKEN.items():
         equal(c.ask(c.name("after")).addresses(), ["192.0.2.1"], "the next question")
 
 
+def parameters(*pairs):
+    return b"".join(struct.pack("!HH", key, len(value)) + value for key, value in pairs)
+
+
+ALPN, PORT, MANDATORY = (1, b"\2h2"), (3, b"\1\xbb"), 0
+MALFORMED = {  # by what is wrong: the standard, the type and the rdata
+    "an address of three bytes": ("RFC 1035 section 3.4.1", wire.A, b"\xc0\0\2"),
+    "an IPv6 address of fifteen bytes": ("RFC 3596 section 2.2", wire.AAAA, b"\x20" * 15),
+    "a text that ends behind its rdata": ("RFC 1035 section 3.3.14", wire.TXT, b"\4abc"),
+    "a text without any": ("RFC 1035 section 3.3.14", wire.TXT, b""),
+    "an exchange without a name": ("RFC 1035 section 3.3.9", wire.MX, b"\0\x0a"),
+    "something behind an exchange": ("RFC 1035 section 3.3.9", wire.MX, b"\0\x0a\2mx\0x"),
+    "a service without a target": ("RFC 2782", wire.SRV, b"\0\1\0\1\1\xbb"),
+    "a cut NAPTR": ("RFC 3403 section 4.1", wire.NAPTR, b"\0\1\0\1\1s\7SIP"),
+    "a CAA without a tag": ("RFC 8659 section 4.1", wire.CAA, b"\0\0ca.example"),
+    "a digest that is too short": ("RFC 4034 section 5.1", wire.DS, b"\0\1\x0d\2" + b"d" * 31),
+    "a signature without one": ("RFC 4034 section 3.1", wire.RRSIG, b"\0\1\x0d\2\0\0\0\x3c" + b"\x7f" * 8 + b"\0\1\7example\0"),
+    "type bitmaps in disorder": ("RFC 4034 section 4.1.2", wire.NSEC, b"\1a\0\1\1\x40\0\1\x40"),
+    "a type bitmap of 33 bytes": ("RFC 4034 section 4.1.2", wire.NSEC, b"\1a\0\0\x21" + b"\1" * 33),
+    "service parameters in disorder": ("RFC 9460 section 2.2", wire.HTTPS, b"\0\1\0" + parameters(PORT, ALPN)),
+    "a service parameter twice": ("RFC 9460 section 2.2", wire.HTTPS, b"\0\1\0" + parameters(ALPN, ALPN)),
+    "a cut service parameter": ("RFC 9460 section 2.2", wire.SVCB, b"\0\1\0\0\1\0\4\2h2"),
+    "a port of one byte": ("RFC 9460 section 7.2", wire.HTTPS, b"\0\1\0" + parameters((3, b"\1"))),
+    "an empty protocol": ("RFC 9460 section 7.1.1", wire.HTTPS, b"\0\1\0" + parameters((1, b"\0"))),
+    "an address hint of five bytes": ("RFC 9460 section 7.3", wire.HTTPS, b"\0\1\0" + parameters((4, b"\xc0\0\2\1\1"))),
+    "a mandatory key that is not there": ("RFC 9460 section 8", wire.HTTPS, b"\0\1\0" + parameters((MANDATORY, b"\0\3"), ALPN)),
+    "mandatory keys in disorder": ("RFC 9460 section 8", wire.HTTPS, b"\0\1\0" + parameters((MANDATORY, b"\0\3\0\1"), ALPN, PORT)),
+    "a compressed target": ("RFC 9460 section 2.2", wire.HTTPS, b"\0\1\xc0\x0c"),
+}
+for what, (standard, rtype, rdata) in MALFORMED.items():
+    @case(standard, f"{what} reaches no client")
+    def _(c, rtype=rtype, rdata=rdata):
+        name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, rtype, rdata)])])
+        for _ in range(2):
+            answer = c.ask(name, rtype)
+            equal((answer.rcode, len(answer.answers)), (wire.SERVFAIL, 0), "rcode and answers")
+
+
+@case("RFC 8914 section 4.25", "why a malformed answer is not passed on is said", only="cenote")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, wire.TXT, b"\4abc")])])
+    answer = c.ask(name, wire.TXT)
+    equal((answer.ede, answer.ede_text), (24, "an upstream's answer has a malformed TXT record"), "extended error")
+
+
+@case("RFC 1035 section 3.3.1", "an alias that cannot be read is not taken for no data")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, wire.CNAME, b"\7ex")])])
+    equal(c.ask(name).rcode, wire.SERVFAIL, "rcode")
+
+
+@case("RFC 3597 section 3", "rdata of an unknown type comes as it is")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.rr(q.qname, 65399, b"\xc0\xff\0")])])
+    equal([r.rdata for r in c.ask(name, 65399).answers], [b"\xc0\xff\0"], "rdata")
+
+
 @case("TuDoor, IEEE S&P 2024", "a malformed datagram does not end the wait for the good one")
 def _(c):
     name = c.script("www", lambda q, tcp: [struct.pack("!HHH", q.id, wire.QR, 1), b"", *good(q, tcp)])

@@ -1,10 +1,12 @@
 // Upstream's bytes: what is made of them keeps the question, holds only names of its chain, has its TTLs
-// where it says, and when ldns could read what came in, it reads what comes out. That last does not hold for
-// types whose rdata is copied as it is: ldns reads a name in them beyond the rdata's end.
+// where it says and rdata that is what its types say, and when ldns could read what came in, it reads what
+// comes out. That last does not hold for types whose rdata is copied as it is: ldns reads a name in them
+// beyond the rdata's end.
 #include <cstdlib>
 
 #include "resolver/base/text.h"
 #include "resolver/dns/ldns_headers.h"
+#include "resolver/dns/rdata_check.h"
 #include "resolver/dns/records.h"
 #include "resolver/dns/scrub.h"
 
@@ -57,6 +59,7 @@ void check_records(Bytes message, const std::vector<uint16_t>& ttl_offsets) {
     require(index < ttl_offsets.size() && ttl_offsets[index++] == record.ttl_offset);
     require(record.klass == kClassIn && record.section != Section::kAdditional &&
             record.type != rrtype::kOpt);
+    require(is_well_formed(record.type, message, record.rdata_offset, record.rdata_size));
     const bool above = record.type == rrtype::kDname || record.type == rrtype::kRrsig;
     const bool belongs = std::any_of(chain.begin(), chain.end(), [&](const Name& name) {
       return above || record.section == Section::kAuthority ? name.is_at_or_below(record.owner)

@@ -54,6 +54,12 @@ struct Cache {
   AnswerCache* operator->() { return &cache; }
 };
 
+CacheSettings with_cut(NxdomainCut cut) {
+  CacheSettings settings;
+  settings.nxdomain_cut = cut;
+  return settings;
+}
+
 using Answers = std::vector<std::string>;
 
 }  // namespace
@@ -115,6 +121,32 @@ TEST_CASE("TTLs are capped, in the message too", "[cache]") {
   REQUIRE(cache->insert(key("no.test"), negative("no.test", 5000), kStart));
   CHECK(cache->find(key("no.test"), kStart + seconds{9}));
   CHECK_FALSE(cache->find(key("no.test"), kStart + seconds{10}));
+}
+
+TEST_CASE("who gets a response first keeps it no longer than who gets it from the cache", "[cache]") {
+  CacheSettings settings;
+  settings.max_ttl = seconds{100};
+  settings.max_negative_ttl = seconds{10};
+  Cache cache(1 << 20, settings);
+  ScrubbedResponse positive = scrubbed(Reply(query("a.test", rrtype::kA))
+                                           .answer("a.test. 5000 IN CNAME b.test.")
+                                           .answer("b.test. 300 IN A 192.0.2.1")
+                                           .answer("b.test. 60 IN A 192.0.2.2"));
+  auto* entry = cache->insert(key("a.test"), positive, kStart);
+  REQUIRE(entry);
+  CHECK(test::read(positive.message).answers == answers(*entry, kStart));
+  CHECK(answers(*entry, kStart) ==
+        Answers{"a.test. 100 IN CNAME b.test.", "b.test. 60 IN A 192.0.2.1", "b.test. 60 IN A 192.0.2.2"});
+  ScrubbedResponse none = negative("no.test", 5000);
+  entry = cache->insert(key("no.test"), none, kStart);
+  REQUIRE(entry);
+  CHECK(test::read(none.message).authorities == test::read(entry->message()).authorities);
+  CHECK(test::read(none.message).authorities.front().find(" 10 IN SOA ") != std::string::npos);
+  // Also what is not kept.
+  ScrubbedResponse without_soa =
+      scrubbed(Reply(query("a.test", rrtype::kAaaa)).answer("a.test. 5000 IN CNAME b.test."));
+  CHECK_FALSE(cache->insert(key("a.test"), without_soa, kStart));
+  CHECK(test::read(without_soa.message).answers == Answers{"a.test. 10 IN CNAME b.test."});
 }
 
 TEST_CASE("what says nothing that lasts is not kept", "[cache]") {
@@ -323,8 +355,40 @@ TEST_CASE("an extended error is counted, and costs nothing where there is none",
   CHECK(sizeof(AnswerCache::Entry) == 44);
 }
 
-TEST_CASE("RFC 8020: a filter's NXDOMAIN says nothing of what is below", "[cache][ede]") {
+TEST_CASE("an NXDOMAIN reaches other types and what is below as far as it is believed", "[cache]") {
+  // RFC 2308 section 5, RFC 8020 section 2
+  const auto [cut, is_proven, reaches] = GENERATE(table<NxdomainCut, bool, bool>({
+      {NxdomainCut::kProven, false, false},
+      {NxdomainCut::kProven, true, true},
+      {NxdomainCut::kAll, false, true},
+      {NxdomainCut::kAll, true, true},
+      {NxdomainCut::kOff, false, false},
+      {NxdomainCut::kOff, true, false},
+  }));
+  CAPTURE(static_cast<int>(cut), is_proven);
+  Cache cache(1 << 20, with_cut(cut));
+  ScrubbedResponse none = negative("gone.test", 60);
+  none.message[3] |= is_proven ? flag::kAd : 0;
+  REQUIRE(cache->insert(key("gone.test"), none, kStart));
+  REQUIRE(cache->find(key("gone.test"), kStart));
+  CHECK((cache->find(key("gone.test", rrtype::kAaaa), kStart) != nullptr) == reaches);
+  CHECK((cache->find_cut(key("a.b.gone.test"), kStart) != nullptr) == reaches);
+  CHECK_FALSE(cache->find_cut(key("notgone.test"), kStart));
+}
+
+TEST_CASE("an unproven NXDOMAIN for one type leaves what is known of another", "[cache]") {
   Cache cache;
+  cache->insert(key("a.test"), address("a.test", 5), kStart);
+  cache->insert(key("a.test", rrtype::kAaaa), negative("a.test", 60), kStart);
+  CHECK(cache->find(key("a.test"), kStart)->rcode() == Rcode::kNoError);
+  CHECK_FALSE(cache->find(key("a.test"), kStart + seconds{6}));  // asked anew, not denied
+  CHECK(cache->find(key("a.test", rrtype::kAaaa), kStart + seconds{6})->rcode() == Rcode::kNxDomain);
+  // Nor does it take the stale answer's place.
+  CHECK(cache->find_stale(key("a.test"), kStart + seconds{6})->rcode() == Rcode::kNoError);
+}
+
+TEST_CASE("RFC 8020: a filter's NXDOMAIN says nothing of what is below", "[cache][ede]") {
+  Cache cache(1 << 20, with_cut(NxdomainCut::kAll));
   ScrubbedResponse filtered = negative("bad.test", 60);
   cache->insert(key("gone.test"), negative("gone.test", 60), kStart);
   filtered.error = UpstreamError{Ede::kBlocked, "upstream"};

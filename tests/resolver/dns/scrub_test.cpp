@@ -219,12 +219,12 @@ TEST_CASE("a broken record makes the whole response unfit", "[dns][scrub]") {
 TEST_CASE("rdata must have its type's size", "[dns][scrub]") {
   const auto [type, size, status] = GENERATE(table<uint16_t, size_t, ScrubStatus>({
       {rrtype::kA, 4, ScrubStatus::kOk},
-      {rrtype::kA, 3, ScrubStatus::kMalformed},
-      {rrtype::kA, 5, ScrubStatus::kMalformed},
+      {rrtype::kA, 3, ScrubStatus::kBadRdata},
+      {rrtype::kA, 5, ScrubStatus::kBadRdata},
       {rrtype::kAaaa, 16, ScrubStatus::kOk},
-      {rrtype::kAaaa, 4, ScrubStatus::kMalformed},
-      {rrtype::kMx, 2, ScrubStatus::kMalformed},
-      {rrtype::kCname, 0, ScrubStatus::kMalformed},
+      {rrtype::kAaaa, 4, ScrubStatus::kBadRdata},
+      {rrtype::kMx, 2, ScrubStatus::kBadRdata},
+      {rrtype::kCname, 0, ScrubStatus::kBadRdata},
   }));
   CAPTURE(type, size);
   Wire wire = reply_to("a.test", type).wire();
@@ -246,12 +246,12 @@ TEST_CASE("a service binding that cannot be read to its end makes the response u
       {{0, 1, 0}, ScrubStatus::kOk},
       {{0, 1, 1, 't', 0}, ScrubStatus::kOk},
       {{0, 1, 1, 'T', 0, 0, 4, 0, 4, 1, 2, 3, 4}, ScrubStatus::kOk},
-      {{0, 1, 0, 0, 4, 0, 3, 1, 2, 3, 0, 4, 0, 4, 203, 0, 113, 7}, ScrubStatus::kMalformed},
-      {{0, 1, 0, 0, 1, 0, 99, 2, 'h', '2', 0, 4, 0, 4, 203, 0, 113, 7}, ScrubStatus::kMalformed},
-      {{0, 1, 0, 0, 4, 0}, ScrubStatus::kMalformed},
-      {{0, 1, 1, 't', 0xC0, 12}, ScrubStatus::kMalformed},  // a compressed target
-      {{0, 1, 0xC0, 12}, ScrubStatus::kMalformed},
-      {{0, 1}, ScrubStatus::kMalformed},
+      {{0, 1, 0, 0, 4, 0, 3, 1, 2, 3, 0, 4, 0, 4, 203, 0, 113, 7}, ScrubStatus::kBadRdata},
+      {{0, 1, 0, 0, 1, 0, 99, 2, 'h', '2', 0, 4, 0, 4, 203, 0, 113, 7}, ScrubStatus::kBadRdata},
+      {{0, 1, 0, 0, 4, 0}, ScrubStatus::kBadRdata},
+      {{0, 1, 1, 't', 0xC0, 12}, ScrubStatus::kBadRdata},  // a compressed target
+      {{0, 1, 0xC0, 12}, ScrubStatus::kBadRdata},
+      {{0, 1}, ScrubStatus::kBadRdata},
   }));
   CAPTURE(rdata);
   for (const uint16_t type : {rrtype::kHttps, rrtype::kSvcb}) {
@@ -267,6 +267,40 @@ TEST_CASE("a service binding that cannot be read to its end makes the response u
     ScrubbedResponse response;
     CHECK(scrub_response(wire, false, response) == status);
   }
+}
+
+TEST_CASE("only a record that would be kept can make the response unfit", "[dns][scrub]") {
+  const auto with = [](uint16_t type, const Wire& rdata, bool dnssec_ok) {
+    Wire wire = reply_to("a.test", rrtype::kA).answer("a.test. 60 IN A 192.0.2.1").wire();
+    wire[7] = 2;
+    put_u16(wire, 0xC00C);
+    put_u16(wire, type);
+    put_u16(wire, 1);
+    put_u16(wire, 0);
+    put_u16(wire, 60);
+    put_u16(wire, rdata.size());
+    wire.insert(wire.end(), rdata.begin(), rdata.end());
+    ScrubbedResponse response;
+    return scrub_response(wire, dnssec_ok, response);
+  };
+  CHECK(with(rrtype::kTxt, {9}, false) == ScrubStatus::kOk);
+  CHECK(with(rrtype::kRrsig, {0, 1}, false) == ScrubStatus::kOk);
+  CHECK(with(rrtype::kRrsig, {0, 1}, true) == ScrubStatus::kBadRdata);
+  CHECK(with(rrtype::kA, {192, 0, 2}, false) == ScrubStatus::kBadRdata);
+  CHECK(with(rrtype::kCname, {1}, false) == ScrubStatus::kBadRdata);  // it is no step, and hides one
+}
+
+TEST_CASE("a response with bad rdata says nothing but what is wrong", "[dns][scrub]") {
+  Wire wire = reply_to("a.test", rrtype::kHttps).answer("a.test. 60 IN HTTPS 1 . alpn=h2").wire();
+  wire.back() = 0xFF;
+  wire[wire.size() - 3] = 9;  // the protocol's length
+  ScrubbedResponse response;
+  REQUIRE(scrub_response(wire, false, response) == ScrubStatus::kBadRdata);
+  CHECK(response.is_failure());
+  CHECK(response.message.empty());
+  REQUIRE(response.error);
+  CHECK(response.error->code == Ede::kInvalidData);
+  CHECK(response.error->text == "an upstream's answer has a malformed HTTPS record");
 }
 
 TEST_CASE("names in rdata come out as they went in, whatever was compressed", "[dns][scrub]") {

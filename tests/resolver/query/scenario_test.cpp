@@ -140,6 +140,9 @@ class UpstreamSide {
     for (const auto& record : node["authority"]) {
       reply.authority(record.as<std::string>());
     }
+    if (get(node, "ad", false)) {
+      reply.authenticated();
+    }
     if (node["ede"]) {
       reply.extended_error(node["ede"].as<uint16_t>(), get<std::string>(node, "ede_text", ""));
     }
@@ -161,6 +164,7 @@ class World final : ReplySink {
     UpstreamSettings settings;
     UpstreamZone zone;
     zone.zone = Name::from_text(get<std::string>(scenario, "zone", ".")).value();
+    zone.trust_ad = get(scenario, "trust_ad", false);
     UpstreamServer server;
     server.address = upstream.server.address();
     zone.servers.push_back(server);
@@ -262,6 +266,10 @@ class World final : ReplySink {
   static CacheSettings cache_settings(const YAML::Node& scenario) {
     CacheSettings settings{.bytes = 1 << 20};
     settings.serve_stale = get(scenario, "serve_stale", true) ? seconds{3600} : seconds{0};
+    const auto cut = get<std::string>(scenario, "nxdomain_cut", "proven");
+    settings.nxdomain_cut = cut == "all"   ? NxdomainCut::kAll
+                            : cut == "off" ? NxdomainCut::kOff
+                                           : NxdomainCut::kProven;
     return settings;
   }
   void reply(const ReplyPath&, Bytes message) noexcept override {

@@ -92,6 +92,12 @@ std::vector<Wire> silence(const Wire&, bool) {
 Wire good(const Wire& query) {
   return ScriptedUpstream::default_script(query, false).front();
 }
+Wire with_short_address(const Wire& query) {
+  Wire reply = good(query);
+  reply.pop_back();
+  --reply[reply.size() - 4];  // the size that stands before it
+  return reply;
+}
 bool is_good(const Resolution& resolution) {
   return resolution.answered && resolution.response.rcode == Rcode::kNoError &&
          test::read(resolution.response.message).answers.size() == 1;
@@ -161,6 +167,9 @@ TEST_CASE("whatever is wrong with the first server, the second answers", "[upstr
     first.set([](const Wire& query, bool) {
       return std::vector<Wire>{Reply(query).answer("n0.example. 5 IN CNAME n0.example.").wire()};
     });
+  }
+  SECTION("an address of three bytes") {
+    first.set([](const Wire& query, bool) { return std::vector<Wire>{with_short_address(query)}; });
   }
   ScriptedUpstream second;
   Asker asker({first.address(), second.address()});
@@ -379,6 +388,18 @@ TEST_CASE("an answer that is cut short over a stream, too, is none", "[upstream]
   CHECK(resolution.response.error->code == Ede::kInvalidData);
   ScriptedUpstream second;
   CHECK(is_good(Asker({first.address(), second.address()}).ask()));
+}
+
+TEST_CASE("an answer whose record is not what its type says is none, and the reason is told",
+          "[upstream][forwarder]") {
+  ScriptedUpstream first(
+      [](const Wire& query, bool) { return std::vector<Wire>{with_short_address(query)}; });
+  const Resolution resolution = Asker({first.address()}).ask();
+  CHECK(resolution.answered);
+  CHECK(resolution.response.rcode == Rcode::kServFail);
+  REQUIRE(resolution.response.error);
+  CHECK(resolution.response.error->code == Ede::kInvalidData);
+  CHECK(resolution.response.error->text == "an upstream's answer has a malformed A record");
 }
 
 TEST_CASE("replies to the last three of a question's attempts are believed, and no others",
