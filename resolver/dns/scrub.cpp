@@ -34,16 +34,19 @@ struct Alias {
 };
 using Aliases = boost::container::small_vector<Alias, 4>;
 
-// The CNAMEs of an answer as they stand there. False: there are too many, or one is malformed.
-bool collect_aliases(const RecordReader& from_question, Bytes message, Aliases& aliases) {
+// The CNAMEs of an answer as they stand there.
+ScrubStatus collect_aliases(const RecordReader& from_question, Bytes message, Aliases& aliases) {
   RecordReader reader = from_question;
   RecordView record;
   while (reader.next_unnamed(record) && record.section == Section::kAnswer) {
     if (record.type != rrtype::kCname || record.klass != kClassIn) {
       continue;
     }
-    if (aliases.size() == kMostAliases || !reader.read_owner(record)) {
-      return false;
+    if (aliases.size() == kMostAliases) {
+      return ScrubStatus::kBadChain;
+    }
+    if (!reader.read_owner(record)) {
+      return ScrubStatus::kMalformed;
     }
     Alias& alias = aliases.emplace_back();
     alias.owner = record.owner;
@@ -51,26 +54,27 @@ bool collect_aliases(const RecordReader& from_question, Bytes message, Aliases& 
       aliases.pop_back();  // It leads nowhere: where it belongs to the chain it spoils the answer.
     }
   }
-  return reader.ok();
+  return reader.ok() ? ScrubStatus::kOk : ScrubStatus::kMalformed;
 }
 
-// Follows the CNAMEs from the question, in whatever order the records stand. False: a loop, or too long.
-bool follow_chain(const RecordReader& from_question, Bytes message, Chain& chain) {
+// Follows the CNAMEs from the question, in whatever order the records stand.
+ScrubStatus follow_chain(const RecordReader& from_question, Bytes message, Chain& chain) {
   if (from_question.question_type() == rrtype::kCname) {
-    return true;
+    return ScrubStatus::kOk;
   }
   Aliases aliases;
-  if (!collect_aliases(from_question, message, aliases)) {
-    return false;
+  if (const ScrubStatus status = collect_aliases(from_question, message, aliases);
+      status != ScrubStatus::kOk) {
+    return status;
   }
   while (true) {
     const auto step = std::find_if(aliases.begin(), aliases.end(),
                                    [&](const Alias& alias) { return alias.owner == chain.end(); });
     if (step == aliases.end()) {
-      return true;
+      return ScrubStatus::kOk;
     }
     if (chain.size > kMaxChain || chain.contains(step->target)) {
-      return false;
+      return ScrubStatus::kBadChain;
     }
     chain.names[chain.size++] = step->target;
   }
@@ -142,10 +146,22 @@ bool keeps_authority(const RecordView& record, const Chain& chain, bool dnssec_o
 }
 
 // Nobody is given such an answer, and whoever waits for it learns why there is none.
-ScrubStatus refuse_rdata(uint16_t type, ScrubbedResponse& out) {
+ScrubStatus refuse(ScrubStatus status, UpstreamError why, ScrubbedResponse& out) {
   out = {};
-  out.error = {Ede::kInvalidData, "an upstream's answer has a malformed " + type_text(type) + " record"};
-  return ScrubStatus::kBadRdata;
+  out.error = std::move(why);
+  return status;
+}
+
+ScrubStatus refuse_rdata(uint16_t type, ScrubbedResponse& out) {
+  return refuse(ScrubStatus::kBadRdata,
+                {Ede::kInvalidData, "an upstream's answer has a malformed " + type_text(type) + " record"},
+                out);
+}
+
+// Without data and SOA, "no data" is said by a server that resolves, or that has the zone. Name servers in
+// its place are where to ask instead (RFC 2308 section 2.2).
+bool is_referral(uint16_t flags, bool has_servers) noexcept {
+  return (flags & flag::kAa) == 0 && ((flags & flag::kRa) == 0 || has_servers);
 }
 
 uint32_t negative_ttl(Bytes message, const RecordView& soa) noexcept {
@@ -162,14 +178,20 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   RecordReader reader(message);
   Chain chain;
   chain.names[0] = reader.question_name();
-  if (!reader.ok() || !follow_chain(reader, message, chain)) {
+  if (!reader.ok()) {
     return ScrubStatus::kMalformed;
+  }
+  if (const ScrubStatus status = follow_chain(reader, message, chain); status == ScrubStatus::kBadChain) {
+    return refuse(status, {Ede::kInvalidData, "an upstream's chain of aliases is endless"}, out);
+  } else if (status != ScrubStatus::kOk) {
+    return status;
   }
   out.rcode = static_cast<Rcode>(reader.flags() & flag::kRcode);
   MessageBuilder builder(reader.question_name(), reader.question_type());
   RecordView record;
   Bytes options;
   bool has_data = false;
+  bool has_servers = false;
   std::array<uint32_t, 2> least{UINT32_MAX, UINT32_MAX};  // TTL by section
   uint32_t negative = UINT32_MAX;
   while (reader.next_unnamed(record) &&
@@ -184,6 +206,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
       options = message.subspan(record.rdata_offset, record.rdata_size);
     }
     if (!keep) {
+      has_servers |= record.section == Section::kAuthority && record.type == rrtype::kNs;
       continue;
     }
     if (!is_well_formed(record.type, message, record.rdata_offset, record.rdata_size)) {
@@ -208,6 +231,16 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   out.negative = out.rcode == Rcode::kNxDomain || (out.rcode == Rcode::kNoError && !has_data);
   out.has_soa = negative != UINT32_MAX;
   out.has_chain = chain.size > 1;
+  out.open_end.reset();
+  if (out.rcode == Rcode::kNoError && !has_data && !out.has_soa) {
+    if (out.has_chain) {
+      out.open_end = chain.end();
+    } else if (is_referral(reader.flags(), has_servers)) {
+      return refuse(ScrubStatus::kReferral,
+                    {Ede::kNoReachableAuthority, "an upstream refers to other servers and does not ask them"},
+                    out);
+    }
+  }
   const bool keeps_proof = out.negative || dnssec_ok;
   const uint32_t ttl = keeps_proof ? std::min(least[0], least[1]) : least[0];
   out.ttl = ttl == UINT32_MAX ? 0 : ttl;
@@ -217,6 +250,33 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   builder.finish(out.rcode, out.message, out.ttl_offsets);
   level_ttls(out.message, out.ttl_offsets);
   out.error = read_upstream_error(options, !out.is_failure());
+  return ScrubStatus::kOk;
+}
+
+ScrubStatus join_answers(const ScrubbedResponse& beginning, const ScrubbedResponse& rest, bool dnssec_ok,
+                         ScrubbedResponse& whole) {
+  const RecordReader question(beginning.message);
+  MessageBuilder builder(question.question_name(), question.question_type());
+  for (const Section section : {Section::kAnswer, Section::kAuthority}) {
+    for (const Bytes message : {Bytes(beginning.message), Bytes(rest.message)}) {
+      RecordReader reader(message);
+      RecordView record;
+      while (reader.next(record)) {
+        if (record.section == section && !builder.add(section, message, record)) {
+          return refuse(ScrubStatus::kBadChain, {Ede::kOther, "a chain of aliases is too large"}, whole);
+        }
+      }
+    }
+  }
+  std::vector<uint8_t> joined;
+  builder.finish(rest.rcode, joined, whole.ttl_offsets);
+  if (const ScrubStatus status = scrub_response(joined, dnssec_ok, whole); status != ScrubStatus::kOk) {
+    return status;
+  }
+  whole.open_end = rest.open_end;
+  whole.error = rest.error ? rest.error : beginning.error;
+  // Authentic is what all who answered have found to be so.
+  whole.message[3] |= static_cast<uint8_t>(beginning.message[3] & rest.message[3] & flag::kAd);
   return ScrubStatus::kOk;
 }
 

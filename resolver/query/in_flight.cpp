@@ -164,7 +164,19 @@ bool InFlight::make_room(MonoTime now, size_t held, Handle joined) {
 void InFlight::note_exchange(uint64_t cookie, Handle exchange) {
   if (Group* group = groups_.find(to_handle(cookie))) {
     group->exchange = exchange;
+    group->is_outdated = false;
   }
+}
+
+void InFlight::keep_beginning(uint64_t cookie, std::unique_ptr<ScrubbedResponse> beginning) {
+  if (Group* group = groups_.find(to_handle(cookie))) {
+    group->beginning = std::move(beginning);
+  }
+}
+
+std::unique_ptr<ScrubbedResponse> InFlight::take_beginning(uint64_t cookie) {
+  Group* const group = groups_.find(to_handle(cookie));
+  return group != nullptr ? std::move(group->beginning) : nullptr;
 }
 
 std::optional<uint64_t> InFlight::start(const CacheKey& key) {

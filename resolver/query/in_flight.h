@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -44,10 +45,12 @@ class InFlight {
 
   struct Group {
     CacheKey key;
-    uint64_t hash = 0;           // the key's
-    uint64_t domain = 0;         // whose questions are counted together
-    MonoTime asked;              // when the first came
-    Handle exchange;             // at the upstreams
+    uint64_t hash = 0;    // the key's
+    uint64_t domain = 0;  // whose questions are counted together
+    MonoTime asked;       // when the first came
+    Handle exchange;      // at the upstreams
+    // The beginning of its answer, whose end they are asked for; null: they are asked for the whole.
+    std::unique_ptr<ScrubbedResponse> beginning;
     bool is_first = false;       // this worker asks; false: it waits for another one's answer
     bool is_outdated = false;    // asked of upstreams that were replaced since
     bool is_overdue = false;     // its waiters were given something stale
@@ -70,6 +73,8 @@ class InFlight {
   [[nodiscard]] bool has_displaced() const noexcept { return !displaced_.empty(); }
   // The upstreams are asked: by this exchange.
   void note_exchange(uint64_t cookie, Handle exchange);
+  void keep_beginning(uint64_t cookie, std::unique_ptr<ScrubbedResponse> beginning);
+  std::unique_ptr<ScrubbedResponse> take_beginning(uint64_t cookie);
   // Questions for which nobody waits cost their upstream and our memory all the same, so they are bounded,
   // too: by a quarter of the places that those who wait have.
   static constexpr size_t kMostUnattended = 5000;

@@ -29,6 +29,14 @@ Pipeline::Parts with_own_parts(Pipeline::Parts parts) {
   return parts;
 }
 
+// A record of the site's own says that the name is another one, of which its client wants to know more.
+bool is_alias(const QueryMessage& query, const LocalNames::Match& match) noexcept {
+  return match.kind == LocalNames::Kind::kRecords && query.recursion_desired() &&
+         query.type != rrtype::kCname && query.type != rrtype::kAny &&
+         std::any_of(match.records->begin(), match.records->end(),
+                     [](const LocalRecord& record) { return record.type == rrtype::kCname; });
+}
+
 }  // namespace
 
 Pipeline::Pipeline(Loop& loop, Parts parts)
@@ -140,21 +148,37 @@ Pipeline::Step Pipeline::decide(Query& query) noexcept {
   return kNext;
 }
 
+// Not what is delegated: a server that is configured for the name, or for a zone in between, knows better.
+LocalNames::Match Pipeline::find_local(const Name& name) const noexcept {
+  const LocalNames::Match match = local_names_->find(name);
+  if (match.kind == LocalNames::Kind::kNone || match.kind == LocalNames::Kind::kRecords) {
+    return match;
+  }
+  const auto zone = forwarder_->zone_of(name);
+  const bool is_delegated = zone && forwarder_->pool().zone_name(*zone).is_at_or_below(match.zone);
+  return is_delegated ? LocalNames::Match{} : match;
+}
+
 Pipeline::Step Pipeline::answer_locally(Query& query) noexcept {
-  const LocalNames::Match match = local_names_->find(query.message.name);
+  const LocalNames::Match match = find_local(query.message.name);
+  if (is_alias(query.message, match)) {
+    return begin_own_chain(query);
+  }
   if (match.kind != LocalNames::Kind::kNone) {
-    // A server that is configured for the name, or for a zone in between, knows better.
-    const auto zone = forwarder_->zone_of(query.message.name);
-    const bool is_delegated = match.kind != LocalNames::Kind::kRecords && zone &&
-                              forwarder_->pool().zone_name(*zone).is_at_or_below(match.zone);
-    if (!is_delegated) {
-      counters_.local.add();
-      return done(write_local_answer(query.buffer, query.limit(), query.message, query.packet, match));
-    }
+    counters_.local.add();
+    return done(write_local_answer(query.buffer, query.limit(), query.message, query.packet, match));
   }
   return query.message.type == rrtype::kAny
              ? done(write_any_answer(query.buffer, query.limit(), query.message, query.packet))
              : kNext;
+}
+
+// As an answer that an upstream gave in part: the rest follows in on_resolved().
+Pipeline::Step Pipeline::begin_own_chain(Query& query) noexcept {
+  query.key.partition = kOwnNames;  // find_key() has set the rest
+  query.looked_up = loop_.now();
+  query.has_stale = false;
+  return ask_upstream(query);
 }
 
 Pipeline::Step Pipeline::answer_from_cache(Query& query) noexcept {
@@ -341,13 +365,17 @@ void Pipeline::count_answer(Bytes answer) noexcept {
 
 bool Pipeline::find_key(Query& query) const noexcept {
   const QueryMessage& message = query.message;
-  const auto zone = forwarder_->zone_of(message.name, message.type);
+  query.key.name = message.name;  // each by itself: a key made first would copy the name twice
+  query.key.type = message.type;
+  query.key.dnssec_ok = message.dnssec_ok();
+  query.key.checking_disabled = message.checking_disabled();
+  return find_zone(query.key);
+}
+
+bool Pipeline::find_zone(CacheKey& key) const noexcept {
+  const auto zone = forwarder_->zone_of(key.name, key.type);
   if (zone) {
-    query.key.name = message.name;  // each by itself: a key made first would copy the name twice
-    query.key.type = message.type;
-    query.key.dnssec_ok = message.dnssec_ok();
-    query.key.checking_disabled = message.checking_disabled();
-    query.key.partition = forwarder_->pool().zone_number(*zone);
+    key.partition = forwarder_->pool().zone_number(*zone);
   }
   return zone.has_value();
 }

@@ -120,10 +120,13 @@ class Pipeline final : ResolutionEvents, Follower {
   Step recall(Query& query) noexcept;
   Step decide(Query& query) noexcept;
   Step answer_locally(Query& query) noexcept;
+  Step begin_own_chain(Query& query) noexcept;
+  [[nodiscard]] LocalNames::Match find_local(const Name& name) const noexcept;
   Step answer_from_cache(Query& query) noexcept;
   Step answer_from_cut(Query& query, MonoTime now) noexcept;
   Step ask_upstream(Query& query) noexcept;
   void ask(const CacheKey& key, uint64_t cookie) noexcept;
+  [[nodiscard]] bool can_ask(const CacheKey& key) const noexcept;
   void refresh(const CacheKey& key) noexcept;
   void dismiss_displaced();
   void answer_displaced();
@@ -138,6 +141,21 @@ class Pipeline final : ResolutionEvents, Follower {
   [[nodiscard]] bool is_exempt(const IpAddress& client) const noexcept;
   [[nodiscard]] bool is_proven(const Query& query) const noexcept;
   void on_resolved(uint64_t cookie, Resolution& resolution) override;
+  // How far an answer has come whose chain of aliases may have an open end.
+  enum class Progress : uint8_t {
+    kWhole,
+    kWaits,     // for what comes behind its end
+    kUnwanted,  // whoever waits here may not have it: nobody asks on
+  };
+  Progress complete(uint64_t cookie, const InFlight::Group& group, Resolution& resolution);
+  void go_on_from_own(uint64_t cookie);
+  void add_rest(uint64_t cookie, const InFlight::Group& group, Resolution& resolution);
+  static void join(Resolution& resolution, const ScrubbedResponse& rest, bool dnssec_ok);
+  [[nodiscard]] bool is_wanted(const InFlight::Group& group, Bytes message);
+  bool find_known(CacheKey& key, ScrubbedResponse& found);
+  bool answer_for_ourselves(const CacheKey& key, ScrubbedResponse& found);
+  bool ask_on(uint64_t cookie, const InFlight::Group& group, const CacheKey& key);
+  AnswerCache::Entry* keep(const CacheKey& key, ScrubbedResponse& response);
   void on_followed(uint64_t cookie, std::shared_ptr<const Resolution> resolution) override;
   void end_following(uint64_t cookie, const Resolution* resolution);
   void answer_group(InFlight::Group& group, const Resolution& resolution, AnswerCache::Entry* entry);
@@ -167,7 +185,12 @@ class Pipeline final : ResolutionEvents, Follower {
   size_t refuse_stranger(Query& query) noexcept;
   IncidentId record(const Query& query) noexcept;
   void count_answer(Bytes answer) noexcept;
-  [[nodiscard]] bool find_key(Query& query) const noexcept;  // false: no upstream serves its zone
+  // Of the key's name and type. False: no upstream serves it.
+  [[nodiscard]] bool find_zone(CacheKey& key) const noexcept;
+  [[nodiscard]] bool find_key(Query& query) const noexcept;  // likewise
+
+  // In the place of a zone's number: the site's own names, of which one leads elsewhere.
+  static constexpr uint32_t kOwnNames = 0;
 
   Loop& loop_;
   Parts parts_;

@@ -53,8 +53,16 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
   return done(0);
 }
 
-// REQUIRES: an upstream serves its zone.
+bool Pipeline::can_ask(const CacheKey& key) const noexcept {
+  return key.partition == kOwnNames || forwarder_->pool().zone_with(key.partition);
+}
+
+// REQUIRES: can_ask(key).
 void Pipeline::ask(const CacheKey& key, uint64_t cookie) noexcept {
+  if (key.partition == kOwnNames) {
+    loop_.post([this, cookie] { go_on_from_own(cookie); });  // its end may be known, too
+    return;
+  }
   const auto zone = forwarder_->pool().zone_with(key.partition);
   const Handle exchange =
       forwarder_->resolve(*zone, {key.name, key.type, key.dnssec_ok, key.checking_disabled}, cookie);
@@ -138,15 +146,21 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
     return;
   }
   reading_.enter();
+  const Progress progress = complete(cookie, *known, resolution);
+  if (progress == Progress::kWaits) {
+    return;
+  }
   AnswerCache::Entry* entry = nullptr;
   // First into the cache: who looks there, and then for who has asked, finds one or the other.
-  if (is_good(resolution)) {
-    entry = parts_.cache.insert(known->key, resolution.response, loop_.now());
+  if (progress == Progress::kUnwanted) {
+    // Others may have what those who wait here may not: they ask for themselves.
+  } else if (is_good(resolution)) {
+    entry = keep(known->key, resolution.response);
   } else {
     counters_.upstream_failures.add();
     parts_.cache.insert_failure(known->key, loop_.now());
   }
-  InFlight::Group group = in_flight_.take(cookie);
+  InFlight::Group group = progress == Progress::kUnwanted ? in_flight_.drop(cookie) : in_flight_.take(cookie);
   if (!group.followers.empty()) {
     const auto shared = std::make_shared<const Resolution>(resolution);
     for (const SharedQuestions::Member& follower : group.followers) {
@@ -184,7 +198,7 @@ void Pipeline::end_following(uint64_t cookie, const Resolution* resolution) {
   if (AnswerCache::Entry* entry = parts_.cache.find(group->key, loop_.now())) {
     InFlight::Group answered = in_flight_.drop(cookie);  // the answer has come to another worker meanwhile
     answer_from_cache(answered, *entry);
-  } else if (forwarder_->pool().zone_with(group->key.partition)) {
+  } else if (can_ask(group->key)) {
     ask(group->key, cookie);
   } else {
     Resolution none;

@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import cases_cache  # noqa: E402,F401
+import cases_chains  # noqa: E402,F401
 import cases_guards  # noqa: E402,F401
 import cases_identity  # noqa: E402,F401
 import cases_messages  # noqa: E402,F401

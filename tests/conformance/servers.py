@@ -116,7 +116,16 @@ upstream:
   - zone: closing-tls.example
     servers: ["tls://127.0.0.1:{self.upstreams.closing_tls.port}#dns.example"]
     ca: {self.upstreams.certificate}
-names: {{identity: node-1}}
+names:
+  identity: node-1
+  records:
+    - own-alias.site.example. 300 IN CNAME www.outside.example.
+    - own-chain.site.example. 300 IN CNAME own-alias.site.example.
+    - own-inside.site.example. 300 IN CNAME own-host.site.example.
+    - own-host.site.example. 300 IN A 192.0.2.77
+    - own-circle.site.example. 300 IN CNAME own-circle-2.site.example.
+    - own-circle-2.site.example. 300 IN CNAME own-circle.site.example.
+    - own-blocked.site.example. 300 IN CNAME www.blocked.example.
 rebinding: {{guard: on, allow: [allowed.example]}}
 feeds:
   - {{name: list, source: "file:list.txt", scope: suffix, category: malware, action: nxdomain}}

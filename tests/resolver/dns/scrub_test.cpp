@@ -104,13 +104,97 @@ TEST_CASE("a chain of eleven is followed, a longer one and a loop are refused", 
     return reply;
   };
   CHECK(scrub(chain_of(11)).status == ScrubStatus::kOk);
-  CHECK(scrub(chain_of(12)).status == ScrubStatus::kMalformed);
+  CHECK(scrub(chain_of(12)).status == ScrubStatus::kBadChain);
   CHECK(scrub(reply_to("a.test", rrtype::kA).answer("a.test. 5 IN CNAME a.test.")).status ==
-        ScrubStatus::kMalformed);
+        ScrubStatus::kBadChain);
   CHECK(scrub(reply_to("a.test", rrtype::kA)
                   .answer("a.test. 5 IN CNAME b.test.")
                   .answer("b.test. 5 IN CNAME a.test."))
-            .status == ScrubStatus::kMalformed);
+            .status == ScrubStatus::kBadChain);
+}
+
+TEST_CASE("where a chain stops without a word about its end, it is open", "[dns][scrub]") {
+  const auto alias = [] { return reply_to("a.test", rrtype::kA).answer("a.test. 5 IN CNAME b.other."); };
+  const auto open = scrub(alias());
+  REQUIRE(open.status == ScrubStatus::kOk);
+  REQUIRE(open.response.open_end);
+  CHECK(open.response.open_end->to_text() == "b.other");
+  CHECK_FALSE(scrub(alias().answer("b.other. 5 IN A 192.0.2.1")).response.open_end);
+  CHECK_FALSE(scrub(alias().authority("other. 5 IN SOA ns. host. 1 2 3 4 5")).response.open_end);
+  CHECK_FALSE(scrub(alias().rcode(Rcode::kNxDomain)).response.open_end);
+  CHECK(scrub(alias().authority("test. 5 IN SOA ns. host. 1 2 3 4 5")).response.open_end);  // of another zone
+}
+
+TEST_CASE("a response that names other servers, or nothing, is no word that there is no data",
+          "[dns][scrub]") {
+  const auto flags_of = [](uint8_t aa, uint8_t ra, bool has_servers) {  // RFC 2308 section 2.2
+    Reply reply = reply_to("www.sub.test", rrtype::kA);
+    if (has_servers) {
+      reply.authority("sub.test. 5 IN NS ns.sub.test.");
+    }
+    Wire wire = reply.wire();
+    wire[2] = static_cast<uint8_t>((wire[2] & ~0x04) | aa << 2);
+    wire[3] = static_cast<uint8_t>((wire[3] & ~0x80) | ra << 7);
+    ScrubbedResponse response;
+    return scrub_response(wire, false, response);
+  };
+  CHECK(flags_of(0, 0, true) == ScrubStatus::kReferral);
+  CHECK(flags_of(0, 0, false) == ScrubStatus::kReferral);
+  CHECK(flags_of(0, 1, true) == ScrubStatus::kReferral);
+  CHECK(flags_of(0, 1, false) == ScrubStatus::kOk);
+  CHECK(flags_of(1, 0, true) == ScrubStatus::kOk);
+  CHECK(flags_of(1, 0, false) == ScrubStatus::kOk);
+}
+
+namespace {
+ScrubbedResponse good(const Reply& reply) {
+  const auto scrubbed = scrub(reply);
+  REQUIRE(scrubbed.status == ScrubStatus::kOk);
+  return scrubbed.response;
+}
+}  // namespace
+
+TEST_CASE("the rest of a chain is put behind its beginning", "[dns][scrub]") {
+  const ScrubbedResponse beginning =
+      good(reply_to("a.test", rrtype::kA).answer("a.test. 50 IN CNAME b.other."));
+  ScrubbedResponse whole;
+  SECTION("with data") {
+    const auto rest = good(reply_to("b.other", rrtype::kA).answer("b.other. 20 IN A 192.0.2.1"));
+    REQUIRE(join_answers(beginning, rest, false, whole) == ScrubStatus::kOk);
+    CHECK(test::read(whole.message).answers ==
+          Records{"a.test. 50 IN CNAME b.other.", "b.other. 20 IN A 192.0.2.1"});
+    CHECK(whole.ttl == 20);
+    CHECK_FALSE(whole.negative);
+    CHECK_FALSE(whole.open_end);
+  }
+  SECTION("with another alias") {
+    const auto rest = good(reply_to("b.other", rrtype::kA).answer("b.other. 20 IN CNAME c.third."));
+    REQUIRE(join_answers(beginning, rest, false, whole) == ScrubStatus::kOk);
+    REQUIRE(whole.open_end);
+    CHECK(whole.open_end->to_text() == "c.third");
+  }
+  SECTION("without data") {
+    const auto rest = good(reply_to("b.other", rrtype::kA)
+                               .rcode(Rcode::kNxDomain)
+                               .authority("other. 30 IN SOA ns. host. 1 2 3 4 10"));
+    REQUIRE(join_answers(beginning, rest, false, whole) == ScrubStatus::kOk);
+    CHECK(whole.rcode == Rcode::kNxDomain);
+    CHECK(whole.negative);
+    CHECK(whole.has_soa);
+    CHECK(whole.has_chain);
+    CHECK(whole.ttl == 10);
+  }
+  SECTION("without data, and without SOA: it is no open end any more") {
+    REQUIRE(join_answers(beginning, good(reply_to("b.other", rrtype::kA)), false, whole) == ScrubStatus::kOk);
+    CHECK(whole.negative);
+    CHECK_FALSE(whole.open_end);
+  }
+  SECTION("in a circle") {
+    const auto rest = good(reply_to("b.other", rrtype::kA).answer("b.other. 20 IN CNAME a.test."));
+    CHECK(join_answers(beginning, rest, false, whole) == ScrubStatus::kBadChain);
+    CHECK(whole.is_failure());
+    CHECK(whole.error);
+  }
 }
 
 TEST_CASE("a DNAME above the chain is kept, with DO also its signature", "[dns][scrub]") {  // RFC 6672
@@ -490,7 +574,7 @@ TEST_CASE("a CNAME that comes many times is kept once, and a crowd of them is re
   for (int i = 0; i < 10; ++i) {
     reply.answer("c" + std::to_string(i) + ".test. 60 IN CNAME b.test.");
   }
-  CHECK(scrub(reply).status == ScrubStatus::kMalformed);
+  CHECK(scrub(reply).status == ScrubStatus::kBadChain);
   Reply asked = reply_to("a.test", rrtype::kCname);
   for (int i = 0; i < 100; ++i) {
     asked.answer("a.test. 60 IN CNAME b" + std::to_string(i) + ".test.");
