@@ -59,6 +59,7 @@ struct Http2Client::Callbacks {
       if (error != NGHTTP2_NO_ERROR || exchange->is_too_large) {
         exchange->response.status = 0;
       }
+      exchange->response.is_refused = error == NGHTTP2_REFUSED_STREAM;
       self(user).done_.push_back(std::move(exchange->response));
       self(user).exchanges_.erase(id);
     }
@@ -142,6 +143,12 @@ uint32_t Http2Client::post(std::string_view path, std::string_view media_type, B
   exchange.request.assign(body.begin(), body.end());
   exchange.response.id = static_cast<uint32_t>(id);
   return static_cast<uint32_t>(id);
+}
+
+void Http2Client::cancel(uint32_t id) {
+  if (exchanges_.erase(static_cast<int32_t>(id)) != 0) {
+    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<int32_t>(id), NGHTTP2_CANCEL);
+  }
 }
 
 void Http2Client::receive(Bytes bytes) {

@@ -22,7 +22,8 @@ class Http2Client {
  public:
   struct Response {
     uint32_t id = 0;
-    int status = 0;  // 0: the stream was reset, or the body was larger than `most_bytes`
+    int status = 0;           // 0: the stream was reset, or the body was larger than `most_bytes`
+    bool is_refused = false;  // the server has done nothing with it: to be sent again (RFC 9113 section 8.7)
     std::string content_type;
     std::vector<uint8_t> body;
   };
@@ -33,6 +34,8 @@ class Http2Client {
 
   // Begins a POST; the id comes back with its response. 0: this connection takes no more.
   uint32_t post(std::string_view path, std::string_view media_type, Bytes body);
+  // No response to it is wanted any more.
+  void cancel(uint32_t id);
   void receive(Bytes bytes);
   void take_output(std::string& out);  // appends what is to be sent
   // After take_output(). False: the connection is broken, or the server is leaving: make a new one.

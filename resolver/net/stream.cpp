@@ -12,7 +12,8 @@ std::unique_ptr<Stream> Stream::connect(Loop& loop, const SocketAddress& peer) {
       &wire.connecting, &wire.tcp, peer.data(),
       [](uv_connect_t* request, int result) { Wire::of(request->handle->data).on_connected(result); });
   if (status != 0) {
-    wire.end_with(StreamEnd::kConnectFailed, uv_strerror(status));
+    wire.end_with(is_want_of_room(-status) ? StreamEnd::kBroken : StreamEnd::kConnectFailed,
+                  uv_strerror(status));
   }
   return stream;
 }

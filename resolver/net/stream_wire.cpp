@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include "resolver/base/descriptors.h"
+
 namespace cenote {
 namespace {
 
@@ -100,7 +102,7 @@ void Stream::Wire::on_connected(int status) noexcept {
     return;
   }
   if (status != 0) {
-    end_with(StreamEnd::kConnectFailed, uv_strerror(status));
+    end_with(is_want_of_room(-status) ? StreamEnd::kBroken : StreamEnd::kConnectFailed, uv_strerror(status));
     return;
   }
   begin();

@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+#include "resolver/base/descriptors.h"
+
 namespace cenote {
 namespace {
 
@@ -37,17 +39,17 @@ UdpClient::Inbox::Inbox() noexcept {
   }
 }
 
-bool is_want_of_room(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == EAGAIN ||
-         error == EADDRINUSE || error == ENOSPC;
-}
-
 std::unique_ptr<UdpClient> UdpClient::open(Loop& loop, const SocketAddress& server, Random& random,
                                            Inbox& inbox, Handler& handler, int& error) {
   const int descriptor =
       socket(server.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     error = errno;
+    return nullptr;
+  }
+  if (descriptor >= first_reserved_descriptor()) {
+    error = EMFILE;
+    ::close(descriptor);
     return nullptr;
   }
   if (!bind_random_port(descriptor, server.is_v4(), random) ||

@@ -13,12 +13,6 @@
 
 namespace cenote {
 
-// Why a datagram does not leave: an errno; 0: it has left.
-//
-// Is it for want of descriptors, memory or room in a queue? Then the server may be well. Everything else is
-// the system's word that no way leads there.
-[[nodiscard]] bool is_want_of_room(int error) noexcept;
-
 class UdpClient {
  public:
   // Where one call puts what has arrived: the clients of one thread share one, for each is read in turn.
@@ -43,7 +37,8 @@ class UdpClient {
     virtual void on_unreachable() = 0;
   };
 
-  // The handler may destroy the client inside either call. The inbox outlives it. Null: `error` is why.
+  // The handler may destroy the client inside either call. The inbox outlives it. Null: `error` is why, an
+  // errno.
   static std::unique_ptr<UdpClient> open(Loop& loop, const SocketAddress& server, Random& random,
                                          Inbox& inbox, Handler& handler, int& error);
   ~UdpClient();

@@ -21,6 +21,8 @@ class FrameCarrier final : public Carrier {
     return id_of(query);
   }
 
+  void cancel(uint32_t /*key*/, std::string& /*out*/) override {}
+
   bool receive(Bytes bytes, std::string& /*out*/) override {
     frames_.feed(bytes);
     return true;
@@ -29,7 +31,7 @@ class FrameCarrier final : public Carrier {
   std::optional<Arrived> next() override {
     while (const auto message = frames_.next()) {
       if (message->size() >= kHeaderBytes) {
-        return Arrived{id_of(*message), *message};
+        return Arrived{id_of(*message), *message, false};
       }
     }
     return std::nullopt;
@@ -53,6 +55,11 @@ class HttpCarrier final : public Carrier {
     return id == 0 ? std::nullopt : std::optional(id);
   }
 
+  void cancel(uint32_t key, std::string& out) override {
+    http_.cancel(key);
+    http_.take_output(out);
+  }
+
   bool receive(Bytes bytes, std::string& out) override {
     http_.receive(bytes);
     http_.take_output(out);
@@ -69,7 +76,7 @@ class HttpCarrier final : public Carrier {
         trim(std::string_view(last_.content_type).substr(0, last_.content_type.find(';')));
     const bool is_answer = last_.status >= 200 && last_.status < 300 && last_.body.size() >= kHeaderBytes &&
                            equal_ignoring_case(type, kMediaType);
-    return Arrived{last_.id, is_answer ? Bytes(last_.body) : Bytes{}};
+    return Arrived{last_.id, is_answer ? Bytes(last_.body) : Bytes{}, last_.is_refused};
   }
 
  private:

@@ -14,7 +14,8 @@ class Carrier {
  public:
   struct Arrived {
     uint32_t key = 0;
-    Bytes message;  // until the next call; empty: the server failed that question
+    Bytes message;            // until the next call; empty: the server failed that question
+    bool is_refused = false;  // it has not looked at it, and may be asked again
   };
 
   virtual ~Carrier() = default;
@@ -24,6 +25,8 @@ class Carrier {
   // Appends the bytes that carry `query` and gives the key by which its answer will be known; nullopt: this
   // connection takes no more.
   virtual std::optional<uint32_t> send(Bytes query, std::string& out) = 0;
+  // No answer to it is wanted any more.
+  virtual void cancel(uint32_t key, std::string& out) = 0;
   // Takes bytes in, appends what they call for. False: the connection is of no further use. `bytes` must hold
   // until next() gives nullopt.
   virtual bool receive(Bytes bytes, std::string& out) = 0;

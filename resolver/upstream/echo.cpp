@@ -15,10 +15,16 @@ bool has_letters(const Name& name) noexcept {
   return std::any_of(wire.begin(), wire.end(), [](uint8_t byte) { return byte >= 'a' && byte <= 'z'; });
 }
 
-// REQUIRES: the reply's question is `name`, in some letter case, and so stands uncompressed; or it has none.
+// A bare reply has none.
+bool has_question(Bytes reply, const Name& name) noexcept {
+  return reply.size() >= kHeaderBytes + name.size();
+}
+
+// REQUIRES: the reply's question, where it has one, is `name`, in some letter case, and so stands
+// uncompressed.
 bool is_written(Bytes reply, const Name& name, const LetterCase& letter_case) noexcept {
   const Bytes wire = name.wire();
-  if (reply.size() < kHeaderBytes + wire.size()) {
+  if (!has_question(reply, name)) {
     return false;
   }
   for (size_t at = 0; at < wire.size(); ++at) {
@@ -86,13 +92,13 @@ Echo::CookieSeen Echo::read_cookie(Bytes reply) noexcept {
   return rcode == static_cast<uint16_t>(Rcode::kFormErr) ? CookieSeen::kFormErr : CookieSeen::kNone;
 }
 
-bool Echo::believes(Bytes reply, const Name& name, const LetterCase& written) noexcept {
+bool Echo::believes(Bytes reply, const Name& name, const LetterCase& written, bool has_edns) noexcept {
   const bool same_case = !mixes_case_ || is_written(reply, name, written);
   if (!same_case && memory_->letter_case.is_expected()) {
     return false;
   }
   const bool has_cookie = this->cookie().size != 0;
-  const CookieSeen cookie = has_cookie ? read_cookie(reply) : CookieSeen::kNone;
+  const CookieSeen cookie = has_cookie && has_edns ? read_cookie(reply) : CookieSeen::kNone;
   // RFC 7873 section 5.3: with another's cookie it is forged, and with BADCOOKIE ours was out of date.
   const bool is_good = cookie == CookieSeen::kOurs ||
                        (cookie == CookieSeen::kNone && !(has_cookie && memory_->cookies.is_expected()));
@@ -102,15 +108,17 @@ bool Echo::believes(Bytes reply, const Name& name, const LetterCase& written) no
   if (mixes_case_ && has_letters(name)) {
     memory_->letter_case.saw(same_case);
   }
-  memory_->cookies.saw(cookie == CookieSeen::kOurs);
+  if (has_edns) {
+    memory_->cookies.saw(cookie == CookieSeen::kOurs);
+  }
   return true;
 }
 
-void Echo::learn(Bytes reply, const Name& name, const LetterCase& written) noexcept {
-  if (mixes_case_ && !is_written(reply, name, written)) {
+void Echo::learn(Bytes reply, const Name& name, const LetterCase& written, bool has_edns) noexcept {
+  if (mixes_case_ && has_question(reply, name) && !is_written(reply, name, written)) {
     memory_->letter_case.saw(false);
   }
-  if (this->cookie().size == 0) {
+  if (!has_edns || this->cookie().size == 0) {
     return;
   }
   const CookieSeen cookie = read_cookie(reply);

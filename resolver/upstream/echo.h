@@ -36,10 +36,11 @@ class Echo {
     return sends_cookies_ ? memory_->cookie() : EchoCookie{};
   }
 
-  // A datagram that answers the question by id and name. False: ask over a stream.
-  bool believes(Bytes reply, const Name& name, const LetterCase& written) noexcept;
+  // A datagram that answers the question by id and name. False: ask over a stream. `has_edns`: the question
+  // could carry a cookie.
+  bool believes(Bytes reply, const Name& name, const LetterCase& written, bool has_edns = true) noexcept;
   // A reply over a stream.
-  void learn(Bytes reply, const Name& name, const LetterCase& written) noexcept;
+  void learn(Bytes reply, const Name& name, const LetterCase& written, bool has_edns = true) noexcept;
 
  private:
   enum class CookieSeen : uint8_t {

@@ -46,7 +46,8 @@ Exchange::Action Exchange::send(MonoTime now) {
     return {Action::Kind::kFail, 0, {}};
   }
   ++attempts_;
-  const State& state = states_[current_];
+  State& state = states_[current_];
+  state.use_stream = state.use_stream || state.next_over_stream;
   const auto left = std::chrono::ceil<milliseconds>(deadline_ - now);
   return {state.use_stream ? Action::Kind::kSendStream : Action::Kind::kSendDatagram, state.candidate.server,
           std::min(patience(), left), !state.is_simple};
@@ -98,8 +99,8 @@ Exchange::Action Exchange::on_reply(uint16_t server, ReplyKind kind, MonoTime no
     return {kind == ReplyKind::kGood ? Action::Kind::kSucceed : Action::Kind::kWait, server, {}};
   }
   const auto ask_again = [&](bool& otherwise) {
-    if (std::exchange(otherwise, true)) {
-      return Action{};  // to an earlier attempt; the other one is on its way
+    if (state->over || std::exchange(otherwise, true)) {
+      return Action{};  // to an earlier attempt; the other one is on its way, or has come
     }
     current_ = static_cast<size_t>(state - states_.data());
     is_pausing_ = false;
@@ -111,16 +112,25 @@ Exchange::Action Exchange::on_reply(uint16_t server, ReplyKind kind, MonoTime no
     case ReplyKind::kNotUnderstood:
       return ask_again(state->is_simple);
     case ReplyKind::kGarbled:
-      state->use_stream = true;  // when it is asked again
+      state->next_over_stream = true;
       return {};
     case ReplyKind::kNonsense:
-      state->over = true;  // but what it was asked over UDP may still be answered
-      return {};
+      state->over = true;
+      if (!state->candidate.stream_only) {
+        return {};  // what it was asked over UDP may still be answered
+      }
+      break;
     default:
       state->over = true;
   }
   // A late bad answer of an earlier server changes nothing while the current one may still answer.
-  return state == &states_[current_] && !is_pausing_ ? next(now) : Action{};
+  return is_current(state) ? next(now) : Action{};
+}
+
+bool Exchange::has_minded(uint16_t server) const noexcept {
+  return std::any_of(states_.begin(), states_.end(), [&](const State& each) {
+    return each.candidate.server == server && each.is_simple && !each.candidate.is_simple;
+  });
 }
 
 Exchange::Action Exchange::on_timeout(MonoTime now) {

@@ -22,7 +22,7 @@ enum class ReplyKind : uint8_t {
   kTruncated,      // TC set
   kNotUnderstood,  // FORMERR, NOTIMP, BADVERS or a bare header to a question with EDNS (RFC 6891 section 7)
   kGarbled,        // a datagram that is no whole message: the true reply may be on its way
-  kNonsense,       // likewise over a stream, and so the server's own
+  kNonsense,       // likewise over a stream, and so the server's own word
   kBad,  // SERVFAIL, REFUSED or malformed, or not understood in the simple form either: another server
          // may know better
 };
@@ -68,15 +68,18 @@ class Exchange {
   Action on_closed(uint16_t server, MonoTime now);
 
   [[nodiscard]] unsigned attempts() const noexcept { return attempts_; }
+  // It did not understand this question at first.
+  [[nodiscard]] bool has_minded(uint16_t server) const noexcept;
 
  private:
   struct State {
     Candidate candidate;
-    bool over = false;         // answered badly: not asked again
-    bool use_stream = false;   // after a truncated answer
-    bool is_simple = false;    // asked without EDNS
-    bool unreachable = false;  // in this round
-    bool has_closed = false;   // likewise
+    bool over = false;              // answered badly: not asked again
+    bool use_stream = false;        // after a truncated answer
+    bool next_over_stream = false;  // after a garbled one: when it is asked again
+    bool is_simple = false;         // asked without EDNS
+    bool unreachable = false;       // in this round
+    bool has_closed = false;        // likewise
 
     [[nodiscard]] bool is_out() const noexcept { return over || unreachable; }
   };
@@ -85,6 +88,9 @@ class Exchange {
   Action begin_round(MonoTime now);
   Action leave(uint16_t server, bool State::*why, MonoTime now);
   [[nodiscard]] State* find(uint16_t server) noexcept;
+  [[nodiscard]] bool is_current(const State* state) const noexcept {
+    return state == &states_[current_] && !is_pausing_;
+  }
   Action next(MonoTime now);
   [[nodiscard]] milliseconds patience() const noexcept;
 

@@ -32,6 +32,8 @@ ReplyKind judge(Bytes message, const UpstreamQuestion& question, const Attempt& 
   }
   if (is_bare_reply(message) || (attempt.has_edns && is_not_understood(message))) {
     fail_with({Ede::kOther, "an upstream does not understand the question"}, resolution);
+    const auto rcode = static_cast<Rcode>(flags & flag::kRcode);
+    resolution.response.rcode = rcode == Rcode::kRefused ? rcode : Rcode::kServFail;
     return attempt.has_edns ? ReplyKind::kNotUnderstood : ReplyKind::kBad;
   }
   // A stream has room for all that there is (RFC 7766 section 8), so this is half an answer, or none.
@@ -233,18 +235,22 @@ bool Forwarder::carry_out(Handle handle, Active& active, Exchange::Action action
   using Kind = Exchange::Action::Kind;
   const MonoTime now = loop_.now();
   while (action.kind == Kind::kSendDatagram || action.kind == Kind::kSendStream) {
-    // For want of room is like silence, so that a machine at its limits does not spin.
-    if (send(handle, active, action) != Sending::kNoWay) {
-      break;
+    const Sending sent = send(handle, active, action);
+    active.expects_reply = sent == Sending::kSent;
+    if (sent == Sending::kNoWay) {
+      pool_.on_unreachable(action.server, now);
+      action = active.exchange.on_unreachable(action.server, now);
+    } else if (sent == Sending::kHeldBack) {
+      action = active.exchange.on_closed(action.server, now);  // the next datagram may pass
+    } else {
+      break;  // for want of room a whole wait passes, so that a machine at its limits does not spin
     }
-    pool_.on_unreachable(action.server, now);
-    action = active.exchange.on_unreachable(action.server, now);
   }
   if (action.kind == Kind::kFail) {
     return false;
   }
   if (action.wait > milliseconds{0}) {
-    active.is_pausing = action.kind == Kind::kPause;
+    active.expects_reply = active.expects_reply && action.kind != Kind::kPause;
     deadlines_.push({now + action.wait, handle, ++active.timer});
     arm();
   }
@@ -265,17 +271,23 @@ bool Forwarder::on_response(const Attempt& attempt, Bytes message) {
   }
   const MonoTime now = loop_.now();
   const ReplyKind kind = judge(message, active->question, attempt, active->trusts_ad, judged_);
-  const bool is_garbled = kind == ReplyKind::kGarbled || kind == ReplyKind::kNonsense;
+  if (attempt.server == active->current) {
+    active->expects_reply = false;  // it is not silent, whatever it says
+  }
   if (kind == ReplyKind::kBad) {
     const bool refuses = judged_.answered && judged_.response.rcode == Rcode::kRefused;
     pool_.on_bad(attempt.server, refuses, now);
-  } else if (!is_garbled) {
+  } else if (kind == ReplyKind::kGood || kind == ReplyKind::kTruncated) {
     pool_.on_answered(attempt.server, std::chrono::duration_cast<milliseconds>(now - attempt.sent), now);
   }
   const Exchange::Action action = active->exchange.on_reply(attempt.server, kind, now);
   if (action.kind == Exchange::Action::Kind::kSucceed) {
     ServerMemory& memory = *servers_[attempt.server].memory;
-    attempt.has_edns ? memory.note_understood(now) : memory.note_simple(now);
+    if (attempt.has_edns) {
+      memory.note_understood(now);
+    } else if (active->exchange.has_minded(attempt.server)) {
+      memory.note_simple(now);
+    }
     finish(attempt.exchange, judged_, 1);
     return true;
   }
@@ -283,7 +295,7 @@ bool Forwarder::on_response(const Attempt& attempt, Bytes message) {
     active->bad = std::move(judged_);
   }
   act(attempt.exchange, action);
-  return !is_garbled;
+  return kind != ReplyKind::kGarbled;
 }
 
 void Forwarder::on_unreachable(const Attempt& attempt) {
@@ -320,7 +332,7 @@ void Forwarder::on_time() {
     }
     deadlines_.pop();
     if (!is_over) {
-      if (!std::exchange(active->is_pausing, false)) {
+      if (std::exchange(active->expects_reply, false)) {
         pool_.on_silent(active->current, now);
       }
       act(due.exchange, active->exchange.on_timeout(now));

@@ -82,7 +82,7 @@ class alignas(64) Forwarder final : TransportEvents {
     uint64_t cookie = 0;
     unsigned timer = 0;  // counts the waits: an older deadline means nothing
     uint16_t current = 0;
-    bool is_pausing = false;
+    bool expects_reply = false;  // of the current server, which else cannot be called silent
     bool trusts_ad = false;
     Exchange::PerServer<Try> tries;
     Resolution bad;  // the last answer that was no good: passed on when nothing better comes

@@ -59,10 +59,12 @@ class ServerMemory {
   void note_understood(MonoTime now) noexcept {
     if (now - understood_.load(std::memory_order_relaxed) >= seconds{1}) {  // a line that all workers read
       understood_.store(now, std::memory_order_relaxed);
+      simple_until_.store(MonoTime{}, std::memory_order_relaxed);
     }
   }
+  // It minded a question, and answered it in the simple form.
   void note_simple(MonoTime now) noexcept {
-    if (!is_simple(now) && now - understood_.load(std::memory_order_relaxed) >= kHolds) {
+    if (now - understood_.load(std::memory_order_relaxed) >= kHolds) {
       simple_until_.store(now + kHolds, std::memory_order_relaxed);
     }
   }
@@ -83,7 +85,7 @@ class ServerMemory {
  private:
   std::atomic<MonoTime> understood_{MonoTime{} - kHolds};
   std::atomic<MonoTime> simple_until_{MonoTime{}};
-  mutable std::mutex mutex_;
+  alignas(64) mutable std::mutex mutex_;  // beside what all workers read
   EchoCookie cookie_;
 };
 

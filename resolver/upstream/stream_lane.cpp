@@ -35,7 +35,7 @@ StreamLane::StreamLane(Loop& loop, const StreamServer& server, Random& random, S
       random_(random),
       events_(events),
       patience_(kIdle),
-      idle_(loop, [this] { disconnect(); }),
+      idle_(loop, [this] { end_connection(); }),
       silence_(loop, [this] { on_silence(); }) {}
 
 StreamLane::~StreamLane() = default;
@@ -46,12 +46,14 @@ void StreamLane::connect() {
   stream_ = Stream::connect(loop_, server_.address);
   stream_->start(*this, server_.tls != nullptr ? server_.tls->connect() : nullptr);
   answered_ = 0;
+  was_ready_ = false;
   patience_ = kIdle;
   connections_.add();
   carrier_->begin(output_);
 }
 
 void StreamLane::on_ready() {
+  was_ready_ = true;
   if (server_.http && stream_->tls()->alpn() != "h2") {
     log::debug("upstream {}: it does not speak HTTP/2", server_.address.to_text());
     refuse_all();
@@ -107,6 +109,8 @@ bool StreamLane::send(const StreamQuestion& question) {
   StreamQuestion sent = question;
   sent.id = fresh_id();
   if (!transmit(sent)) {
+    is_ending_ = true;
+    rest();
     return false;
   }
   waiting_.push_back(sent);
@@ -118,9 +122,15 @@ bool StreamLane::send(const StreamQuestion& question) {
 }
 
 void StreamLane::cancel(Handle exchange) noexcept {
-  const size_t gone =
-      std::erase_if(waiting_, [&](const StreamQuestion& each) { return each.attempt.exchange == exchange; });
+  const size_t gone = std::erase_if(waiting_, [&](const StreamQuestion& each) {
+    const bool is_gone = each.attempt.exchange == exchange;
+    if (is_gone) {
+      carrier_->cancel(each.key, output_);
+    }
+    return is_gone;
+  });
   if (gone != 0) {
+    flush();
     rest();
   }
 }
@@ -128,7 +138,7 @@ void StreamLane::cancel(Handle exchange) noexcept {
 // Nothing to do: the connection stays for a while.
 void StreamLane::rest() {
   if (waiting_.empty() && stream_ != nullptr) {
-    idle_.start(patience_);
+    idle_.start(is_ending_ ? milliseconds{1} : patience_);
   }
 }
 
@@ -143,6 +153,7 @@ void StreamLane::on_bytes(Bytes bytes) {
   // Also for a question that was given up meanwhile: what counts is that the other side lives.
   silence_.stop();
   const bool goes_on = carrier_->receive(bytes, output_) && flush();
+  is_ending_ = is_ending_ || !goes_on;
   while (auto arrived = carrier_->next()) {
     on_arrived(*arrived);
     if (stream_ == nullptr) {
@@ -164,25 +175,27 @@ void StreamLane::on_arrived(const Carrier::Arrived& arrived) {
   }
   const Attempt attempt = found->attempt;
   if (server_.echo != nullptr && !arrived.message.empty()) {
-    server_.echo->learn(arrived.message, found->asked.name, found->letter_case);
+    server_.echo->learn(arrived.message, found->asked.name, found->letter_case, attempt.has_edns);
   }
+  StreamQuestion question = *found;
+  *found = std::move(waiting_.back());
+  waiting_.pop_back();
   if (arrived.message.empty()) {
-    waiting_.erase(found);
     rest();
-    events_.on_refused(attempt);
+    if (arrived.is_refused) {
+      ++question.cuts;
+      events_.on_cut({question}, std::max<size_t>(answered_, 1));
+    } else {
+      events_.on_refused(attempt);
+    }
     return;
   }
   ++answered_;
   if (const auto keepalive = keepalive_of(arrived.message); keepalive && !server_.http) {
     patience_ = *keepalive;
   }
-  // It goes first: who is told may ask more, or have others that wait here forgotten.
-  const StreamQuestion question = *found;
-  waiting_.erase(found);
-  if (!events_.on_answer(attempt, arrived.message)) {
-    waiting_.push_back(question);
-  }
   rest();
+  events_.on_answer(attempt, arrived.message);
 }
 
 void StreamLane::listen_for_silence() {
@@ -205,7 +218,7 @@ void StreamLane::on_closed(StreamEnd end, std::string_view why) {
   if (end != StreamEnd::kPeerClosed) {
     log::debug("upstream {}: {}", server_.address.to_text(), why);
   }
-  if (end == StreamEnd::kConnectFailed || end == StreamEnd::kTlsFailed) {
+  if (end == StreamEnd::kConnectFailed || (end == StreamEnd::kTlsFailed && !was_ready_)) {
     refuse_all();
   } else {
     end_connection();
@@ -216,14 +229,14 @@ void StreamLane::disconnect() noexcept {
   idle_.stop();
   silence_.stop();
   stream_.reset();
+  output_.clear();
+  is_ending_ = false;
 }
 
 // A server may close at any moment, also when a question is on its way (RFC 7766 section 6.2.4).
 void StreamLane::end_connection() {
   disconnect();
-  if (!waiting_.empty()) {
-    events_.on_cut(std::exchange(waiting_, {}), answered_);
-  }
+  events_.on_cut(std::exchange(waiting_, {}), answered_);
 }
 
 void StreamLane::replace_connection() {

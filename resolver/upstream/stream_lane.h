@@ -45,10 +45,10 @@ struct StreamQuestion {
 
 class StreamLaneEvents {
  public:
-  // False: it is no whole message, and the wait goes on.
-  virtual bool on_answer(const Attempt& attempt, Bytes message) = 0;
+  virtual void on_answer(const Attempt& attempt, Bytes message) = 0;
   virtual void on_refused(const Attempt& attempt) = 0;
-  // The server ended its connection, after so many answers on it, while these waited. They are here no more.
+  // The server ended its connection, after so many answers on it, while these waited, if any. They are here
+  // no more.
   virtual void on_cut(std::vector<StreamQuestion> left, size_t answered) = 0;
 
  protected:
@@ -61,8 +61,9 @@ class StreamLane final : StreamEvents {
   StreamLane(Loop& loop, const StreamServer& server, Random& random, StreamLaneEvents& events);
   ~StreamLane();
 
-  // False: it cannot be sent on this connection.
+  // False: it cannot be sent on this connection, which takes no more.
   bool send(const StreamQuestion& question);
+  [[nodiscard]] bool takes_more() const noexcept { return !is_ending_; }
   void cancel(Handle exchange) noexcept;
 
   [[nodiscard]] size_t waiting() const noexcept { return waiting_.size(); }
@@ -97,6 +98,8 @@ class StreamLane final : StreamEvents {
   std::string output_;  // what the carrier wants sent
   std::vector<StreamQuestion> waiting_;
   size_t answered_ = 0;
+  bool was_ready_ = false;     // this connection, its handshake too
+  bool is_ending_ = false;     // it takes no more questions, and ends when those that it has are answered
   bool is_last_look_ = false;  // before silence is believed
   milliseconds patience_;      // how long it may stay idle
   Timer idle_;

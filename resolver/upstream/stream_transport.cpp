@@ -24,12 +24,8 @@ bool StreamTransport::send(const Attempt& attempt, const UpstreamQuestion& quest
   if (waiting() >= kMostWaiting) {
     return false;
   }
-  const StreamQuestion waiting{attempt, question};
-  StreamLane* const lane = queue_.empty() ? find_lane() : nullptr;
-  if (lane != nullptr) {
-    return lane->send(waiting);
-  }
-  queue_.push_back(waiting);
+  queue_.push_back({attempt, question});
+  send_queued();
   return true;
 }
 
@@ -42,12 +38,16 @@ void StreamTransport::cancel(Handle exchange) noexcept {
 }
 
 StreamLane* StreamTransport::find_lane() {
-  const auto free = std::find_if(lanes_.begin(), lanes_.end(),
-                                 [this](const auto& lane) { return lane->waiting() < most_on_one_; });
+  const auto free = std::find_if(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
+    return lane->takes_more() && lane->waiting() < most_on_one_;
+  });
+  const auto busy = static_cast<size_t>(std::count_if(lanes_.begin(), lanes_.end(), [](const auto& lane) {
+    return lane->takes_more() && lane->waiting() != 0;
+  }));
   if (free != lanes_.end()) {
-    return free->get();
+    return (*free)->waiting() != 0 || busy < most_lanes_ ? free->get() : nullptr;
   }
-  if (lanes_.size() == kMostLanes) {
+  if (busy >= most_lanes_ || lanes_.size() >= kMostLanes) {
     return nullptr;
   }
   StreamLaneEvents& events = *this;
@@ -62,14 +62,16 @@ size_t StreamTransport::waiting() const noexcept {
 void StreamTransport::send_queued() {
   while (!queue_.empty()) {
     StreamLane* const lane = find_lane();
-    if (lane == nullptr || !lane->send(queue_.front())) {
-      return;
+    if (lane == nullptr) {
+      return;  // one of them will end, or have an answer
     }
-    queue_.pop_front();
+    if (lane->send(queue_.front())) {
+      queue_.pop_front();
+    }
   }
 }
 
-bool StreamTransport::on_answer(const Attempt& attempt, Bytes message) {
+void StreamTransport::on_answer(const Attempt& attempt, Bytes message) {
   // A connection that has gone on after as many answers as it may have questions can take more.
   const bool is_steady = std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
     return lane->is_connected() && lane->answered() > most_on_one_;
@@ -77,9 +79,8 @@ bool StreamTransport::on_answer(const Attempt& attempt, Bytes message) {
   if (is_steady) {
     most_on_one_ = std::min(2 * most_on_one_, kMostWaiting);
   }
-  const bool is_whole = events_.on_response(attempt, message);
+  events_.on_response(attempt, message);
   send_queued();
-  return is_whole;
 }
 
 void StreamTransport::on_refused(const Attempt& attempt) {
@@ -89,16 +90,22 @@ void StreamTransport::on_refused(const Attempt& attempt) {
 
 void StreamTransport::on_cut(std::vector<StreamQuestion> left, size_t answered) {
   // One question that met the end of a connection that had worked is chance; the rest is a habit.
-  if (left.size() > 1 || answered == 0) {
+  if (left.size() > 1 || (answered == 0 && !left.empty())) {
     most_on_one_ = std::clamp<size_t>(answered, 1, most_on_one_);
   }
+  // Who ends them unheard may have too many of them.
+  if (answered == 0) {
+    most_lanes_ = std::max<size_t>(most_lanes_ / 2, 1);
+  } else if (left.size() > 1 || !queue_.empty()) {
+    most_lanes_ = kMostLanes;
+  }
   std::vector<Attempt> given_up;
-  for (StreamQuestion& each : left) {
-    each.cuts += answered == 0 ? 1 : 0;
-    if (each.cuts < kMostCuts) {
-      queue_.push_back(each);
+  for (auto each = left.rbegin(); each != left.rend(); ++each) {
+    each->cuts += answered == 0 ? 1 : 0;
+    if (each->cuts < kMostCuts) {
+      queue_.push_front(*each);  // before those who came later
     } else {
-      given_up.push_back(each.attempt);
+      given_up.push_back(each->attempt);
     }
   }
   for (const Attempt& attempt : given_up) {

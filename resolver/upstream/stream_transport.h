@@ -1,6 +1,6 @@
-// Questions over TCP, TLS or HTTPS. One connection takes all of them, as long as its server can: where it
-// ends connections while questions wait, each takes fewer, down to one, and there are several side by side.
-// Who has got no answer is asked again. One worker's.
+// Questions over TCP, TLS or HTTPS. One connection takes all of them, as long as its server can. Where it
+// ends connections while questions wait, each takes fewer, down to one, and there are several side by side,
+// as long as they bring answers. Who has got no answer is asked again. One worker's.
 #pragma once
 
 #include <deque>
@@ -24,7 +24,7 @@ class StreamTransport final : StreamLaneEvents {
   [[nodiscard]] bool is_connected() const noexcept;
 
  private:
-  bool on_answer(const Attempt& attempt, Bytes message) override;
+  void on_answer(const Attempt& attempt, Bytes message) override;
   void on_refused(const Attempt& attempt) override;
   void on_cut(std::vector<StreamQuestion> left, size_t answered) override;
   [[nodiscard]] StreamLane* find_lane();
@@ -38,6 +38,7 @@ class StreamTransport final : StreamLaneEvents {
   std::vector<std::unique_ptr<StreamLane>> lanes_;
   std::deque<StreamQuestion> queue_;  // until a lane has room
   size_t most_on_one_;                // questions on one connection at a time
+  size_t most_lanes_ = 1;
 };
 
 }  // namespace cenote

@@ -29,8 +29,10 @@ struct Attempt {
 // What became of a question on its way out.
 enum class Sending : uint8_t {
   kSent,
-  kNoWay,   // the system knows no way to the server, or lets nothing out
-  kNoRoom,  // for want of descriptors, memory or room in a queue
+  kNoWay,     // the system knows no way to the server
+  kHeldBack,  // the system's packet filter let it not out, for a rule or because its table of connections is
+              // full
+  kNoRoom,    // for want of descriptors, memory or room in a queue
 };
 
 class TransportEvents {

@@ -1,10 +1,12 @@
 #include "resolver/upstream/udp_transport.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include <boost/container/small_vector.hpp>
 
+#include "resolver/base/descriptors.h"
 #include "resolver/base/log.h"
 #include "resolver/dns/records.h"
 
@@ -20,8 +22,16 @@ constexpr size_t kMostSockets = 1024;
 // an open port (SAD DNS, CVE-2020-25705).
 constexpr unsigned kUsesOfSocket = 64;
 constexpr seconds kLifeOfSocket{1};
+constexpr milliseconds kBetweenLooks{100};  // at their age, a part of them each time
 // So many questions share a socket when all of them are busy.
 constexpr size_t kMostSharing = 64;
+
+Sending sending_of(int error) noexcept {
+  return error == 0               ? Sending::kSent
+         : error == EPERM         ? Sending::kHeldBack
+         : is_want_of_room(error) ? Sending::kNoRoom
+                                  : Sending::kNoWay;
+}
 
 }  // namespace
 
@@ -91,7 +101,7 @@ UdpTransport::Sent UdpTransport::send(const Attempt& attempt, const UpstreamQues
   int error = 0;
   Socket* const socket = pick(error);
   if (socket == nullptr) {
-    return {is_want_of_room(error) ? Sending::kNoRoom : Sending::kNoWay, {}};
+    return {sending_of(error), {}};
   }
   const Handle handle = questions_.add();
   Question& waiting = *questions_.find(handle);
@@ -111,16 +121,16 @@ UdpTransport::Sent UdpTransport::send(const Attempt& attempt, const UpstreamQues
   error = socket->client->send(Bytes(message).first(size));
   if (error != 0) {
     log::debug("upstream {}: {}", server_.to_text(), std::strerror(error));
-    socket->is_spoilt = !is_want_of_room(error);
+    socket->is_spoilt = sending_of(error) == Sending::kNoWay;
     let_go(handle);
-    return {is_want_of_room(error) ? Sending::kNoRoom : Sending::kNoWay, {}};
+    return {sending_of(error), {}};
   }
   counters_.sent.add();
   return {Sending::kSent, handle};
 }
 
 UdpTransport::Socket* UdpTransport::pick(int& error) {
-  while (resting_.size() > kApart) {
+  while (resting_.size() >= kApart + kDrawnFrom) {
     Socket* const rested = take_rested();
     if (!is_worn(*rested)) {
       return rested;
@@ -132,9 +142,9 @@ UdpTransport::Socket* UdpTransport::pick(int& error) {
   return made == nullptr && is_want_of_room(error) ? share() : made;
 }
 
-// REQUIRES: more than kApart rest.
+// REQUIRES: kApart rest beside those.
 UdpTransport::Socket* UdpTransport::take_rested() noexcept {
-  const size_t drawn = random_.below(std::min(kDrawnFrom, resting_.size() - kApart));
+  const size_t drawn = random_.below(kDrawnFrom);
   std::swap(resting_.front(), resting_[drawn]);
   Socket* const socket = resting_.front();
   resting_.pop_front();
@@ -149,12 +159,13 @@ UdpTransport::Socket* UdpTransport::open(int& error) {
     return nullptr;
   }
   if (!aging_.is_active()) {
-    aging_.start(kLifeOfSocket);
+    aging_.start(kBetweenLooks);
   }
   return sockets_.emplace_back(std::move(made)).get();
 }
 
-// There can be no more sockets: one of those that are, each in its turn.
+// There can be no more sockets: one of those that are, each in its turn. Worn ones come to their end, unless
+// all are.
 UdpTransport::Socket* UdpTransport::share() noexcept {
   while (!resting_.empty()) {
     Socket* const socket = resting_.front();
@@ -164,13 +175,19 @@ UdpTransport::Socket* UdpTransport::share() noexcept {
     }
     close(*socket);
   }
+  Socket* worn = nullptr;
   for (size_t tried = 0; tried < sockets_.size(); ++tried) {
     shared_ = (shared_ + 1) % sockets_.size();
-    if (Socket& socket = *sockets_[shared_]; !socket.is_full() && !socket.is_spoilt) {
+    Socket& socket = *sockets_[shared_];
+    if (socket.is_full() || socket.is_spoilt) {
+      continue;
+    }
+    if (!is_worn(socket)) {
       return &socket;
     }
+    worn = &socket;
   }
-  return nullptr;
+  return worn;
 }
 
 void UdpTransport::let_go(Handle handle) noexcept {
@@ -209,7 +226,7 @@ void UdpTransport::on_age() {
     return ends;
   });
   if (!sockets_.empty()) {
-    aging_.start(kLifeOfSocket);
+    aging_.start(kBetweenLooks);
   }
 }
 
@@ -225,7 +242,7 @@ void UdpTransport::Socket::on_reply(Bytes datagram) {
   const Handle handle = found->question;
   const Attempt attempt = question->attempt;
   if (transport.echo_ != nullptr &&
-      !transport.echo_->believes(datagram, question->asked.name, question->letter_case)) {
+      !transport.echo_->believes(datagram, question->asked.name, question->letter_case, attempt.has_edns)) {
     transport.counters_.doubtful.add();
     transport.events_.on_doubtful(attempt);  // The wait goes on here, too: the true reply may be on its way.
     return;

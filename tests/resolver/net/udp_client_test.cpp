@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "resolver/base/descriptors.h"
 #include "tests/support/sockets.h"
 
 namespace cenote::udp_client_test {

@@ -1,5 +1,6 @@
 #include "resolver/upstream/udp_transport.h"
 
+#include <atomic>
 #include <set>
 
 #include <catch2/catch.hpp>
@@ -137,24 +138,28 @@ TEST_CASE_METHOD(Fixture, "no socket stays when nobody asks any more", "[upstrea
 
 TEST_CASE_METHOD(Fixture, "more questions than there may be sockets share them, and each gets its answer",
                  "[upstream][udp]") {
-  const ScriptedUpstream upstream;
+  constexpr unsigned kSilent = 1100;  // so many wait, and hold all sockets
+  constexpr unsigned kAnswered = 300;
+  std::atomic<unsigned> asked{0};
+  const ScriptedUpstream upstream([&](const Wire& query, bool over_tcp) {
+    return asked++ < kSilent ? std::vector<Wire>{} : ScriptedUpstream::default_script(query, over_tcp);
+  });
   UdpTransport transport(heard.loop, upstream.address(), random, heard);
-  constexpr size_t kQuestions = 1500;
-  size_t asked = 0;
-  // In slices, for the upstream's own socket holds few at a time.
+  unsigned sent = 0;
   Timer steady(heard.loop, [&] {
-    for (size_t i = 0; i < 50 && asked < kQuestions; ++i) {
-      const Name name = Name::from_text("n" + std::to_string(asked++) + ".example").value();
+    for (int i = 0; i < 20 && sent < kSilent + kAnswered && sent < upstream.queries() + 20; ++i) {
+      const Name name = Name::from_text("n" + std::to_string(sent++) + ".example").value();
       CHECK(transport.send({}, {name, rrtype::kA, false, false}).result == Sending::kSent);
     }
   });
   steady.start(milliseconds{1}, milliseconds{1});
   Timer limit(heard.loop, [this] { heard.loop.stop(); });
-  limit.start(seconds{10});
-  while (heard.responses.size() < kQuestions && limit.is_active()) {
+  limit.start(seconds{20});
+  while (heard.responses.size() < kAnswered && limit.is_active()) {
     heard.loop.run();
   }
-  CHECK(heard.responses.size() == kQuestions);
+  CHECK(heard.responses.size() == kAnswered);
+  CHECK(transport.sockets() == 1024);
   CHECK(transport.counters().mismatched.value() == 0);
 }
 
