@@ -183,6 +183,25 @@ bool Backend::is_ready() const {
                      [](const auto& worker) { return worker->generation() != 0; });
 }
 
+Unready Backend::unready() {
+  Unready found;
+  for (const Watchdog::Watched& one : watchdog_.watched()) {
+    if (one.stands) {
+      found.resolution.push_back(one.name + " stands still");
+    }
+  }
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    if (!workers_[i]->can_resolve()) {
+      found.resolution.push_back(fmt::format("no upstream answers worker {}", i));
+    }
+    if (workers_[i]->generation() == 0) {
+      found.policy.push_back(fmt::format("worker {} has no policy yet", i));
+    }
+    workers_[i]->probe_upstreams();
+  }
+  return found;
+}
+
 ServerStatus Backend::status() const {
   ServerStatus status;
   status.started = started_;

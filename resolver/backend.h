@@ -32,6 +32,7 @@ class Backend final : public ControlBackend {
           const Watchdog& watchdog);
 
   [[nodiscard]] bool is_ready() const override;
+  [[nodiscard]] Unready unready() override;
   [[nodiscard]] ServerStatus status() const override;
   void collect(MetricsPage& page) const override;
   [[nodiscard]] Explanation explain(const ExplainQuestion& question) const override;
