@@ -132,7 +132,7 @@ constexpr std::array<NamedCounter, 16> kPipelineCounters{{
     {"cenote_local_answers_total", "Answers with names of our own.", &PipelineCounters::local},
     {"cenote_rebinding_withheld_total", "Answers from outside that led to inner addresses: withheld.",
      &PipelineCounters::withheld},
-    {"cenote_upstream_blocked_total", "Answers that the upstream said it blocked, filtered or forged.",
+    {"cenote_upstream_blocked_total", "Answers that the upstream blocked, filtered or forged: it said so, or answered 0.0.0.0 or ::.",
      &PipelineCounters::blocked_upstream},
     {"cenote_rate_limited_total", "Queries over a client's rate, dropped or told to come by TCP.",
      &PipelineCounters::rate_limited},
