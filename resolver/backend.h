@@ -69,6 +69,7 @@ class Backend final : public ControlBackend {
  private:
   [[nodiscard]] Updater::Done on_web_loop(Done done) const;
   void judge_traffic(ChangeResult& result) const;
+  void probe_upstreams();
 
   Updater& updater_;
   const Recorder& recorder_;
@@ -79,6 +80,7 @@ class Backend final : public ControlBackend {
   const std::vector<Listener> listeners_;
   const Faults& faults_;
   const WallTime started_;
+  MonoTime next_probe_{};
 };
 
 }  // namespace cenote

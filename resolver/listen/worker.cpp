@@ -256,12 +256,6 @@ bool Worker::can_resolve() const {
 
 void Worker::probe_upstreams() {
   loop_.post([this] {
-    constexpr seconds kBetween{5};  // Exchange::kTotal and a little: one at a time
-    const MonoTime now = loop_.now();
-    if (now < next_probe_) {
-      return;
-    }
-    next_probe_ = now + kBetween;
     for (const uint16_t zone : widest_zones(forwarder_->pool())) {
       // Whoever serves a zone has this; nobody waits for the answer, its coming is what counts.
       forwarder_->resolve(zone, {forwarder_->pool().zone_name(zone), rrtype::kSoa, false, false}, kNobody);

@@ -91,9 +91,8 @@ class alignas(64) Worker {
   // Whether a server is up that is asked for all names: of the root zone, or, where none is configured, of
   // any. One that nobody has asked yet is taken to be up. From any thread.
   [[nodiscard]] bool can_resolve() const;
-  // Asks these zones' servers something, at most every five seconds, so that can_resolve() knows of upstreams
-  // that nobody asks: of a machine in reserve, or of one that gets no clients while they are down. From any
-  // thread.
+  // Asks these zones' servers something, so that can_resolve() knows of upstreams that nobody asks: of a
+  // machine in reserve, or of one that gets no clients while they are down. From any thread.
   void probe_upstreams();
   [[nodiscard]] Loop& loop() noexcept { return loop_; }
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
@@ -128,7 +127,6 @@ class alignas(64) Worker {
   std::unique_ptr<Timer> stopping_;
   MonoTime stop_deadline_;
   Counter generation_;
-  MonoTime next_probe_{};
   std::thread thread_;
 };
 
