@@ -86,7 +86,8 @@ constexpr size_t kFirstRejects = 20;
 
 struct FeedStatus {
   std::string name;
-  std::string source;  // as configured
+  std::string source;       // as configured
+  milliseconds refresh{0};  // how often it is fetched, where it is
   std::string format;
   std::string category;
   Action action = Action::kSinkhole;

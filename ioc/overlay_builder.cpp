@@ -136,6 +136,7 @@ Overlay::Listed OverlayBuilder::list(const Present& before, std::vector<SaidReco
     };
     std::stable_sort(after.begin(), after.end(),
                      [&](const SaidRecord& a, const SaidRecord& b) { return order(a) < order(b); });
+    warn_of_cut(after.size());
     after.resize(RecordTable::kMaxListed);
   }
   std::sort(after.begin(), after.end(), [](const SaidRecord& a, const SaidRecord& b) {

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "ioc/record_table_layout.h"
+#include "resolver/base/log.h"
 
 namespace cenote {
 
@@ -134,6 +135,11 @@ Items<uint32_t> RecordTable::listed(Posting posting, uint32_t& single) const noe
     return value < head_.records ? listed(static_cast<uint32_t>(value), single) : Items<uint32_t>();
   }
   return posting.index() < targets_.size() ? listed(targets_[posting.index()], single) : Items<uint32_t>();
+}
+
+void warn_of_cut(size_t records) {
+  log::warn("a name or block has {} entries: {} are in force, those that block before those that allow",
+            records, RecordTable::kMaxListed);
 }
 
 }  // namespace cenote

@@ -65,7 +65,7 @@ class RecordTable {
   [[nodiscard]] bool fits(size_t feeds, size_t categories) const noexcept;
 
   // Of one name. A feed has eighteen at most, an exception one for each client.
-  static constexpr size_t kMaxListed = 4095;
+  static constexpr size_t kMaxListed = 4095;  // who leaves some out says so: warn_of_cut()
 
  private:
   friend class RecordTableBuilder;
@@ -90,6 +90,9 @@ class RecordTable {
   Items<uint32_t> text_offsets_;
   std::string_view texts_;
 };
+
+// In the log: of a name or block with so many records not all are kept.
+void warn_of_cut(size_t records);
 
 class RecordTableBuilder {
  public:

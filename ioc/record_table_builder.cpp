@@ -36,6 +36,7 @@ void RecordTableBuilder::cut(std::vector<uint32_t>& records) const {
     };
     return order(a) < order(b);
   });
+  warn_of_cut(records.size());
   records.resize(RecordTable::kMaxListed);
 }
 

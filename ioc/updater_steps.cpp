@@ -261,6 +261,7 @@ void Updater::Work::show_feeds() {
     FeedStatus status;
     status.name = feed.name;
     status.source = feed.source;
+    status.refresh = feed.refresh;
     status.format = feed.format;
     status.category = feed.category;
     status.action = feed.action;

@@ -132,7 +132,8 @@ constexpr std::array<NamedCounter, 16> kPipelineCounters{{
     {"cenote_local_answers_total", "Answers with names of our own.", &PipelineCounters::local},
     {"cenote_rebinding_withheld_total", "Answers from outside that led to inner addresses: withheld.",
      &PipelineCounters::withheld},
-    {"cenote_upstream_blocked_total", "Answers that the upstream said it blocked, filtered or forged.",
+    {"cenote_upstream_blocked_total",
+     "Answers that the upstream blocked, filtered or forged: it said so, or answered 0.0.0.0 or ::.",
      &PipelineCounters::blocked_upstream},
     {"cenote_rate_limited_total", "Queries over a client's rate, dropped or told to come by TCP.",
      &PipelineCounters::rate_limited},
@@ -181,6 +182,38 @@ Backend::Backend(Updater& updater, const Recorder& recorder, Web& web, const Wor
 bool Backend::is_ready() const {
   return std::all_of(workers_.begin(), workers_.end(),
                      [](const auto& worker) { return worker->generation() != 0; });
+}
+
+Unready Backend::unready() {
+  Unready found;
+  for (const Watchdog::Watched& one : watchdog_.watched()) {
+    if (one.stands) {
+      found.resolution.push_back(one.name + " stands still");
+    }
+  }
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    if (!workers_[i]->can_resolve()) {
+      found.resolution.push_back(fmt::format("no upstream answers worker {}", i));
+    }
+    if (workers_[i]->generation() == 0) {
+      found.policy.push_back(fmt::format("worker {} has no policy yet", i));
+    }
+  }
+  probe_upstreams();
+  return found;
+}
+
+// However often somebody looks.
+void Backend::probe_upstreams() {
+  constexpr milliseconds kBetween = Exchange::kTotal + milliseconds{500};  // one at a time
+  const MonoTime now = mono_now();
+  if (now < next_probe_) {
+    return;
+  }
+  next_probe_ = now + kBetween;
+  for (const auto& worker : workers_) {
+    worker->probe_upstreams();
+  }
 }
 
 ServerStatus Backend::status() const {

@@ -32,6 +32,7 @@ class Backend final : public ControlBackend {
           const Watchdog& watchdog);
 
   [[nodiscard]] bool is_ready() const override;
+  [[nodiscard]] Unready unready() override;
   [[nodiscard]] ServerStatus status() const override;
   void collect(MetricsPage& page) const override;
   [[nodiscard]] Explanation explain(const ExplainQuestion& question) const override;
@@ -68,6 +69,7 @@ class Backend final : public ControlBackend {
  private:
   [[nodiscard]] Updater::Done on_web_loop(Done done) const;
   void judge_traffic(ChangeResult& result) const;
+  void probe_upstreams();
 
   Updater& updater_;
   const Recorder& recorder_;
@@ -78,6 +80,7 @@ class Backend final : public ControlBackend {
   const std::vector<Listener> listeners_;
   const Faults& faults_;
   const WallTime started_;
+  MonoTime next_probe_{};
 };
 
 }  // namespace cenote

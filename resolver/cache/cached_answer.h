@@ -63,6 +63,13 @@ class PackedPointer {
   std::array<uint8_t, kBits / 8> bytes_{};
 };
 
+// Where an answer's addresses lead, to the rebinding guard.
+enum class LeadsTo : uint8_t {
+  kOutside,  // or there are none
+  kNowhere,  // all are 0.0.0.0 or ::, as upstreams that filter answer
+  kInside,   // at least one is of an inner network
+};
+
 class CachedAnswer {
  public:
   // What is kept of an answer.
@@ -156,14 +163,17 @@ class CachedAnswer {
     void set_clear_under(uint32_t rules) noexcept { clear_under_.store(rules, std::memory_order_relaxed); }
     // What the rebinding guard with these settings, by number (never 0), last saw. nullopt: it has not
     // looked.
-    [[nodiscard]] std::optional<bool> leads_inside(uint16_t settings) const noexcept {
+    [[nodiscard]] std::optional<LeadsTo> leads_to(uint16_t settings) const noexcept {
       const uint16_t seen = seen_.load(std::memory_order_relaxed);
-      return seen >> 1 == settings ? std::optional((seen & 1) != 0) : std::nullopt;
+      return seen >> kLeadBits == settings ? std::optional(LeadsTo{static_cast<uint8_t>(seen & 3)})
+                                           : std::nullopt;
     }
-    void set_leads_inside(uint16_t settings, bool leads) noexcept {
-      seen_.store(static_cast<uint16_t>(settings << 1 | (leads ? 1 : 0)), std::memory_order_relaxed);
+    void set_leads_to(uint16_t settings, LeadsTo place) noexcept {
+      seen_.store(static_cast<uint16_t>(settings << kLeadBits | static_cast<uint8_t>(place)),
+                  std::memory_order_relaxed);
     }
-    static constexpr uint16_t kMostSettings = UINT16_MAX >> 1;
+    static constexpr unsigned kLeadBits = 2;
+    static constexpr uint16_t kMostSettings = UINT16_MAX >> kLeadBits;
 
    private:
     std::atomic<uint32_t> clear_under_{0};

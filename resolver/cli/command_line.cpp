@@ -320,6 +320,10 @@ class CommandLine {
     CLI::App* why = add(&app_, "why", "Tell what an incident id stands for", "cenote why 7K4QW-9XM2D");
     why->add_option("INCIDENT", name_, "The id on the block page")->required();
     asks(why, [this](const CommandContext& context) { return show_incident(context, name_); });
+    CLI::App* ready =
+        add(&app_, "ready", "Tell whether clients may be sent here: exit code 0, else 1", "cenote ready");
+    ready->add_flag("--fresh", wants_fresh_, "Only with every feed in time");
+    asks(ready, [this](const CommandContext& context) { return show_readiness(context, wants_fresh_); });
     asks(add(&app_, "status", "Show the generation, the feeds' and upstreams' health, and the load",
              "cenote status"),
          show_status);
@@ -370,6 +374,7 @@ class CommandLine {
   std::string client_;
   std::string client_name_;
   bool has_certificate_ = false;
+  bool wants_fresh_ = false;
   std::string type_;
 };
 

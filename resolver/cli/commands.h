@@ -63,6 +63,7 @@ struct HitArguments {
 };
 
 int show_status(const CommandContext& context);
+int show_readiness(const CommandContext& context, bool wants_fresh);  // 0: clients may be sent there
 int list_feeds(const CommandContext& context);
 int push_feed(const CommandContext& context, const PushArguments& arguments);
 int diff_feed(const CommandContext& context, const PushArguments& arguments);  // what a push would do

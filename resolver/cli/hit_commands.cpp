@@ -186,11 +186,46 @@ void show_server(Output& output, const Json& body) {
   output.table({"FEED", "ENTRIES", "LAST GOOD", "STATE"}, feeds);
 }
 
+void show_reasons(Output& output, const Json& body, bool is_ready) {
+  output.line({is_ready ? Cell("ready", Colour::kGreen) : Cell("not ready", Colour::kRed)});
+  for (const char* name : {"resolution", "policy"}) {
+    const Json part = body.value(name, Json::object());
+    for (const Json& why : list_of(part, "why")) {
+      output.line({fmt::format("  {}: {}", name, why.is_string() ? why.get<std::string>() : "")});
+    }
+  }
+  for (const Json& feed : list_of(body, "stale_feeds")) {
+    output.line({fmt::format("  feed {}: {}", text_of(feed, "feed"), text_of(feed, "why"))});
+  }
+}
+
 }  // namespace
 
 int show_status(const CommandContext& context) {
   return ask(context, {"GET", "/v1/status", "", {}},
              [&](const Json& body) { show_server(context.output, body); });
+}
+
+// Not by ask(): 503 is an answer here, too.
+int show_readiness(const CommandContext& context, bool wants_fresh) {
+  const auto response =
+      context.api.exchange({"GET", wants_fresh ? "/readyz?policy=fresh" : "/readyz", "", {}});
+  if (!response) {
+    context.output.error(response.error().message);
+    return 1;
+  }
+  const Json body = parse_answer(response->body);
+  if (!body.is_object() || !body.contains("ready")) {
+    context.output.error(error_of(*response));
+    return 1;
+  }
+  const bool is_ready = response->status == 200 && flag_of(body, "ready");
+  if (context.is_json) {
+    context.output.raw(response->body);
+  } else {
+    show_reasons(context.output, body, is_ready);
+  }
+  return is_ready ? 0 : 1;
 }
 
 int explain_name(const CommandContext& context, const std::string& name, const ExplainArguments& arguments) {

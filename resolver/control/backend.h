@@ -49,6 +49,12 @@ struct ServerStatus {
   StateHealth state;
 };
 
+// Why clients had better be sent elsewhere, for people; nothing where all is well.
+struct Unready {
+  std::vector<std::string> resolution;
+  std::vector<std::string> policy;
+};
+
 class ControlBackend {
  public:
   using Done = std::function<void(ChangeResult)>;
@@ -56,6 +62,8 @@ class ControlBackend {
   virtual ~ControlBackend() = default;
 
   [[nodiscard]] virtual bool is_ready() const = 0;  // policy is in force and questions are answered
+  // Has the upstreams asked as well, so that the next look at idle ones knows more than this one.
+  [[nodiscard]] virtual Unready unready() = 0;
   [[nodiscard]] virtual ServerStatus status() const = 0;
   virtual void collect(MetricsPage& page) const = 0;
   [[nodiscard]] virtual Explanation explain(const ExplainQuestion& question) const = 0;

@@ -95,6 +95,7 @@ void guarded(const ControlCallRef& call, const std::function<void()>& work) noex
 const std::vector<ControlRoute>& control_routes() {
   static const std::vector<ControlRoute> kRoutes{
       {"GET", "/healthz", Right::kNone, get_health},
+      {"GET", "/readyz", Right::kNone, get_readiness},
       {"GET", "/metrics", Right::kNone, get_metrics},
       {"GET", "/v1/status", Right::kRead, get_status},
       {"GET", "/v1/feeds", Right::kRead, get_feeds},

@@ -90,6 +90,7 @@ const std::vector<ControlRoute>& control_routes();
 
 // Reading (reads.cpp)
 void get_health(const ControlCallRef& call);
+void get_readiness(const ControlCallRef& call);
 void get_metrics(const ControlCallRef& call);
 void get_status(const ControlCallRef& call);
 void get_feeds(const ControlCallRef& call);

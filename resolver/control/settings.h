@@ -25,9 +25,9 @@ struct ControlSettings {
   std::string certificate;
   std::string key;
   std::string client_ca;  // only clients with a certificate of this CA; empty: all, with tokens
-  std::string tokens = "/etc/cenote/tokens.yaml";  // absent: only /metrics and /healthz over `http`
-  // Names under which /metrics and /healthz are asked for, beside addresses and "localhost"; in small
-  // letters.
+  std::string tokens = "/etc/cenote/tokens.yaml";  // absent: only /metrics, /healthz and /readyz over `http`
+  // Names under which /metrics, /healthz and /readyz are asked for, beside addresses and "localhost"; in
+  // small letters.
   std::vector<std::string> hosts;
   UploadSettings uploads;
 

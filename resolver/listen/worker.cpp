@@ -19,6 +19,21 @@ std::string joined(const std::vector<std::string>& problems) {
   return fmt::format("{}", fmt::join(problems, "; "));
 }
 
+// No query of the pipeline's has this cookie.
+constexpr uint64_t kNobody = UINT64_MAX;
+
+// Those that a server must be up of for most names to resolve: the root's. Without it, all.
+std::vector<uint16_t> widest_zones(const ServerPool& pool) {
+  std::vector<uint16_t> zones;
+  for (uint16_t zone = 0; zone < pool.zone_count(); ++zone) {
+    if (pool.zone_name(zone).is_root()) {
+      return {zone};
+    }
+    zones.push_back(zone);
+  }
+  return zones;
+}
+
 }  // namespace
 
 Worker::Worker(const WorkerSettings& settings, EventRing& events,
@@ -226,6 +241,26 @@ void Worker::finish_when_idle() {
     pipeline_.resign();
     loop_.stop();
   }
+}
+
+bool Worker::can_resolve() const {
+  return read_servers([](const ServerPool& pool) {
+    const auto zones = widest_zones(pool);
+    return std::any_of(zones.begin(), zones.end(), [&](uint16_t zone) {
+      const auto& servers = pool.servers_of(zone);
+      return std::any_of(servers.begin(), servers.end(),
+                         [&](uint16_t server) { return pool.health(server).is_down.value() == 0; });
+    });
+  });
+}
+
+void Worker::probe_upstreams() {
+  loop_.post([this] {
+    for (const uint16_t zone : widest_zones(forwarder_->pool())) {
+      // Whoever serves a zone has this; nobody waits for the answer, its coming is what counts.
+      forwarder_->resolve(zone, {forwarder_->pool().zone_name(zone), rrtype::kSoa, false, false}, kNobody);
+    }
+  });
 }
 
 uint64_t Worker::refused_connections() const {

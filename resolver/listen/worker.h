@@ -88,6 +88,12 @@ class alignas(64) Worker {
     const std::lock_guard lock(servers_mutex_);
     return read(forwarder_->pool());
   }
+  // Whether a server is up that is asked for all names: of the root zone, or, where none is configured, of
+  // any. One that nobody has asked yet is taken to be up. From any thread.
+  [[nodiscard]] bool can_resolve() const;
+  // Asks these zones' servers something, so that can_resolve() knows of upstreams that nobody asks: of a
+  // machine in reserve, or of one that gets no clients while they are down. From any thread.
+  void probe_upstreams();
   [[nodiscard]] Loop& loop() noexcept { return loop_; }
   [[nodiscard]] uint64_t generation() const noexcept { return generation_.value(); }  // in force here
 

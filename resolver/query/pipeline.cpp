@@ -261,9 +261,11 @@ size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
       record(query);
     }
   }
-  if (said.is_guarded &&
-      rebinding_guard_.withholds(query.message.name, said.message, parts_.policy, said.findings)) {
-    return withhold(query, said.upstream);
+  const LeadsTo place =
+      said.is_guarded ? rebinding_guard_.judge(query.message.name, said.message, parts_.policy, said.findings)
+                      : LeadsTo::kOutside;
+  if (place != LeadsTo::kOutside) {
+    return withhold(query, place, said.upstream);
   }
   if (said.error != nullptr) {
     count_error(said.error->code);
@@ -271,12 +273,15 @@ size_t Pipeline::answer_with(Query& query, const Said& said) noexcept {
   return copy_answer(query, said.message, said.error);
 }
 
-// A name from outside that leads to inner addresses. Upstreams that filter answer with 0.0.0.0: where one
-// says so that is the story, and no attack.
-size_t Pipeline::withhold(Query& query, const ExtendedError* error) noexcept {
-  if (error != nullptr && is_block(error->code)) {
-    count_error(error->code);
-    return write_withheld_answer(query.buffer, query.limit(), query.message, query.packet, *error);
+// A name from outside that leads to inner addresses. Upstreams that filter answer with 0.0.0.0, and few say
+// so (RFC 8914): that is no attack, and still no address to connect to.
+size_t Pipeline::withhold(Query& query, LeadsTo place, const ExtendedError* error) noexcept {
+  constexpr ExtendedError kFiltered{Ede::kBlocked, "upstream: blocked, by an address that leads nowhere"};
+  const bool is_said = error != nullptr && is_block(error->code);
+  if (is_said || place == LeadsTo::kNowhere) {
+    const ExtendedError& why = is_said ? *error : kFiltered;
+    count_error(why.code);
+    return write_withheld_answer(query.buffer, query.limit(), query.message, query.packet, why);
   }
   constexpr seconds kBetweenLines{10};  // the counter has the rest
   counters_.withheld.add();

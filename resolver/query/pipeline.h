@@ -34,7 +34,7 @@ struct PipelineCounters {
   Counter rate_limited;            // over the rate: dropped or told to come by TCP
   Counter local;                   // answered with names of our own
   Counter withheld;                // led from outside to inner addresses
-  Counter blocked_upstream;        // what the upstream said it blocked
+  Counter blocked_upstream;        // what the upstream said, or showed by its address, that it blocked
   std::array<Counter, 8> actions;  // hits by Action
   Counter cached;
   Counter stale;
@@ -174,7 +174,7 @@ class Pipeline final : ResolutionEvents, Follower {
                        AnswerCache::Entry::Findings& findings) noexcept;
   size_t answer_from_entry(Query& query, AnswerCache::Entry& entry, MonoTime now) noexcept;
   size_t answer_with(Query& query, const Said& said) noexcept;
-  size_t withhold(Query& query, const ExtendedError* error) noexcept;
+  size_t withhold(Query& query, LeadsTo place, const ExtendedError* error) noexcept;
   size_t copy_answer(Query& query, Bytes upstream, const ExtendedError* error) noexcept;
   void count_error(Ede code) noexcept;
   size_t answer_failure(Query& query, const CacheKey& key, const Resolution& resolution) noexcept;

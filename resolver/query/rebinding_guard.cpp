@@ -39,15 +39,30 @@ bool is_inner(const IpAddress& address) noexcept {
   return is_in_block(address) || (inside && is_in_block(*inside));
 }
 
-bool leads_inside(Bytes message, const Name& question, const Policy& policy) noexcept {
-  bool found = false;
+bool is_nowhere(const IpAddress& address) noexcept {
+  static const std::array kNowhere{*IpAddress::from_text("0.0.0.0"), *IpAddress::from_text("::")};
+  const auto is_one = [](const IpAddress& meant) {
+    return std::find(kNowhere.begin(), kNowhere.end(), meant) != kNowhere.end();
+  };
+  const auto inside = embedded_v4(address);
+  return is_one(address) || (inside && is_one(*inside));
+}
+
+LeadsTo leads_to(Bytes message, const Name& question, const Policy& policy) noexcept {
+  bool found_inside = false;
+  bool found_nowhere = false;
+  bool found_outside = false;
   const auto look_at = [&](Bytes bytes) {
     const auto address = IpAddress::from_bytes(bytes);
-    found |= address && is_inner(*address) && !is_block_page(*address, policy);
+    if (!address || !is_inner(*address) || is_block_page(*address, policy)) {
+      found_outside = true;
+    } else {
+      (is_nowhere(*address) ? found_nowhere : found_inside) = true;
+    }
   };
   RecordReader reader(message, question);
   RecordView record;
-  while (!found && reader.next(record) && record.section == Section::kAnswer) {
+  while (!found_inside && reader.next(record) && record.section == Section::kAnswer) {
     if (record.type == rrtype::kA || record.type == rrtype::kAaaa) {
       look_at(message.subspan(record.rdata_offset, record.rdata_size));
     } else if (record.type == rrtype::kHttps || record.type == rrtype::kSvcb) {
@@ -55,7 +70,9 @@ bool leads_inside(Bytes message, const Name& question, const Policy& policy) noe
           message, record, [](const Name&) {}, look_at);
     }
   }
-  return found;
+  // Beside another address it is no filter's answer: a page that is loaded from the one can reach the other.
+  const bool is_attack = found_inside || (found_nowhere && found_outside);
+  return is_attack ? LeadsTo::kInside : found_nowhere ? LeadsTo::kNowhere : LeadsTo::kOutside;
 }
 
 void RebindingGuard::reload(const RebindingSettings& settings, const ServerPool& pool, uint32_t number) {
@@ -86,15 +103,18 @@ bool RebindingGuard::was_covered(uint32_t zone) const noexcept {
   return std::find(covered_before_.begin(), covered_before_.end(), zone) != covered_before_.end();
 }
 
-bool RebindingGuard::withholds(const Name& name, Bytes answer, const Policy& policy,
-                               AnswerCache::Entry::Findings& findings) const noexcept {
-  auto leads = findings.leads_inside(settings_number_);
-  if (!leads) {
-    leads = leads_inside(answer, name, policy);
-    findings.set_leads_inside(settings_number_, *leads);
+LeadsTo RebindingGuard::judge(const Name& name, Bytes answer, const Policy& policy,
+                              AnswerCache::Entry::Findings& findings) const noexcept {
+  auto place = findings.leads_to(settings_number_);
+  if (!place) {
+    place = leads_to(answer, name, policy);
+    findings.set_leads_to(settings_number_, *place);
   }
-  return *leads && std::none_of(settings_.allow.begin(), settings_.allow.end(),
-                                [&](const Name& allowed) { return name.is_at_or_below(allowed); });
+  const bool may_lead_anywhere =
+      *place != LeadsTo::kOutside &&
+      std::any_of(settings_.allow.begin(), settings_.allow.end(),
+                  [&](const Name& allowed) { return name.is_at_or_below(allowed); });
+  return may_lead_anywhere ? LeadsTo::kOutside : *place;
 }
 
 }  // namespace cenote

@@ -25,9 +25,10 @@ class RebindingGuard {
   [[nodiscard]] bool covers(uint32_t zone) const noexcept {
     return zone == covered_zone_ || (!covered_before_.empty() && was_covered(zone));
   }
-  // Must this answer to `name` be kept back? `findings` remembers what its records are.
-  [[nodiscard]] bool withholds(const Name& name, Bytes answer, const Policy& policy,
-                               AnswerCache::Entry::Findings& findings) const noexcept;
+  // Where this answer to `name` leads; it is kept back unless that is outside, or the name may lead anywhere
+  // and so outside is said. `findings` remembers what its records are.
+  [[nodiscard]] LeadsTo judge(const Name& name, Bytes answer, const Policy& policy,
+                              AnswerCache::Entry::Findings& findings) const noexcept;
 
  private:
   static constexpr uint64_t kNoZone = UINT64_MAX;
@@ -42,8 +43,11 @@ class RebindingGuard {
 
 // Private, shared, link-local or this host itself, also as an IPv4 address inside of an IPv6 one.
 bool is_inner(const IpAddress& address) noexcept;
-// In the answer to that question an A, AAAA or hint of an HTTPS or SVCB record is inner, and not the block
-// page of `policy`.
-bool leads_inside(Bytes message, const Name& question, const Policy& policy) noexcept;
+// 0.0.0.0 or ::, also as an IPv4 address inside of an IPv6 one. No address of anybody's, but most systems
+// take it for the host itself when a program connects to it.
+bool is_nowhere(const IpAddress& address) noexcept;
+// Of the A, AAAA and hints of HTTPS and SVCB records in the answer to that question; the block page of
+// `policy` is outside.
+LeadsTo leads_to(Bytes message, const Name& question, const Policy& policy) noexcept;
 
 }  // namespace cenote

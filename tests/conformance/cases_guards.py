@@ -36,6 +36,24 @@ for standard, address in (("RFC 4193 section 4.4", "fd00::1"), ("RFC 4291 sectio
         equal(c.ask(name, wire.AAAA).addresses(), [], "addresses")
 
 
+@case("RFC 8914 section 4.16", "an upstream's 0.0.0.0 or :: is said to be its block, not an inner address", only="cenote")
+def _(c):
+    for label, qtype, record in (("a", wire.A, wire.a), ("b", wire.AAAA, wire.aaaa)):
+        name = c.script(label, lambda q, tcp, record=record, t=qtype: [wire.reply(q.raw, [record(q.qname, "0.0.0.0" if t == wire.A else "::")])])
+        for _ in range(2):  # and from the cache
+            answer = c.ask(name, qtype)
+            equal((answer.rcode, answer.answers, answer.ede), (wire.NOERROR, [], 15), "rcode, answers, extended error")
+            check(answer.ede_text.startswith("upstream: blocked"), answer.ede_text)
+
+
+@case("RFC 8914 section 4.16", "0.0.0.0 beside another address is an inner address, not an upstream's block", only="cenote")
+def _(c):
+    name = c.script("www", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname), wire.a(q.qname, "0.0.0.0")])])
+    answer = c.ask(name)
+    equal(answer.addresses(), [], "addresses")
+    check("inner" in answer.ede_text, answer.ede_text)
+
+
 @case("RFC 9460 section 7.3", "a hint of an HTTPS record from outside does not lead inside", only="cenote")
 def _(c):
     for label, qtype, hint in (("a", wire.HTTPS, (4, b"\xc0\xa8\0\1")), ("b", wire.SVCB, (6, b"\xfd" + bytes(14) + b"\1"))):

@@ -350,6 +350,27 @@ TEST_CASE("the commands answer as the contract says", "[system]") {
   CHECK(http(site.cenote.control(), "GET /v1/status").status == 401);
 }
 
+TEST_CASE("readiness goes when the upstreams go, though nobody asks, and comes back with them", "[system]") {
+  Site site;
+  const auto is_ready = [&] { return http(site.cenote.control(), "GET /readyz").status == 200; };
+  const auto becomes = [&](bool ready) {
+    for (int i = 0; i < 300 && is_ready() != ready; ++i) {
+      std::this_thread::sleep_for(milliseconds{100});
+    }
+    return is_ready() == ready;
+  };
+  CHECK(is_ready());
+  CHECK(site.cenote.command({"ready"}).exit_code == 0);
+  site.upstream.set([](const Wire&, bool) { return std::vector<Wire>(); });
+  CHECK(becomes(false));
+  CHECK(http(site.cenote.control(), "GET /readyz").body.find("no upstream answers worker 1") !=
+        std::string::npos);
+  CHECK(http(site.cenote.control(), "GET /healthz").status == 200);
+  CHECK(site.cenote.command({"ready"}).exit_code == 1);
+  site.upstream.set(ScriptedUpstream::default_script);
+  CHECK(becomes(true));
+}
+
 TEST_CASE("SIGTERM answers what is under way and ends with 0", "[system]") {
   Site site;
   site.upstream.set([](const Wire& asked, bool over_tcp) {

@@ -176,6 +176,7 @@ TEST_CASE("every command explains itself with an example", "[cli][command_line]"
       {"hits"},
       {"why"},
       {"status"},
+      {"ready"},
       {"token", "create"},
   }));
   auto with_help = arguments;
@@ -200,6 +201,24 @@ TEST_CASE("serve and check are left to main", "[cli][command_line]") {
   CHECK(run({"serve"}, script).code == 1);
   CHECK(run({"check", "--config", "good.yaml", "--json"}, script).code == 0);
   CHECK(run({"check", "--config", "bad.yaml"}, script).code == 1);
+}
+
+TEST_CASE("ready tells by its exit code whether clients may be sent there", "[cli][command_line]") {
+  Script script;
+  script.answers.emplace_back(
+      ApiResponse{200, R"({"ready":true,"stale_feeds":[{"feed":"x","why":"never came"}]})"});
+  script.answers.emplace_back(ApiResponse{
+      503, R"({"ready":false,"resolution":{"why":["no upstream answers worker 0"]},"policy":{"why":[7]}})"});
+  script.answers.emplace_back(ApiResponse{421, R"({"error":{"message":"another name"}})"});
+  Run result = run({"ready"}, script);
+  CHECK(result.code == 0);
+  CHECK(result.out == "ready\n  feed x: never came\n");
+  result = run({"ready", "--fresh"}, script);
+  CHECK(result.code == 1);
+  CHECK(result.out == "not ready\n  resolution: no upstream answers worker 0\n  policy: \n");
+  result = run({"ready"}, script);
+  CHECK(result.code == 1);
+  CHECK_THAT(result.err, Catch::Contains("another name"));
 }
 
 TEST_CASE("the server is found by socket, or by URL and token", "[cli][command_line]") {

@@ -109,6 +109,45 @@ TEST_CASE("health and metrics are open to everybody", "[control][api]") {
   CHECK(metrics->header("content-type") == MetricsPage::kContentType);
 }
 
+TEST_CASE("readiness is open to everybody, and says what is missing", "[control][api]") {
+  Fixture f;
+  const auto ask = [&](const std::string& target) {
+    const auto exchange = f.ask("GET", target, "", {}, false);
+    return std::pair(exchange->response.status, Json::parse(exchange->response.body));
+  };
+  f.backend.generation_list = {generation(3), generation(2)};
+  f.backend.generation_list[0].current = true;
+  f.backend.generation_list[0].made = kNoon - seconds{90};
+  auto [status, body] = ask("/readyz");
+  CHECK(status == 200);
+  CHECK(body["ready"] == true);
+  CHECK(body["policy"]["generation"] == 3);
+  CHECK(body["policy"]["age_seconds"] == 90);
+
+  f.backend.unready_for.resolution = {"no upstream answers worker 1"};
+  std::tie(status, body) = ask("/readyz");
+  CHECK(status == 503);
+  CHECK(body["resolution"] == Json{{"ready", false}, {"why", {"no upstream answers worker 1"}}});
+  CHECK(body["policy"]["ready"] == true);
+  f.backend.unready_for = {{}, {"worker 0 has no policy yet"}};
+  CHECK(ask("/readyz").first == 503);
+}
+
+TEST_CASE("a stale feed is told, and counts where that is wanted", "[control][api]") {
+  Fixture f;
+  f.backend.feed_list[0].source = "https://feeds.example.net/list";
+  f.backend.feed_list[1].source = "push";
+  const auto lenient = f.ask("GET", "/readyz", "", {}, false);
+  CHECK(lenient->response.status == 200);
+  CHECK(Json::parse(lenient->response.body)["stale_feeds"] ==
+        Json::array({{{"feed", "c2-intel"}, {"why", "never came"}}}));
+  CHECK(f.ask("GET", "/readyz?policy=in_force", "", {}, false)->response.status == 200);
+  const auto strict = f.ask("GET", "/readyz?policy=fresh", "", {}, false);
+  CHECK(strict->response.status == 503);
+  CHECK(Json::parse(strict->response.body)["policy"]["why"] == Json::array({"feed c2-intel never came"}));
+  CHECK(f.ask("GET", "/readyz?policy=other", "", {}, false)->response.status == 400);
+}
+
 TEST_CASE("a token may do what its scopes say and nothing else", "[control][api]") {
   Fixture f;
   f.backend.generation_list = {generation(3), generation(2)};

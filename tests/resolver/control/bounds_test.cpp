@@ -500,7 +500,7 @@ TEST_CASE("without a token only a name of ours is answered", "[control][bounds]"
                                          {"localhost.evil.example", 421},
                                          {"cenote", 421}}));
   CAPTURE(row.host);
-  for (const char* path : {"/metrics", "/healthz"}) {
+  for (const char* path : {"/metrics", "/healthz", "/readyz"}) {
     HttpRequest request = Fixture::head("", "GET", path);
     request.host = row.host;
     CHECK(f.finish(request)->response.status == row.status);

@@ -10,6 +10,7 @@ class FakeBackend final : public ControlBackend {
  public:
   TemporaryFolder folder;
   bool ready = true;
+  Unready unready_for;
   ServerStatus server;
   std::vector<FeedStatus> feed_list;
   std::vector<RejectRow> reject_list;
@@ -43,6 +44,7 @@ class FakeBackend final : public ControlBackend {
   FakeBackend() { result.accepted = true; }
 
   [[nodiscard]] bool is_ready() const override { return ready; }
+  [[nodiscard]] Unready unready() override { return unready_for; }
   [[nodiscard]] ServerStatus status() const override {
     fault();
     return server;

@@ -161,6 +161,21 @@ TEST_CASE("no number of deeper entries hides another feed's block, or an excepti
   CHECK(Judge(blocks).policy.decide(IpAddress(), {}).action == Action::kSinkhole);
 }
 
+TEST_CASE("of forty feeds that list a name at four levels the last one decides", "[policy]") {
+  std::vector<Listed> listed;
+  const std::array levels{"evil.test", "c.evil.test", "b.c.evil.test", "a.b.c.evil.test"};
+  for (int i = 0; i < 40; ++i) {
+    for (const char* level : levels) {
+      listed.push_back(block(level, Scope::kSuffix, i == 39 ? Action::kSinkhole : Action::kMonitor,
+                             "f" + std::to_string(i)));
+    }
+  }
+  CHECK(Judge(listed)("a.b.c.evil.test") == Action::kSinkhole);
+  listed.push_back(allow("a.b.c.evil.test"));  // the 161st entry
+  CHECK(Judge(listed)("a.b.c.evil.test") == Action::kPass);
+  CHECK(Judge(listed)("b.c.evil.test") == Action::kSinkhole);
+}
+
 TEST_CASE("a feed's own allow lifts its entries as deep as its own deepest one, among many", "[policy]") {
   std::vector<Listed> listed;
   for (int i = 0; i < 40; ++i) {

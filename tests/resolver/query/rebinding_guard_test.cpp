@@ -17,6 +17,14 @@ Wire answer(const std::string& record, uint16_t type = rrtype::kA) {
   return test::Reply(test::query("www.example.com", type)).answer("www.example.com. 60 IN " + record).wire();
 }
 
+bool leads_inside(const Wire& message, const Name& question, const Policy& policy) {
+  return leads_to(message, question, policy) == LeadsTo::kInside;
+}
+bool withholds(const RebindingGuard& guard, const char* name, const Wire& message, const Policy& policy,
+               Findings& findings) {
+  return guard.judge(*Name::from_text(name), message, policy, findings) != LeadsTo::kOutside;
+}
+
 // Zone 0 is the root's.
 ServerPool pool(const char* root_server) {
   UpstreamServer server;
@@ -120,6 +128,42 @@ TEST_CASE("what an upstream Cenote answers with, the block page's address, is le
   CHECK(leads_inside(answer("A 127.0.0.1"), kAsked, policy));  // the default, for a trial on one machine
 }
 
+TEST_CASE("an answer of 0.0.0.0 or :: alone is a filter's, and leads nowhere", "[query][rebinding]") {
+  const Policy policy{PolicySettings{}};
+  const auto of = [&](const std::vector<std::string>& records, uint16_t type = rrtype::kA) {
+    test::Reply reply(test::query("www.example.com", type));
+    for (const std::string& record : records) {
+      reply.answer("www.example.com. 60 IN " + record);
+    }
+    return leads_to(reply.wire(), kAsked, policy);
+  };
+  CHECK(of({"A 0.0.0.0"}) == LeadsTo::kNowhere);
+  CHECK(of({"A 0.0.0.0", "A 0.0.0.0"}) == LeadsTo::kNowhere);
+  CHECK(of({"AAAA ::"}, rrtype::kAaaa) == LeadsTo::kNowhere);
+  CHECK(of({"AAAA ::ffff:0.0.0.0"}, rrtype::kAaaa) == LeadsTo::kNowhere);
+  CHECK(of({"AAAA 64:ff9b::0.0.0.0"}, rrtype::kAaaa) == LeadsTo::kNowhere);
+  CHECK(of({"HTTPS 1 . ipv4hint=0.0.0.0"}, rrtype::kHttps) == LeadsTo::kNowhere);
+  CHECK(of({}) == LeadsTo::kOutside);
+  CHECK(of({"A 192.0.2.1"}) == LeadsTo::kOutside);
+  // No filter answers so: the rest of 0/8, and a second address that a page could be loaded from.
+  CHECK(of({"A 0.0.0.1"}) == LeadsTo::kInside);
+  CHECK(of({"A 0.0.0.0", "A 192.0.2.1"}) == LeadsTo::kInside);
+  CHECK(of({"A 192.0.2.1", "A 0.0.0.0"}) == LeadsTo::kInside);
+  CHECK(of({"A 0.0.0.0", "A 10.0.0.1"}) == LeadsTo::kInside);
+  CHECK(of({"AAAA ::1"}, rrtype::kAaaa) == LeadsTo::kInside);
+}
+
+TEST_CASE("what leads nowhere is kept back, too, but where the name is excepted", "[query][rebinding]") {
+  const Policy policy{PolicySettings{}};
+  const RebindingGuard guard({Guard::kOn, {*Name::from_text("plex.example")}});
+  Findings findings;
+  const Wire nowhere = answer("A 0.0.0.0");
+  CHECK(guard.judge(kAsked, nowhere, policy, findings) == LeadsTo::kNowhere);
+  CHECK(findings.leads_to(1) == LeadsTo::kNowhere);
+  CHECK(guard.judge(kAsked, nowhere, policy, findings) == LeadsTo::kNowhere);
+  CHECK(guard.judge(*Name::from_text("plex.example"), nowhere, policy, findings) == LeadsTo::kOutside);
+}
+
 TEST_CASE("the guard is on for the root zone where its servers are outside, or where it is told to be",
           "[query][rebinding]") {
   CHECK(covers(Guard::kAuto, "192.0.2.53:53", "www.example.com"));
@@ -137,13 +181,13 @@ TEST_CASE("names that may lead inside are let through, and what was found is not
   const RebindingGuard guard({Guard::kOn, {*Name::from_text("plex.example")}});
   const Wire inside = answer("A 10.0.0.1");
   Findings findings;
-  CHECK(guard.withholds(*Name::from_text("www.example.com"), inside, policy, findings));
-  CHECK(findings.leads_inside(1) == true);
-  CHECK_FALSE(guard.withholds(*Name::from_text("a.plex.example"), inside, policy, findings));
-  CHECK_FALSE(guard.withholds(*Name::from_text("plex.example"), inside, policy, findings));
-  CHECK(guard.withholds(*Name::from_text("notplex.example"), inside, policy, findings));
-  findings.set_leads_inside(1, false);
-  CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), inside, policy, findings));
+  CHECK(withholds(guard, "www.example.com", inside, policy, findings));
+  CHECK(findings.leads_to(1) == LeadsTo::kInside);
+  CHECK_FALSE(withholds(guard, "a.plex.example", inside, policy, findings));
+  CHECK_FALSE(withholds(guard, "plex.example", inside, policy, findings));
+  CHECK(withholds(guard, "notplex.example", inside, policy, findings));
+  findings.set_leads_to(1, LeadsTo::kOutside);
+  CHECK_FALSE(withholds(guard, "www.example.com", inside, policy, findings));
 }
 
 TEST_CASE("after a reload an answer is looked at again, for the block page may be at another address",
@@ -157,10 +201,10 @@ TEST_CASE("after a reload an answer is looked at again, for the block page may b
   RebindingGuard guard({Guard::kOn, {}});
   const Wire page = answer("A 10.0.0.66");
   Findings findings;
-  CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), page, before, findings));
-  CHECK_FALSE(guard.withholds(*Name::from_text("www.example.com"), page, after, findings));
+  CHECK_FALSE(withholds(guard, "www.example.com", page, before, findings));
+  CHECK_FALSE(withholds(guard, "www.example.com", page, after, findings));
   guard.reload({Guard::kOn, {}}, servers, 2);
-  CHECK(guard.withholds(*Name::from_text("www.example.com"), page, after, findings));
+  CHECK(withholds(guard, "www.example.com", page, after, findings));
   CHECK(guard.covers(*servers.zone_of(*Name::from_text("www.example.com"))));
 }
 
