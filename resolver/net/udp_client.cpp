@@ -32,13 +32,6 @@ bool bind_random_port(int descriptor, bool v4, Random& random) {
 
 }  // namespace
 
-UdpClient::Inbox::Inbox() noexcept {
-  for (size_t i = 0; i < kDatagrams; ++i) {
-    vectors[i] = {buffers[i].data(), kBytes};
-    headers[i] = {{nullptr, 0, &vectors[i], 1, nullptr, 0, 0}, 0};
-  }
-}
-
 std::unique_ptr<UdpClient> UdpClient::open(Loop& loop, const SocketAddress& server, Random& random,
                                            Inbox& inbox, Handler& handler, int& error) {
   const int descriptor =
@@ -94,35 +87,29 @@ int UdpClient::send(Bytes datagram) noexcept {
   return try_to() == 0 ? 0 : try_to();
 }
 
+// Mostly one question waits here, for one reply. What else there is waits for the next turn, so that a flood
+// on one socket cannot hold the loop.
 void UdpClient::receive() {
   loop_.doing("reading replies of an upstream over UDP");
   bool gone = false;
   gone_ = &gone;
-  // Bounded, so that a flood on one socket cannot hold the loop.
-  for (int i = 0; i < 2 && receive_some(gone); ++i) {
+  for (int i = 0; i < kMostInOneTurn && !gone && receive_one(); ++i) {
   }
   if (!gone) {
     gone_ = nullptr;
   }
 }
 
-// One batch; true: there may be more, and we are still there.
-bool UdpClient::receive_some(const bool& gone) {
-  std::array<mmsghdr, Inbox::kDatagrams>& headers = inbox_.headers;
-  const int received =
-      recvmmsg(descriptor_, headers.data(), static_cast<unsigned>(headers.size()), MSG_DONTWAIT, nullptr);
-  if (received < 0) {
-    if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) {
-      handler_.on_unreachable();
-      return !gone;
-    }
-    return errno == EINTR;
+// True: it was full of others' datagrams, and there may be the one that is waited for.
+bool UdpClient::receive_one() {
+  const ssize_t received = ::recv(descriptor_, inbox_.bytes.data(), inbox_.bytes.size(), MSG_DONTWAIT);
+  if (received >= 0) {
+    return handler_.on_reply(Bytes(inbox_.bytes).first(static_cast<size_t>(received)));
   }
-  const auto count = static_cast<size_t>(received);
-  for (size_t i = 0; i < count && !gone; ++i) {
-    handler_.on_reply(Bytes(inbox_.buffers[i]).first(headers[i].msg_len));
+  if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) {
+    handler_.on_unreachable();
   }
-  return count == headers.size() && !gone;
+  return false;
 }
 
 }  // namespace cenote

@@ -15,24 +15,16 @@ namespace cenote {
 
 class UdpClient {
  public:
-  // Where one call puts what has arrived: the clients of one thread share one, for each is read in turn.
+  // Where a datagram is read into: the clients of one thread share one, for each is read in turn. Larger than
+  // any answer we ask for (1232), so that a liar's long one is seen whole and judged.
   struct alignas(64) Inbox {
-    static constexpr size_t kDatagrams = 16;
-    // Larger than any answer we ask for (1232), so that a liar's long one is seen whole and judged.
-    static constexpr size_t kBytes = 4096 + 64;
-    Inbox() noexcept;
-    Inbox(const Inbox&) = delete;
-    Inbox& operator=(const Inbox&) = delete;
-
-    // Made once: of a connected socket's datagrams the kernel says only how long they are.
-    std::array<mmsghdr, kDatagrams> headers;
-    std::array<iovec, kDatagrams> vectors;
-    std::array<std::array<uint8_t, kBytes>, kDatagrams> buffers;
+    std::array<uint8_t, 4096 + 64> bytes;
   };
   class Handler {
    public:
     virtual ~Handler() = default;
-    virtual void on_reply(Bytes datagram) = 0;
+    // True: more datagrams are waited for here.
+    virtual bool on_reply(Bytes datagram) = 0;
     // The server's host said that nothing listens there (ICMP), or the network is down.
     virtual void on_unreachable() = 0;
   };
@@ -50,8 +42,9 @@ class UdpClient {
 
  private:
   UdpClient(Loop& loop, int descriptor, Inbox& inbox, Handler& handler);
+  static constexpr int kMostInOneTurn = 32;
   void receive();
-  bool receive_some(const bool& gone);
+  bool receive_one();
 
   Loop& loop_;
   Inbox& inbox_;

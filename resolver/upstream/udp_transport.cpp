@@ -74,7 +74,7 @@ class UdpTransport::Socket final : public UdpClient::Handler {
   [[nodiscard]] Waitings::iterator find(uint16_t id) noexcept {
     return std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.id == id; });
   }
-  void on_reply(Bytes datagram) override;
+  bool on_reply(Bytes datagram) override;
   void on_unreachable() override;
 
   UdpTransport& transport_;
@@ -231,13 +231,13 @@ void UdpTransport::on_age() {
 }
 
 // Neither this socket nor its place is touched after a call that may close it.
-void UdpTransport::Socket::on_reply(Bytes datagram) {
+bool UdpTransport::Socket::on_reply(Bytes datagram) {
   UdpTransport& transport = transport_;
   const auto found = datagram.size() < kHeaderBytes ? waiting_.end() : find(u16_at(datagram, 0));
   Question* const question = found != waiting_.end() ? transport.questions_.find(found->question) : nullptr;
   if (question == nullptr || !is_reply_to(datagram, question->asked)) {
     transport.counters_.mismatched.add();  // The wait goes on: a wrong reply must not end it.
-    return;
+    return true;
   }
   const Handle handle = found->question;
   const Attempt attempt = question->attempt;
@@ -245,14 +245,16 @@ void UdpTransport::Socket::on_reply(Bytes datagram) {
       !transport.echo_->believes(datagram, question->asked.name, question->letter_case, attempt.has_edns)) {
     transport.counters_.doubtful.add();
     transport.events_.on_doubtful(attempt);  // The wait goes on here, too: the true reply may be on its way.
-    return;
+    return true;
   }
   if (!transport.events_.on_response(attempt, datagram)) {
     transport.counters_.garbled.add();
-    return;  // likewise
+    return true;  // likewise
   }
   transport.counters_.replies.add();
+  const bool others_wait = waiting_.size() > 1;
   transport.let_go(handle);
+  return others_wait;
 }
 
 void UdpTransport::Socket::on_unreachable() {
