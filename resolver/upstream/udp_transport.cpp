@@ -247,12 +247,12 @@ bool UdpTransport::Socket::on_reply(Bytes datagram) {
     transport.events_.on_doubtful(attempt);  // The wait goes on here, too: the true reply may be on its way.
     return true;
   }
+  const bool others_wait = waiting_.size() > 1;
   if (!transport.events_.on_response(attempt, datagram)) {
     transport.counters_.garbled.add();
     return true;  // likewise
   }
   transport.counters_.replies.add();
-  const bool others_wait = waiting_.size() > 1;
   transport.let_go(handle);
   return others_wait;
 }
