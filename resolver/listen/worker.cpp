@@ -8,6 +8,7 @@ namespace cenote {
 namespace {
 
 constexpr seconds kStopPatience{2};
+constexpr milliseconds kNewcomersPatience{100};  // what most upstreams answer within
 
 TlsClientAuthority dot_clients(const TlsFiles& files) {
   return {.ca_file = files.client_ca, .demands = false};
@@ -55,6 +56,7 @@ Result<void> Worker::open() {
     streams_.push_back(std::move(*tcp));
   }
   open_encrypted(settings_.listen);
+  set_times();
   return {};
 }
 
@@ -156,6 +158,7 @@ void Worker::reload(const WorkerSettings& settings) {
     settings_ = settings;
     settings_.upstream = std::move(in_force);
     open_encrypted(settings_.listen);
+    set_times();
     if (doh_) {
       doh_->name_by_path(settings_.policy.clients.names_by_path);
     }
@@ -201,30 +204,49 @@ void Worker::replace_forwarder(std::unique_ptr<Forwarder> forwarder) {
 
 void Worker::stop() {
   loop_.post([this] {
-    for (const auto& listener : udp_) {
-      listener->stop();
-    }
-    for (const auto& service : streams_) {
-      service->stop();
-    }
-    if (doh_) {
-      doh_->stop(kStopPatience);
-    }
-    stop_deadline_ = mono_now() + kStopPatience;
+    stop_began_ = loop_.now();
     stopping_ = std::make_unique<Timer>(loop_, [this] { finish_when_idle(); });
-    stopping_->start(milliseconds{0}, milliseconds{20});
+    stopping_->start(milliseconds{0}, milliseconds{5});
   });
 }
 
+bool Worker::is_busy() const {
+  return pipeline_.waiting() != 0 || (doh_ && doh_->is_busy()) ||
+         std::any_of(streams_.begin(), streams_.end(),
+                     [](const auto& service) { return service->is_busy(); });
+}
+
 void Worker::finish_when_idle() {
-  const bool connected = (doh_ && doh_->connections() != 0) ||
-                         std::any_of(streams_.begin(), streams_.end(),
-                                     [](const auto& service) { return service->connections() != 0; });
-  const bool idle = pipeline_.waiting() == 0 && !connected;
-  if (idle || mono_now() >= stop_deadline_) {
+  const auto passed = loop_.now() - stop_began_;
+  const bool goes_on =
+      passed < kNewcomersPatience ? is_busy() : passed < kStopPatience && pipeline_.waits_since(stop_began_);
+  if (!goes_on) {
     stopping_->stop();
+    close_all();
     pipeline_.resign();
     loop_.stop();
+  }
+}
+
+void Worker::close_all() {
+  for (const auto& listener : udp_) {
+    listener->stop();
+  }
+  for (const auto& service : streams_) {
+    service->stop();
+  }
+  if (doh_) {
+    doh_->stop(milliseconds{0});
+  }
+}
+
+void Worker::set_times() {
+  const ConnectionSettings& times = settings_.connections;
+  for (const auto& service : streams_) {
+    service->set_times(times.first_question, times.idle);
+  }
+  if (doh_) {
+    doh_->set_times(times.first_question, times.idle_https);
   }
 }
 

@@ -44,6 +44,7 @@ struct SharedByWorkers {
 
 struct WorkerSettings {
   ListenSettings listen;  // with tls named where dot or doh is, and it can be used
+  ConnectionSettings connections;
   PolicySettings policy;
   UpstreamSettings upstream;
   NamesSettings names;
@@ -67,7 +68,8 @@ class alignas(64) Worker {
   // an upstream is told to `parts`, and the rest goes on.
   Result<void> open();
   void start();
-  // Takes no more questions, answers those under way (2 s at most), then ends its loop.
+  // Ends its loop as soon as no question is under way. Those that are now have 2 s, those that come from now
+  // on 100 ms in all; until the end it serves whoever comes, for nobody else may be there to do so.
   void stop();
   void join();
 
@@ -96,7 +98,10 @@ class alignas(64) Worker {
   Result<void> open_dot(const ListenSettings& listen);
   Result<void> open_doh(const ListenSettings& listen);
   void tell(SharedPart WorkerParts::*part, bool has_it, const std::string& problem);
+  [[nodiscard]] bool is_busy() const;
   void finish_when_idle();
+  void close_all();
+  void set_times();
   void renew_upstream(const UpstreamSettings& upstream);
   void replace_forwarder(std::unique_ptr<Forwarder> forwarder);
   void tell_of_upstreams(const std::string& problem);
@@ -119,7 +124,7 @@ class alignas(64) Worker {
   std::vector<std::unique_ptr<StreamService>> streams_;
   std::unique_ptr<DohService> doh_;
   std::unique_ptr<Timer> stopping_;
-  MonoTime stop_deadline_;
+  MonoTime stop_began_;
   Counter generation_;
   std::thread thread_;
 };
