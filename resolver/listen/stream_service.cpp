@@ -363,6 +363,9 @@ void StreamService::set_times(seconds first_question, seconds idle) noexcept {
 
 void StreamService::on_stream(StreamListener& /*from*/, std::unique_ptr<Stream> stream) {
   using Opening = Connection::Opening;
+  if (stream->peer().port() == 0) {
+    return;  // It was reset before it was accepted, and nobody knows whose it was.
+  }
   const IpAddress sender = stream->peer().address();
   const bool is_proxy = proxies_.include(sender);  // A proxy's client is counted when it is known.
   Place place =

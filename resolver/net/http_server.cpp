@@ -64,6 +64,9 @@ std::vector<SocketAddress> HttpServer::local() const {
 void HttpServer::on_stream(StreamListener& from, std::unique_ptr<Stream> stream) {
   const auto where = std::find_if(listeners_.begin(), listeners_.end(),
                                   [&from](const Listening& one) { return one.listener.get() == &from; });
+  if (!where->is_unix && stream->peer().port() == 0) {
+    return;  // It was reset before it was accepted, and nobody knows whose it was.
+  }
   // All Unix streams share one "address", and the file's mode says who they are. A proxy's client is counted
   // when it is known.
   const bool is_proxy = !where->is_unix && where->proxies.include(stream->peer().address());
