@@ -328,6 +328,13 @@ void Daemon::stop() {
     web_->stop();
     web_->join();
   }
+  // Whoever has finished serves on until all have: the kernel shares questions out among their sockets.
+  for (const auto& worker : workers_) {
+    worker->finish();
+  }
+  for (const auto& worker : workers_) {
+    worker->wait_until_finished();
+  }
   for (const auto& worker : workers_) {
     worker->stop();
   }

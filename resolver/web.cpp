@@ -9,7 +9,7 @@
 namespace cenote {
 namespace {
 
-constexpr milliseconds kStopGrace{1000};  // DNS is answered meanwhile
+constexpr milliseconds kStopGrace{1000};      // DNS is answered meanwhile
 constexpr milliseconds kFollowInterval{100};  // how soon those who follow the hits see a new one
 
 // Each address goes out of `left` as it is bound.

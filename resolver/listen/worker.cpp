@@ -202,11 +202,11 @@ void Worker::replace_forwarder(std::unique_ptr<Forwarder> forwarder) {
   pipeline_.connect(*forwarder_);
 }
 
-void Worker::stop() {
+void Worker::finish() {
   loop_.post([this] {
-    stop_began_ = loop_.now();
-    stopping_ = std::make_unique<Timer>(loop_, [this] { finish_when_idle(); });
-    stopping_->start(milliseconds{0}, milliseconds{5});
+    finish_began_ = loop_.now();
+    finishing_ = std::make_unique<Timer>(loop_, [this] { look_for_end(); });
+    finishing_->start(milliseconds{0}, milliseconds{5});
   });
 }
 
@@ -216,28 +216,37 @@ bool Worker::is_busy() const {
                      [](const auto& service) { return service->is_busy(); });
 }
 
-void Worker::finish_when_idle() {
-  const auto passed = loop_.now() - stop_began_;
-  const bool goes_on =
-      passed < kNewcomersPatience ? is_busy() : passed < kStopPatience && pipeline_.waits_since(stop_began_);
+void Worker::look_for_end() {
+  const auto passed = loop_.now() - finish_began_;
+  const bool goes_on = passed < kNewcomersPatience
+                           ? is_busy()
+                           : passed < kStopPatience && pipeline_.waits_since(finish_began_);
   if (!goes_on) {
-    stopping_->stop();
-    close_all();
-    pipeline_.resign();
-    loop_.stop();
+    finishing_->stop();
+    finished_.set_value();
   }
 }
 
-void Worker::close_all() {
-  for (const auto& listener : udp_) {
-    listener->stop();
+void Worker::wait_until_finished() {
+  if (thread_.joinable()) {
+    finished_.get_future().wait();
   }
-  for (const auto& service : streams_) {
-    service->stop();
-  }
-  if (doh_) {
-    doh_->stop(milliseconds{0});
-  }
+}
+
+void Worker::stop() {
+  loop_.post([this] {
+    for (const auto& listener : udp_) {
+      listener->stop();
+    }
+    for (const auto& service : streams_) {
+      service->stop();
+    }
+    if (doh_) {
+      doh_->stop(milliseconds{0});
+    }
+    pipeline_.resign();
+    loop_.stop();
+  });
 }
 
 void Worker::set_times() {

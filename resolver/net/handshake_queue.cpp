@@ -42,15 +42,21 @@ void HandshakeQueue::call() {
 // The first one, from either end, whose client may go on. False: there is none.
 bool HandshakeQueue::call_one() {
   const size_t looked = std::min(waiting_.size(), kMostLooked);
+  const IpAddress* turned_away = nullptr;  // those of one client often stand together
   for (size_t i = 0; i < looked; ++i) {
     const size_t at = oldest_is_next_ ? i : waiting_.size() - 1 - i;
     Waiter* const waiter = waiting_[at];
-    if (places_.begin_handshake(waiter->handshake_client(), loop_.now())) {
+    const IpAddress& client = waiter->handshake_client();
+    if (turned_away != nullptr && client == *turned_away) {
+      continue;
+    }
+    if (places_.begin_handshake(client, loop_.now())) {
       waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(at));
       oldest_is_next_ = !oldest_is_next_;
       waiter->on_handshake_turn();
       return true;
     }
+    turned_away = &client;
   }
   return false;
 }
