@@ -233,7 +233,7 @@ Result<void> Daemon::start() {
   if (auto loaded = updater_->load(std::move(*lock)); !loaded) {
     return loaded;
   }
-  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, *shared_.cache,
+  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, *shared_.cache, *shared_.places,
                                        all_listeners(configured_), faults_, watchdog_);
   if (auto opened = web_->open(*backend_); !opened) {
     return opened;

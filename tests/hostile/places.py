@@ -119,41 +119,42 @@ def crowd(s, how, wanted, limits=""):
         s.expect(slowest_udp[0] <= A_SECOND * SLOWER, f"meanwhile an answer over UDP took {slowest_udp[0]:.2f} s")
     vain = {key: count for key, count in s.count.items() if "in vain" in key}
     s.expect(not vain, f"{vain}")
+    s.expect(not limits or s.target.counters().get("cenote_displaced_connections_total", 0) > 0, "nobody made room, says /metrics")
     s.expect(s.target.is_alive(), "the server died")
 
 
-@scenario(alone=True, seconds=(2, 8))
+@scenario(alone=True, seconds=(2, 8), quick=False)
 def dribblers(s):
     """150 connections of one address that say their question a byte each 0.4 s, on each transport: who comes newly from there is
     served within a second."""
     crowd(s, "dribble", 150)
 
 
-@scenario(alone=True, seconds=(2, 8))
+@scenario(alone=True, seconds=(1, 8))
 def dribblers_at_64(s):
     """The same where a client may have 64 connections only, and TLS itself comes byte by byte."""
     crowd(s, "dribble hello", 150, ", connections_per_client: 64")
 
 
-@scenario(alone=True, seconds=(2, 8))
+@scenario(alone=True, seconds=(2, 8), quick=False)
 def without_hello(s):
     """150 connections of one address to each TLS port that never begin TLS."""
     crowd(s, "hello", 150)
 
 
-@scenario(alone=True, seconds=(2, 8))
+@scenario(alone=True, seconds=(1, 8))
 def without_hello_at_64(s):
     """The same where a client may have 64 connections only."""
     crowd(s, "hello", 150, ", connections_per_client: 64")
 
 
-@scenario(alone=True, seconds=(4, 12))
+@scenario(alone=True, seconds=(4, 12), quick=False)
 def idle(s):
     """1,000 connections of one address that could ask at any time, TLS done, and never do."""
     crowd(s, "idle", 1000)
 
 
-@scenario(alone=True, seconds=(4, 12))
+@scenario(alone=True, seconds=(4, 12), quick=False)
 def idle_at_64_of_100(s):
     """The same where a client may have 64 connections, and all together 100."""
     crowd(s, "idle", 1000, ", connections_per_client: 64, connections: 100")
