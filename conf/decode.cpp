@@ -97,7 +97,38 @@ ValueKind<seconds> seconds_between(seconds least, seconds most) {
 
 ValueKind<SocketAddress> socket_address() {
   return {R"(an address with a port, such as "127.0.0.1:53" or "[::1]:53")",
-          [](std::string_view text) { return SocketAddress::from_text(text); }};
+          [](std::string_view text) {
+            const auto address = SocketAddress::from_text(text);
+            return address && needs_zone(*address) ? std::nullopt : address;
+          },
+          explain_zone};
+}
+
+bool needs_zone(const SocketAddress& address) {
+  return address.zone() == 0 && !address.is_v4() && is_link_local(address.address());
+}
+
+std::string explain_zone(std::string_view text) {
+  if (const auto address = SocketAddress::from_text(text, 0)) {
+    return needs_zone(*address)
+               ? fmt::format("{} is link-local and needs its interface: \"[{}%eth0]:{}\"",
+                             printable(text, 60), address->address().to_text(), address->port())
+               : "";
+  }
+  const size_t percent = text.find('%');
+  const size_t end = std::min(text.find(']', std::min(percent, text.size())), text.size());
+  if (percent == std::string_view::npos || percent + 1 >= end) {
+    return "";
+  }
+  const std::string without(std::string(text.substr(0, percent)) + std::string(text.substr(end)));
+  const auto address = SocketAddress::from_text(without, 0);
+  if (!address) {
+    return "";
+  }
+  return address->is_v4() || !is_link_local(address->address())
+             ? fmt::format("{} is not link-local and has no zone", printable(without, 60))
+             : fmt::format("there is no network interface '{}'",
+                           printable(text.substr(percent + 1, end - percent - 1), 60));
 }
 
 ValueKind<Prefix> prefix() {

@@ -46,6 +46,8 @@ template <typename T>
 struct ValueKind {
   std::string expected;  // "a size such as 256MiB"
   std::function<std::optional<T>(std::string_view)> parse;
+  // Of a text that is none: what is wrong with it, where that says more than what was expected; else empty.
+  std::function<std::string(std::string_view)> explain = nullptr;
 };
 
 ValueKind<std::string> any_text(size_t most = 200);
@@ -56,6 +58,10 @@ ValueKind<int> whole_number(int least, int most);
 ValueKind<uint64_t> size_between(uint64_t least, uint64_t most);
 ValueKind<seconds> seconds_between(seconds least, seconds most);
 ValueKind<SocketAddress> socket_address();
+// A link-local address is nobody's without the interface that it is meant on.
+bool needs_zone(const SocketAddress& address);
+// What is wrong with the zone of an address, perhaps with a port; empty: nothing.
+std::string explain_zone(std::string_view text);
 ValueKind<Prefix> prefix();
 ValueKind<Action> action();
 ValueKind<WallTime> point_in_time();  // a date alone is the end of that day
@@ -106,9 +112,14 @@ std::optional<T> read_value(const YamlNode& node, std::string_view key, const Va
   if (node.kind == YamlNode::Kind::kScalar) {
     value = kind.parse(node.text);
   }
-  if (!value) {
-    findings.error(node.at, fmt::format("{}: expected {}, not {}", key, kind.expected, describe(node)));
+  if (value) {
+    return value;
   }
+  const std::string why =
+      node.kind == YamlNode::Kind::kScalar && kind.explain ? kind.explain(node.text) : std::string();
+  findings.error(node.at, why.empty()
+                              ? fmt::format("{}: expected {}, not {}", key, kind.expected, describe(node))
+                              : fmt::format("{}: {}", key, why));
   return value;
 }
 

@@ -134,7 +134,19 @@ void read_limits(MapReader& root, ReadContext& context) {
   number("slip", limits.slip, 0);
   number("client_waiting", limits.client_waiting, 1);
   number("domain_waiting", limits.domain_waiting, 1);
-  number("connections_per_client", context.settings.listen.connections_per_client, 1);
+  ConnectionSettings& connections = context.settings.connections;
+  number("connections_per_client", connections.per_client, 1);
+  number("connections", connections.in_all, 1);
+  map.value("first_question", connections.first_question,
+            seconds_between(seconds{1}, std::chrono::minutes{5}));
+  map.value("idle", connections.idle, seconds_between(seconds{1}, std::chrono::hours{1}));
+  map.value("idle_https", connections.idle_https, seconds_between(seconds{1}, std::chrono::hours{1}));
+  if (connections.per_client > connections.in_all) {
+    context.findings.warning(map.at("connections"),
+                             fmt::format("limits.connections: {} in all are fewer than the {} of "
+                                         "limits.connections_per_client: one client may hold them all",
+                                         connections.in_all, connections.per_client));
+  }
   map.list("exempt", limits.exempt, prefix());
   const ValueKind<std::string> secret{
       "32 hexadecimal digits", [](std::string_view text) {

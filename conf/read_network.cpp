@@ -71,7 +71,7 @@ std::optional<UpstreamServer> parse_server(std::string_view text) {
     return std::nullopt;
   }
   const auto address = SocketAddress::from_text(text, scheme->port);
-  if (!address || address->port() == 0) {
+  if (!address || address->port() == 0 || needs_zone(*address)) {
     return std::nullopt;
   }
   server.address = *address;
@@ -81,7 +81,12 @@ std::optional<UpstreamServer> parse_server(std::string_view text) {
 ValueKind<UpstreamServer> upstream_server() {
   return {
       R"(a server such as "udp://192.0.2.53:53" or "tls://192.0.2.54#dns.example.net", by address, not by name)",
-      parse_server};
+      parse_server, [](std::string_view text) {
+        const size_t scheme = text.find("://");
+        const size_t host = scheme == std::string_view::npos ? text.size() : scheme + 3;
+        const std::string_view rest = text.substr(host);
+        return explain_zone(rest.substr(0, rest.find_first_of("/#")));
+      }};
 }
 
 ValueKind<std::optional<IpAddress>> sinkhole_address(bool is_v4) {
@@ -172,7 +177,7 @@ bool overlaps(const SocketAddress& a, const SocketAddress& b) {
   const IpAddress left = a.address();
   const IpAddress right = b.address();
   return a.port() == b.port() && a.port() != 0 && left.is_v4() == right.is_v4() &&
-         (left == right || is_any(left) || is_any(right));
+         ((left == right && a.zone() == b.zone()) || is_any(left) || is_any(right));
 }
 
 void check_upstreams(ReadContext& context) {

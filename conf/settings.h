@@ -22,6 +22,7 @@ struct Settings {
   std::string state_dir = "/var/lib/cenote";  // compiled snapshots, journal, history, the CA if none is given
   LogSettings log;
   ListenSettings listen;
+  ConnectionSettings connections;
   PolicySettings policy;
   UpstreamSettings upstream;
   CacheSettings cache;

@@ -145,7 +145,8 @@ constexpr std::array<NamedCounter, 16> kPipelineCounters{{
      &PipelineCounters::upstream_failures},
 }};
 
-void collect_loops(MetricsPage& page, const Watchdog& watchdog, const Backend::Workers& workers) {
+void collect_loops(MetricsPage& page, const Watchdog& watchdog, const Backend::Workers& workers,
+                   const ClientPlaces& places) {
   for (const Watchdog::Watched& one : watchdog.watched()) {
     const MetricsPage::Labels labels{{"loop", one.name}};
     const LoopTurns& turns = one.loop->turns();
@@ -156,9 +157,15 @@ void collect_loops(MetricsPage& page, const Watchdog& watchdog, const Backend::W
     page.gauge("cenote_loop_stands_still", "1 while an event loop does not turn.", one.stands ? 1 : 0,
                labels);
   }
-  page.counter("cenote_refused_connections_total",
-               "Connections for DNS that were refused by a limit: places, handshakes or descriptors.",
-               static_cast<double>(sum(workers, [](const Worker& w) { return w.refused_connections(); })));
+  page.counter(
+      "cenote_refused_connections_total",
+      "Connections for DNS that were refused by a limit, for nobody could make room: places or descriptors.",
+      static_cast<double>(sum(workers, [](const Worker& w) { return w.refused_connections(); })));
+  page.counter("cenote_displaced_connections_total",
+               "Connections for DNS that made room for a newcomer at a limit.",
+               static_cast<double>(places.displaced()));
+  page.gauge("cenote_connections", "Connections for DNS that are open.",
+             static_cast<double>(places.connections()));
   page.counter("cenote_passed_over_total",
                "Datagrams not served because their client floods a worker that is behind.",
                static_cast<double>(sum(workers, [](const Worker& w) { return w.passed_over(); })));
@@ -167,13 +174,14 @@ void collect_loops(MetricsPage& page, const Watchdog& watchdog, const Backend::W
 }  // namespace
 
 Backend::Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-                 const AnswerCache& cache, std::vector<Listener> listeners, const Faults& faults,
-                 const Watchdog& watchdog)
+                 const AnswerCache& cache, const ClientPlaces& places, std::vector<Listener> listeners,
+                 const Faults& faults, const Watchdog& watchdog)
     : updater_(updater),
       recorder_(recorder),
       web_(web),
       workers_(workers),
       cache_(cache),
+      places_(places),
       watchdog_(watchdog),
       listeners_(std::move(listeners)),
       faults_(faults),
@@ -254,7 +262,7 @@ ServerStatus Backend::status() const {
 
 void Backend::collect(MetricsPage& page) const {
   collect_queries(page, workers_);
-  collect_loops(page, watchdog_, workers_);
+  collect_loops(page, watchdog_, workers_, places_);
   for (const NamedCounter& named : kPipelineCounters) {
     page.counter(named.name, named.help, static_cast<double>(sum(workers_, [&](const Worker& w) {
                    return (w.counters().*named.counter).value();

@@ -28,8 +28,8 @@ class Backend final : public ControlBackend {
 
   // All outlive the backend. `workers` are all there, and stay.
   Backend(Updater& updater, const Recorder& recorder, Web& web, const Workers& workers,
-          const AnswerCache& cache, std::vector<Listener> listeners, const Faults& faults,
-          const Watchdog& watchdog);
+          const AnswerCache& cache, const ClientPlaces& places, std::vector<Listener> listeners,
+          const Faults& faults, const Watchdog& watchdog);
 
   [[nodiscard]] bool is_ready() const override;
   [[nodiscard]] Unready unready() override;
@@ -76,6 +76,7 @@ class Backend final : public ControlBackend {
   Web& web_;
   const Workers& workers_;
   const AnswerCache& cache_;
+  const ClientPlaces& places_;
   const Watchdog& watchdog_;
   const std::vector<Listener> listeners_;
   const Faults& faults_;

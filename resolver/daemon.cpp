@@ -85,11 +85,13 @@ IocSettings ioc_settings(const Settings& settings) {
   return ioc;
 }
 
-// A quarter of what all clients may have open, for each of them at most: the rest is left for the others.
-ClientPlaces::Limits places_for(const ListenSettings& listen) {
+// A quarter of what all clients may have open, for each of them at most: the rest is left for the others. And
+// three quarters for DNS: the block page and the control API are to be reached, too.
+ClientPlaces::Limits places_for(const ConnectionSettings& connections) {
   const auto a_quarter = static_cast<size_t>(first_kept_descriptor()) / 4;
-  return {.connections = std::min<size_t>(listen.connections_per_client, a_quarter),
-          .handshakes_per_second = StreamLimits().handshakes_per_second};
+  return {.connections_per_client = std::min<size_t>(connections.per_client, a_quarter),
+          .handshakes_per_second = StreamLimits().handshakes_per_second,
+          .connections = std::min<size_t>(connections.in_all, 3 * a_quarter)};
 }
 
 }  // namespace
@@ -99,7 +101,7 @@ Daemon::Daemon(const Settings& settings, Load load)
       settings_(settings),
       load_(std::move(load)),
       shared_{.tickets = std::make_shared<TicketKeys>(),
-              .places = std::make_shared<ClientPlaces>(places_for(settings.listen)),
+              .places = ClientPlaces::make(places_for(settings.connections)),
               .parts = std::make_shared<WorkerParts>(faults_, count_workers(settings)),
               .cache = std::make_shared<AnswerCache>(settings.cache),
               .questions = std::make_shared<SharedQuestions>(),
@@ -116,6 +118,7 @@ Daemon::~Daemon() {
 // REQUIRES: prepare() has seen these settings last.
 WorkerSettings Daemon::worker_settings(const Settings& settings, size_t number) const {
   return {settings.listen,
+          settings.connections,
           settings.policy,
           upstream_,
           settings.names,
@@ -230,7 +233,7 @@ Result<void> Daemon::start() {
   if (auto loaded = updater_->load(std::move(*lock)); !loaded) {
     return loaded;
   }
-  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, *shared_.cache,
+  backend_ = std::make_unique<Backend>(*updater_, recorder_, *web_, workers_, *shared_.cache, *shared_.places,
                                        all_listeners(configured_), faults_, watchdog_);
   if (auto opened = web_->open(*backend_); !opened) {
     return opened;
@@ -299,6 +302,7 @@ void Daemon::reload() {
     log::error("{}; the log stays as it was", logging.error().message);
   }
   prepare(renewed);
+  shared_.places->set_limits(places_for(renewed.connections), mono_now());
   for (size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->reload(worker_settings(renewed, i));
   }
@@ -311,23 +315,31 @@ void Daemon::reload() {
   log::info("configuration read again");
 }
 
-// In the order of the way of a question, so that whoever is stopped has nobody in front who still sends it
-// work. Does nothing for parts that never started.
+// DNS ends last, for the next process has yet to start: first the changes that are under way come to their
+// end and to the disk, then the answers that tell of them go out. Whoever still has work for a part that has
+// ended finds it deaf, not gone. Does nothing for parts that never started.
 void Daemon::stop() {
   tell_service_manager("STOPPING=1");
   watchdog_.stop();
-  for (const auto& worker : workers_) {
-    worker->stop();
-  }
-  for (const auto& worker : workers_) {
-    worker->join();
-  }
   if (updater_) {
     updater_->stop();
   }
   if (web_) {
     web_->stop();
     web_->join();
+  }
+  // Whoever has finished serves on until all have: the kernel shares questions out among their sockets.
+  for (const auto& worker : workers_) {
+    worker->finish();
+  }
+  for (const auto& worker : workers_) {
+    worker->wait_until_finished();
+  }
+  for (const auto& worker : workers_) {
+    worker->stop();
+  }
+  for (const auto& worker : workers_) {
+    worker->join();
   }
   recorder_.stop();
 }

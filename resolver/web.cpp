@@ -1,12 +1,15 @@
 #include "resolver/web.h"
 
+#include <algorithm>
+
+#include "resolver/base/descriptors.h"
 #include "resolver/base/log.h"
 #include "resolver/net/tls.h"
 
 namespace cenote {
 namespace {
 
-constexpr milliseconds kStopGrace{1000};
+constexpr milliseconds kStopGrace{1000};      // DNS is answered meanwhile
 constexpr milliseconds kFollowInterval{100};  // how soon those who follow the hits see a new one
 
 // Each address goes out of `left` as it is bound.
@@ -31,8 +34,19 @@ Web::Web(const Settings& settings, EventRing& events, const History& history, ui
       faults_(faults),
       policy_(std::make_unique<Policy>(settings.policy)),
       newest_settings_(settings.policy),
+      page_places_(ClientPlaces::make(places_for(settings.connections))),
+      control_places_(ClientPlaces::make(places_for(settings.connections))),
       unbound_page_(settings.blockpage.https),
       unbound_control_(settings.control.https) {}
+
+// The page and the API each have their own places, fewer than DNS has.
+ClientPlaces::Limits Web::places_for(const ConnectionSettings& connections) {
+  const HttpLimits limits;
+  const auto a_quarter = static_cast<size_t>(first_kept_descriptor()) / 4;
+  return {.connections_per_client = std::min<size_t>(connections.per_client, a_quarter),
+          .handshakes_per_second = limits.handshakes_per_second,
+          .connections = std::min({limits.connections, size_t{connections.in_all}, a_quarter})};
+}
 
 Web::~Web() {
   join();
@@ -46,7 +60,7 @@ Result<void> Web::open(ControlBackend& backend) {
   IncidentSource& incidents = *this;
   site_ = std::make_unique<BlockSite>(settings_.blockpage, std::move(*page), incidents,
                                       [this](const Event& event) { events_.push(event); });
-  page_server_ = std::make_unique<HttpServer>(loop_, *site_);
+  page_server_ = std::make_unique<HttpServer>(loop_, *site_, HttpLimits(), page_places_);
   for (const SocketAddress& address : settings_.blockpage.http) {
     if (auto bound = page_server_->listen(address); !bound) {
       return bound.error().within("block page");
@@ -88,7 +102,7 @@ Result<void> Web::open_control(ControlBackend& backend) {
   api_ = std::make_unique<ControlApi>(backend);
   take_tokens(load_tokens(settings_.control.tokens), false);
   api_->configure(settings_.control);
-  control_server_ = std::make_unique<HttpServer>(loop_, *api_);
+  control_server_ = std::make_unique<HttpServer>(loop_, *api_, HttpLimits(), control_places_);
   if (!settings_.control.socket.empty()) {
     if (auto bound = control_server_->listen(settings_.control.socket); !bound) {
       return bound.error().within("control socket");
@@ -149,8 +163,15 @@ void Web::stop() {
   loop_.post([this] {
     follow_.reset();
     api_->stop();
-    page_server_->stop(kStopGrace, [this] { control_server_->stop(kStopGrace, [this] { loop_.stop(); }); });
+    page_server_->stop(kStopGrace, [this] { end_when_stopped(); });
+    control_server_->stop(kStopGrace, [this] { end_when_stopped(); });
   });
+}
+
+void Web::end_when_stopped() {
+  if (--running_servers_ == 0) {
+    loop_.stop();
+  }
 }
 
 void Web::join() {
@@ -183,6 +204,8 @@ void Web::reload(const Settings& settings) {
     const std::lock_guard lock(newest_mutex_);
     newest_settings_ = settings.policy;
   }
+  page_places_->set_limits(places_for(settings.connections), mono_now());
+  control_places_->set_limits(places_for(settings.connections), mono_now());
   LoadedTokens tokens = load_tokens(settings_.control.tokens);
   // A posted job must be copyable; an authority is not.
   auto authority = std::make_shared<Result<Authority>>(Error{});

@@ -32,6 +32,7 @@ class Web final : IncidentSource {
   // over HTTPS is off, without usable files of its own the control API over HTTPS.
   Result<void> open(ControlBackend& backend);
   void start();
+  // Ends its loop as soon as no request is under way, in a second at the latest.
   void stop();
   void join();
 
@@ -40,7 +41,7 @@ class Web final : IncidentSource {
   // it though the question's own name is not listed.
   void on_indirect_block(const Event& event) { indirect_.note(event); }
   [[nodiscard]] uint64_t indirect_dropped() const { return indirect_.dropped(); }
-  // New policy settings, tokens and authority.
+  // New policy settings, limits of connections, tokens and authority.
   void reload(const Settings& settings);
 
   [[nodiscard]] Loop& loop() noexcept { return loop_; }
@@ -53,6 +54,8 @@ class Web final : IncidentSource {
   }
 
  private:
+  [[nodiscard]] static ClientPlaces::Limits places_for(const ConnectionSettings& connections);
+  void end_when_stopped();
   Result<void> open_secure_page(Result<Authority> authority);
   Result<void> open_control(ControlBackend& backend);
   Result<void> open_secure_control(const ControlSettings& control);
@@ -82,8 +85,11 @@ class Web final : IncidentSource {
   std::unique_ptr<BlockSite> site_;
   std::unique_ptr<ControlApi> api_;
   std::unique_ptr<Timer> follow_;
+  std::shared_ptr<ClientPlaces> page_places_;
+  std::shared_ptr<ClientPlaces> control_places_;
   std::unique_ptr<HttpServer> page_server_;
   std::unique_ptr<HttpServer> control_server_;
+  unsigned running_servers_ = 2;
   std::vector<SocketAddress> unbound_page_;  // over HTTPS
   std::vector<SocketAddress> unbound_control_;
   std::thread thread_;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,27 @@ namespace cenote {
 namespace {
 
 constexpr std::array<uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+// By name, else by number; nullopt: there is no such interface.
+std::optional<uint32_t> interface_number(std::string_view zone) {
+  const std::string name(zone);
+  if (zone.empty() || name.find('\0') != std::string::npos) {
+    return std::nullopt;
+  }
+  if (const unsigned number = if_nametoindex(name.c_str()); number != 0) {
+    return number;
+  }
+  std::array<char, IF_NAMESIZE> found{};
+  const auto number = parse_number(zone, UINT32_MAX);
+  return number && if_indextoname(static_cast<unsigned>(*number), found.data()) != nullptr
+             ? std::optional(static_cast<uint32_t>(*number))
+             : std::nullopt;
+}
+
+std::string interface_name(uint32_t number) {
+  std::array<char, IF_NAMESIZE> found{};
+  return if_indextoname(number, found.data()) != nullptr ? found.data() : std::to_string(number);
+}
 
 }  // namespace
 
@@ -178,11 +200,21 @@ std::optional<SocketAddress> SocketAddress::from_text(std::string_view text,
     }
     host = host.substr(1, host.size() - 2);
   }
-  const auto address = IpAddress::from_text(host);
+  const size_t percent = host.find('%');
+  const std::string_view zone = percent == std::string_view::npos ? "" : host.substr(percent + 1);
+  const auto address = IpAddress::from_text(host.substr(0, percent));
   if (!address || !port || (bracketed && host.find(':') == std::string_view::npos)) {
     return std::nullopt;
   }
-  return SocketAddress(*address, *port);
+  SocketAddress result(*address, *port);
+  if (percent != std::string_view::npos) {
+    const auto number = address->is_v4() || !is_link_local(*address) ? std::nullopt : interface_number(zone);
+    if (!number) {
+      return std::nullopt;
+    }
+    result.storage_.v6.sin6_scope_id = *number;
+  }
+  return result;
 }
 
 IpAddress SocketAddress::address() const noexcept {
@@ -206,8 +238,11 @@ void SocketAddress::set_port(uint16_t port) noexcept {
 
 std::string SocketAddress::to_text() const {
   const IpAddress ip = address();
-  return ip.is_v4() ? fmt::format("{}:{}", ip.to_text(), port())
-                    : fmt::format("[{}]:{}", ip.to_text(), port());
+  if (ip.is_v4()) {
+    return fmt::format("{}:{}", ip.to_text(), port());
+  }
+  return zone() == 0 ? fmt::format("[{}]:{}", ip.to_text(), port())
+                     : fmt::format("[{}%{}]:{}", ip.to_text(), interface_name(zone()), port());
 }
 
 bool is_global(const IpAddress& address) noexcept {
@@ -228,6 +263,11 @@ bool is_global(const IpAddress& address) noexcept {
   }();
   return std::none_of(kNotGlobal.begin(), kNotGlobal.end(),
                       [&](const Prefix& block) { return block.contains(address); });
+}
+
+bool is_link_local(const IpAddress& address) noexcept {
+  const Bytes bytes = address.bytes();
+  return address.is_v4() ? bytes[0] == 169 && bytes[1] == 254 : bytes[0] == 0xFE && (bytes[1] & 0xC0) == 0x80;
 }
 
 bool is_loopback(const IpAddress& address) noexcept {

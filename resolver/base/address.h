@@ -1,4 +1,5 @@
-// IP addresses, socket addresses and prefixes as values. Text in, text out; no look-ups, no sockets.
+// IP addresses, socket addresses and prefixes as values. Text in, text out; no sockets, and no look-ups but
+// for the names of this machine's interfaces.
 #pragma once
 
 #include <array>
@@ -58,12 +59,17 @@ class SocketAddress {
   SocketAddress(const IpAddress& address, uint16_t port) noexcept;
   static SocketAddress from_sockaddr(
       const sockaddr* address) noexcept;  // AF_INET or AF_INET6, else 0.0.0.0:0
-  // "127.0.0.1:53", "[::1]:53". With `default_port` the port may be missing.
+  // "127.0.0.1:53", "[::1]:53", "[fe80::1%eth0]:53". With `default_port` the port may be missing. The zone of
+  // a link-local address (RFC 4007 section 11) is an interface of this machine, by name or number; nullopt
+  // when there is none such.
   static std::optional<SocketAddress> from_text(std::string_view text,
                                                 std::optional<uint16_t> default_port = {}) noexcept;
 
   [[nodiscard]] IpAddress address() const noexcept;  // mapped addresses come out as IPv4
   [[nodiscard]] uint16_t port() const noexcept;
+  [[nodiscard]] uint32_t zone() const noexcept {  // the number of an interface; 0: none
+    return is_v4() ? 0 : storage_.v6.sin6_scope_id;
+  }
   void set_port(uint16_t port) noexcept;
   [[nodiscard]] bool is_v4() const noexcept { return storage_.any.sa_family == AF_INET; }
   [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
@@ -72,10 +78,10 @@ class SocketAddress {
     return is_v4() ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   }
   static constexpr socklen_t kCapacity = sizeof(sockaddr_in6);
-  [[nodiscard]] std::string to_text() const;
+  [[nodiscard]] std::string to_text() const;  // with the zone, by name where its interface is there
 
   bool operator==(const SocketAddress& other) const noexcept {
-    return port() == other.port() && address() == other.address();
+    return port() == other.port() && address() == other.address() && zone() == other.zone();
   }
 
  private:
@@ -89,6 +95,7 @@ class SocketAddress {
 // Not reachable from the open internet, or not meant for one host: RFC 6890 and its registry (private,
 // loopback, link-local, multicast, documentation, "this network", shared, benchmarking, unique local ...).
 bool is_global(const IpAddress& address) noexcept;
-bool is_loopback(const IpAddress& address) noexcept;  // RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3
+bool is_link_local(const IpAddress& address) noexcept;  // fe80::/10, 169.254.0.0/16
+bool is_loopback(const IpAddress& address) noexcept;    // RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3
 
 }  // namespace cenote

@@ -35,7 +35,7 @@ LocalRecord record_of(uint16_t priority, const Name& target, std::string_view al
   const std::array<uint8_t, 2> port{static_cast<uint8_t>(at.port() >> 8), static_cast<uint8_t>(at.port())};
   add_parameter(writer, kPort, port);
   const IpAddress address = at.address();
-  if (!is_wildcard(address)) {
+  if (!is_wildcard(address) && !is_link_local(address)) {  // of which the client's zone is another's number
     add_parameter(writer, address.is_v4() ? kIpv4Hint : kIpv6Hint, address.bytes());
   }
   if (!path.empty()) {

@@ -69,7 +69,16 @@ void DohService::serve(HttpRequest request, HttpResponder responder) {
   const size_t size = pipeline_.on_message(path, buffer_, query.size);
   if (size != 0 || pipeline_.promised() == promised_before) {
     reply(path, Bytes(buffer_).first(size));
+    return;
   }
+  (*waiting_.find(path.connection))
+      ->when_gone([this, connection = path.connection, promise = pipeline_.last_promise()] {
+        ReplyPath gone;
+        gone.sink = this;
+        gone.connection = connection;
+        waiting_.erase(connection);
+        pipeline_.abandon(gone, {promise});
+      });
 }
 
 // Where policy wants silence HTTP knows none: a request that hangs would hold a stream.

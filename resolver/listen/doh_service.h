@@ -32,6 +32,10 @@ class DohService final : HttpSite, ReplySink {
   // Accepts no more, lets what is under way finish for at most `grace`.
   void stop(milliseconds grace);
 
+  void set_times(seconds first_question, seconds idle) noexcept { server_.set_times(first_question, idle); }
+  // Is any question under way, or any answer unsent?
+  [[nodiscard]] bool is_busy() const { return server_.is_busy(); }
+
   // Is https://HOST/dns-query/NAME asked by the client NAME?
   void name_by_path(bool names) noexcept { names_by_path_ = names; }
 

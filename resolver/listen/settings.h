@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "resolver/base/address.h"
+#include "resolver/base/clock.h"
 
 namespace cenote {
 
@@ -27,11 +28,21 @@ struct ListenSettings {
   std::vector<SocketAddress> doh;  // DNS over HTTPS, RFC 8484
   unsigned workers = 0;            // event loops; 0: one per core
   TlsFiles tls;                    // for dot and doh
-  // Of one client over TCP, TLS and HTTPS together, on all workers. A branch office behind one address may
-  // need more.
-  unsigned connections_per_client = 256;
 
   bool operator==(const ListenSettings&) const = default;
+};
+
+// How many connections clients may hold, and how long one is held for nothing. DNS over TCP, TLS and HTTPS
+// count together, on all workers. At a limit the least useful connection makes room for a newcomer.
+struct ConnectionSettings {
+  unsigned per_client = 256;
+  unsigned in_all = 10'000;   // with TLS 25 KB each
+  seconds first_question{5};  // until the first whole question, PROXY header and TLS handshake included
+  // RFC 7766 section 6.2.3: a few seconds.
+  seconds idle{10};
+  seconds idle_https{30};  // browsers come back within seconds, and begin anew at some cost
+
+  bool operator==(const ConnectionSettings&) const = default;
 };
 
 }  // namespace cenote

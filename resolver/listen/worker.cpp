@@ -8,6 +8,7 @@ namespace cenote {
 namespace {
 
 constexpr seconds kStopPatience{2};
+constexpr milliseconds kNewcomersPatience{100};  // what most upstreams answer within
 
 TlsClientAuthority dot_clients(const TlsFiles& files) {
   return {.ca_file = files.client_ca, .demands = false};
@@ -70,6 +71,7 @@ Result<void> Worker::open() {
     streams_.push_back(std::move(*tcp));
   }
   open_encrypted(settings_.listen);
+  set_times();
   return {};
 }
 
@@ -171,6 +173,7 @@ void Worker::reload(const WorkerSettings& settings) {
     settings_ = settings;
     settings_.upstream = std::move(in_force);
     open_encrypted(settings_.listen);
+    set_times();
     if (doh_) {
       doh_->name_by_path(settings_.policy.clients.names_by_path);
     }
@@ -214,6 +217,37 @@ void Worker::replace_forwarder(std::unique_ptr<Forwarder> forwarder) {
   pipeline_.connect(*forwarder_);
 }
 
+void Worker::finish() {
+  loop_.post([this] {
+    finish_began_ = loop_.now();
+    finishing_ = std::make_unique<Timer>(loop_, [this] { look_for_end(); });
+    finishing_->start(milliseconds{0}, milliseconds{5});
+  });
+}
+
+bool Worker::is_busy() const {
+  return pipeline_.waiting() != 0 || (doh_ && doh_->is_busy()) ||
+         std::any_of(streams_.begin(), streams_.end(),
+                     [](const auto& service) { return service->is_busy(); });
+}
+
+void Worker::look_for_end() {
+  const auto passed = loop_.now() - finish_began_;
+  const bool goes_on = passed < kNewcomersPatience
+                           ? is_busy()
+                           : passed < kStopPatience && pipeline_.waits_since(finish_began_);
+  if (!goes_on) {
+    finishing_->stop();
+    finished_.set_value();
+  }
+}
+
+void Worker::wait_until_finished() {
+  if (thread_.joinable()) {
+    finished_.get_future().wait();
+  }
+}
+
 void Worker::stop() {
   loop_.post([this] {
     for (const auto& listener : udp_) {
@@ -223,23 +257,20 @@ void Worker::stop() {
       service->stop();
     }
     if (doh_) {
-      doh_->stop(kStopPatience);
+      doh_->stop(milliseconds{0});
     }
-    stop_deadline_ = mono_now() + kStopPatience;
-    stopping_ = std::make_unique<Timer>(loop_, [this] { finish_when_idle(); });
-    stopping_->start(milliseconds{0}, milliseconds{20});
+    pipeline_.resign();
+    loop_.stop();
   });
 }
 
-void Worker::finish_when_idle() {
-  const bool connected = (doh_ && doh_->connections() != 0) ||
-                         std::any_of(streams_.begin(), streams_.end(),
-                                     [](const auto& service) { return service->connections() != 0; });
-  const bool idle = pipeline_.waiting() == 0 && !connected;
-  if (idle || mono_now() >= stop_deadline_) {
-    stopping_->stop();
-    pipeline_.resign();
-    loop_.stop();
+void Worker::set_times() {
+  const ConnectionSettings& times = settings_.connections;
+  for (const auto& service : streams_) {
+    service->set_times(times.first_question, times.idle);
+  }
+  if (doh_) {
+    doh_->set_times(times.first_question, times.idle_https);
   }
 }
 

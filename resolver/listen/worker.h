@@ -1,9 +1,11 @@
 // A worker: one thread, one loop, and everything a query needs on it. Workers share the cache, the table of
 // questions that are under way, and limits; the snapshot is replaced by a job posted to each loop.
 //
-// Threads: open(), start() and join() from main; adopt() and stop() from any; counters may be read from any.
+// Threads: open(), start(), finish(), wait_until_finished(), stop() and join() from main; adopt() from any;
+// counters may be read from any.
 #pragma once
 
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -44,6 +46,7 @@ struct SharedByWorkers {
 
 struct WorkerSettings {
   ListenSettings listen;  // with tls named where dot or doh is, and it can be used
+  ConnectionSettings connections;
   PolicySettings policy;
   UpstreamSettings upstream;
   NamesSettings names;
@@ -67,7 +70,12 @@ class alignas(64) Worker {
   // an upstream is told to `parts`, and the rest goes on.
   Result<void> open();
   void start();
-  // Takes no more questions, answers those under way (2 s at most), then ends its loop.
+  // Brings to its end what is under way: the questions that are now have 2 s, those that come from now on
+  // 100 ms in all. It goes on serving whoever comes, for nobody else may be there to do so. Once.
+  void finish();
+  // Until it has come to that end; at once where it was not started. After finish().
+  void wait_until_finished();
+  // Closes all and ends its loop.
   void stop();
   void join();
 
@@ -102,7 +110,9 @@ class alignas(64) Worker {
   Result<void> open_dot(const ListenSettings& listen);
   Result<void> open_doh(const ListenSettings& listen);
   void tell(SharedPart WorkerParts::*part, bool has_it, const std::string& problem);
-  void finish_when_idle();
+  [[nodiscard]] bool is_busy() const;
+  void look_for_end();
+  void set_times();
   void renew_upstream(const UpstreamSettings& upstream);
   void replace_forwarder(std::unique_ptr<Forwarder> forwarder);
   void tell_of_upstreams(const std::string& problem);
@@ -124,8 +134,9 @@ class alignas(64) Worker {
       listeners_mutex_;  // held to add to streams_ or doh_, and to look at them from another thread
   std::vector<std::unique_ptr<StreamService>> streams_;
   std::unique_ptr<DohService> doh_;
-  std::unique_ptr<Timer> stopping_;
-  MonoTime stop_deadline_;
+  std::unique_ptr<Timer> finishing_;
+  MonoTime finish_began_;
+  std::promise<void> finished_;
   Counter generation_;
   std::thread thread_;
 };

@@ -84,7 +84,15 @@ bool read_host(std::string_view text, std::string& host) {
     const size_t bracket = text.find(']');
     name = text.substr(1, std::max<size_t>(bracket, 1) - 1);
     port = bracket == std::string_view::npos ? text : text.substr(bracket + 1);
-    if (!IpAddress::from_text(name)) {
+    // The zone of a link-local address is the client's own affair (RFC 6874); some send it all the same.
+    const std::string_view zone = name.substr(std::min(name.find('%'), name.size()));
+    name.remove_suffix(zone.size());
+    const auto address = IpAddress::from_text(name);
+    const bool zone_is_good =
+        zone.empty() ||
+        (address && is_link_local(*address) && zone.size() > 1 &&
+         std::all_of(zone.begin(), zone.end(), [](char c) { return c == '%' || is_host_character(c); }));
+    if (!address || !zone_is_good) {
       return false;
     }
   } else {

@@ -2,6 +2,7 @@
 // Everything here lives on the web loop's thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,7 @@ class HttpResponder {
     virtual void finish() = 0;
     [[nodiscard]] virtual bool is_open() const = 0;
     [[nodiscard]] virtual size_t unsent() const { return 0; }
+    virtual void when_gone(std::function<void()> /*told*/) {}
   };
 
   explicit HttpResponder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
@@ -76,6 +78,8 @@ class HttpResponder {
   void write(std::string chunk) { exchange_->write(std::move(chunk)); }
   void finish() { exchange_->finish(); }
   [[nodiscard]] bool is_open() const { return exchange_->is_open(); }
+  // Calls back when the connection goes before the answer; the responder may be let go of in there.
+  void when_gone(std::function<void()> told) { exchange_->when_gone(std::move(told)); }
   // Bytes that have been given for this request, or on its connection, and wait for the reader.
   [[nodiscard]] size_t unsent() const { return exchange_->unsent(); }
 

@@ -56,10 +56,8 @@ std::optional<HttpProtocol::Incoming> Http1::next_request() {
   if (finished_ || answering_ || (!in_body_ && unsent() > 0)) {
     return std::nullopt;
   }
-  if (!in_body_ && !parse_head()) {
-    return std::nullopt;
-  }
-  if (!parse_body()) {
+  if ((!in_body_ && !parse_head()) || !parse_body()) {
+    finished_ = finished_ || input_ended_;  // what has begun does not come to its end
     return std::nullopt;
   }
   in_body_ = false;
@@ -346,6 +344,10 @@ void Http1::go_away() {
   if (!answering_ && !in_body_ && buffered().empty()) {
     finished_ = true;
   }
+}
+
+void Http1::end_input() {
+  input_ended_ = true;
 }
 
 HttpProgress Http1::progress() const {

@@ -25,6 +25,7 @@ class Http1 final : public HttpProtocol {
   [[nodiscard]] bool is_open(uint32_t id) const override { return answering_ && id == id_; }
   [[nodiscard]] size_t unsent(uint32_t /*id*/) const override { return unsent(); }
   void go_away() override;
+  void end_input() override;
   [[nodiscard]] HttpProgress progress() const override;
 
  private:
@@ -69,8 +70,9 @@ class Http1 final : public HttpProtocol {
   bool is_old_ = false;  // HTTP/1.0
   bool chunked_ = false;
   bool streaming_ = false;
-  bool closes_ = false;    // after the current response
-  bool finished_ = false;  // nothing more is read or answered
+  bool closes_ = false;       // after the current response
+  bool finished_ = false;     // nothing more is read or answered
+  bool input_ended_ = false;  // nothing more comes
   std::string output_;
   size_t output_start_ = 0;
   HttpProgress counted_;

@@ -357,6 +357,11 @@ void Http2::go_away() {
   nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
+void Http2::end_input() {
+  input_ended_ = true;
+  go_away();
+}
+
 HttpProgress Http2::progress() const {
   HttpProgress progress = counted_;
   using Phase = HttpProgress::Phase;
@@ -372,7 +377,13 @@ HttpProgress Http2::progress() const {
   }
   const bool wants_more =
       nghttp2_session_want_read(session_.get()) != 0 || nghttp2_session_want_write(session_.get()) != 0;
-  progress.is_finished = failed_ ? nghttp2_session_want_write(session_.get()) == 0 : !wants_more;
+  // Of a peer that sends no more no window opens, and no body comes to its end.
+  const bool awaits_answers = std::any_of(exchanges_.begin(), exchanges_.end(), [](const auto& entry) {
+    return entry.second.is_whole && !entry.second.has_ended;
+  });
+  progress.is_finished = failed_ || (input_ended_ && !awaits_answers)
+                             ? nghttp2_session_want_write(session_.get()) == 0
+                             : !wants_more;
   return progress;
 }
 

@@ -32,6 +32,7 @@ class Http2 final : public HttpProtocol {
   [[nodiscard]] bool is_open(uint32_t id) const override;
   [[nodiscard]] size_t unsent(uint32_t id) const override;
   void go_away() override;
+  void end_input() override;
   [[nodiscard]] HttpProgress progress() const override;
 
  private:
@@ -87,6 +88,7 @@ class Http2 final : public HttpProtocol {
   size_t unsent_ = 0;                       // bytes of responses that wait
   Http2Cost cost_;
   bool failed_ = false;
+  bool input_ended_ = false;
   HttpProgress counted_;
 };
 

@@ -12,6 +12,8 @@ namespace {
 
 // A request counts as so many bytes where a turn of the loop is shared: each may cost as much as a page.
 constexpr size_t kBytesPerRequest = 1024;
+// A body or a response that moves at this rate is in good use, in bytes a second.
+constexpr uint64_t kUsefulRate = 4096;
 
 }  // namespace
 
@@ -80,13 +82,23 @@ class HttpExchange final : public HttpResponder::Exchange {
     return connection_ != nullptr && !connection_->is_aborted_ && connection_->protocol_->is_open(id_);
   }
 
+  [[nodiscard]] bool is_streamed() const { return is_open() && has_started_; }
+
   [[nodiscard]] size_t unsent() const override {
     return connection_ == nullptr || connection_->is_aborted_
                ? 0
                : connection_->protocol_->unsent(id_) + connection_->stream_->pending_bytes();
   }
 
-  void leave() noexcept { connection_ = nullptr; }
+  void when_gone(std::function<void()> told) override { told_ = std::move(told); }
+
+  // May end with this object gone.
+  void leave() {
+    connection_ = nullptr;
+    if (const auto told = std::exchange(told_, nullptr)) {
+      told();
+    }
+  }
 
  private:
   static HttpResponse dated(HttpResponse response) {
@@ -96,33 +108,37 @@ class HttpExchange final : public HttpResponder::Exchange {
 
   HttpConnection* connection_;
   uint32_t id_;
+  std::function<void()> told_;  // when the connection goes
   bool has_started_ = false;
 };
 
-HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, const TlsContext* tls,
-                               bool is_proxy)
+HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, Place place,
+                               const TlsContext* tls, bool is_proxy)
     : server_(server),
       stream_(std::move(stream)),
+      place_(std::move(place)),
       tls_(tls),
       client_(stream_->peer()),
-      is_counted_(!is_proxy && !stream_->is_unix()),
+      opening_(is_proxy         ? Opening::kHeader
+               : tls != nullptr ? Opening::kHello
+                                : Opening::kNone),
       goes_on_(server.loop_, &HttpConnection::on_next_turn, this),
       opened_(server.loop_.now()),
+      useless_since_(opened_),
       phase_start_(opened_) {
+  place_.set_tenant(*this);
   // A single response may be large; how much of it waits is decided by HttpLimits::in_stream.
   stream_->set_send_limit(SIZE_MAX);
-  if (is_proxy) {
-    beginning_ = std::make_unique<ProxyOpening>();
-    stream_->start(*this);
-  } else if (tls == nullptr) {
+  if (opening_ == Opening::kNone) {
     speak(false);
-    stream_->start(*this);
-  } else {
-    stream_->start(*this, tls->accept(stream_->local(), client_));
   }
+  stream_->start(*this);
 }
 
 HttpConnection::~HttpConnection() {
+  if (opening_ == Opening::kQueued) {
+    server_.handshakes_.forget(*this);
+  }
   for (HttpExchange* exchange : exchanges_) {
     exchange->leave();
   }
@@ -154,9 +170,34 @@ void HttpConnection::on_ready() {
   });
 }
 
-// Ends with this object gone when the header is none, or its client has too many connections.
+void HttpConnection::on_bytes(Bytes bytes) {
+  survive([&] {
+    if (opening_ != Opening::kNone) {
+      take_opening(bytes);
+    } else if (!is_half_closed_ && protocol_ != nullptr) {
+      protocol_->receive(bytes, server_.loop_.now());
+      advance();
+    }
+  });
+}
+
+// May end with this object gone.
+void HttpConnection::take_opening(Bytes bytes) {
+  switch (opening_) {
+    case Opening::kHeader:
+      take_proxy_header(bytes);
+      break;
+    case Opening::kHello:
+      take_hello(bytes);
+      break;
+    default:
+      hello_.insert(hello_.end(), bytes.begin(), bytes.end());  // read before the stream stopped
+      break;
+  }
+}
+
 void HttpConnection::take_proxy_header(Bytes bytes) {
-  const ProxyStatus status = beginning_->take(bytes);
+  const ProxyStatus status = beginning_.take(bytes);
   if (status == ProxyStatus::kIncomplete) {
     return;  // The time for a handshake holds for it, too.
   }
@@ -165,35 +206,70 @@ void HttpConnection::take_proxy_header(Bytes bytes) {
     server_.forget(*this);
     return;
   }
-  if (!beginning_->header().is_local) {
-    client_ = beginning_->header().client;
+  if (!beginning_.header().is_local) {
+    client_ = beginning_.header().client;
   }
-  if (!server_.admit(client_, tls_ != nullptr)) {
+  if (!place_.name_client(client_.address(), server_.loop_.now())) {
     server_.counters_.refused_connections.add();
     server_.forget(*this);
     return;
   }
-  is_counted_ = true;
   phase_start_ = server_.loop_.now();
-  const auto beginning = std::move(beginning_);
-  if (tls_ != nullptr) {
-    stream_->secure(tls_->accept(stream_->local(), client_), beginning->rest());
-    return;
+  const ProxyOpening beginning = std::exchange(beginning_, {});
+  if (tls_ == nullptr) {
+    opening_ = Opening::kNone;
+    speak(false);
+  } else {
+    opening_ = Opening::kHello;
   }
-  speak(false);
-  protocol_->receive(beginning->rest(), server_.loop_.now());
-  advance();
+  if (!beginning.rest().empty()) {
+    on_bytes(beginning.rest());
+  }
 }
 
-void HttpConnection::on_bytes(Bytes bytes) {
+void HttpConnection::take_hello(Bytes bytes) {
+  counted_as_ = client_.address();
+  if (server_.handshakes_.begin(*this)) {
+    opening_ = Opening::kNone;
+    stream_->secure(tls_->accept(stream_->local(), client_), bytes);
+    return;
+  }
+  opening_ = Opening::kQueued;
+  hello_.assign(bytes.begin(), bytes.end());
+  stream_->set_reading(false);
+}
+
+void HttpConnection::on_handshake_turn() {
   survive([&] {
-    if (beginning_ != nullptr) {
-      take_proxy_header(bytes);
-      return;
-    }
-    protocol_->receive(bytes, server_.loop_.now());
+    opening_ = Opening::kNone;
+    const std::vector<uint8_t> hello = std::exchange(hello_, {});
+    stream_->set_reading(true);
+    stream_->secure(tls_->accept(stream_->local(), client_), hello);
+  });
+}
+
+// Whoever follows a stream without an end, and says that nothing more comes, has gone.
+bool HttpConnection::on_end_of_input() {
+  const auto is_streamed = [](const HttpExchange* exchange) { return exchange->is_streamed(); };
+  if (protocol_ == nullptr || is_aborted_ || !is_busy() ||
+      std::any_of(exchanges_.begin(), exchanges_.end(), is_streamed)) {
+    return false;
+  }
+  is_half_closed_ = true;
+  survive([&] {
+    protocol_->end_input();
     advance();
   });
+  return true;
+}
+
+// What is under way is answered, unless nobody knows whether its client is still there.
+void HttpConnection::on_displaced() {
+  if (is_with_site() && !is_half_closed_) {
+    go_away();
+  } else {
+    server_.forget(*this);
+  }
 }
 
 void HttpConnection::on_drained() {
@@ -248,6 +324,8 @@ void HttpConnection::advance() {
       break;
     }
     ++served_;
+    has_asked_ = true;
+    useless_since_ = server_.loop_.now();
     server_.loop_.spend(kBytesPerRequest);
     server_.counters_.requests.add();
     serve(std::move(*incoming));
@@ -317,6 +395,7 @@ void HttpConnection::note_progress() {
     unsent_since_ = now;
     unsent_sent_ = given_bytes_ - stream_->pending_bytes();
   }
+  note_use(now_at);
   // What has come is served first: else a peer that sends faster than it is served would fill the memory.
   stream_->set_reading(now_at.wants_input && !goes_on_.is_asked());
   if (now_at.is_finished && !is_finishing_) {
@@ -326,13 +405,42 @@ void HttpConnection::note_progress() {
   }
 }
 
+// A body or response that dribbles is of little use, one that moves is of full use.
+void HttpConnection::note_use(const HttpProgress& now_at) {
+  const MonoTime now = server_.loop_.now();
+  const uint64_t sent = given_bytes_ - std::min<uint64_t>(given_bytes_, stream_->pending_bytes());
+  const uint64_t bytes = std::max(useful_bytes_, now_at.body_bytes + sent);
+  const milliseconds worth((bytes - std::exchange(useful_bytes_, bytes)) * 1000 / kUsefulRate);
+  useless_since_ = std::min(now, useless_since_ + worth);
+  const bool was_with_site = std::exchange(was_with_site_, is_with_site());
+  if (was_with_site_ && !is_half_closed_) {
+    place_.note_busy();
+    return;
+  }
+  if (was_with_site && !was_with_site_) {
+    useless_since_ = now;
+  }
+  place_.note_idle(useless_since_, has_asked_);
+}
+
+bool HttpConnection::is_with_site() const {
+  return std::any_of(exchanges_.begin(), exchanges_.end(),
+                     [](const HttpExchange* exchange) { return exchange->is_open(); });
+}
+
+bool HttpConnection::is_busy() const {
+  return !is_aborted_ &&
+         (is_with_site() || goes_on_.is_asked() || is_unsent_ || stream_->pending_bytes() != 0);
+}
+
 MonoTime HttpConnection::deadline() const {
   const HttpLimits& limits = server_.limits_;
   const auto at_least_rate = [&limits](uint64_t bytes) {
     return limits.grace + milliseconds(bytes * 1000 / std::max<size_t>(limits.least_rate, 1));
   };
+  const MonoTime first = seen_.requests == 0 ? opened_ + limits.first_request : MonoTime::max();
   if (protocol_ == nullptr) {
-    return phase_start_ + limits.handshake;
+    return std::min(first, phase_start_ + limits.handshake);
   }
   const uint64_t sent = given_bytes_ - stream_->pending_bytes() - unsent_sent_;
   const MonoTime unsent = is_unsent_ ? unsent_since_ + at_least_rate(sent) : MonoTime::max();
@@ -341,9 +449,9 @@ MonoTime HttpConnection::deadline() const {
   }
   switch (seen_.phase) {
     case HttpProgress::Phase::kIdle:
-      return std::min(unsent, phase_start_ + (seen_.requests == 0 ? limits.header : limits.idle));
+      return std::min({first, unsent, phase_start_ + (seen_.requests == 0 ? limits.header : limits.idle)});
     case HttpProgress::Phase::kHead:
-      return std::min(unsent, phase_start_ + limits.header);
+      return std::min({first, unsent, phase_start_ + limits.header});
     case HttpProgress::Phase::kBody:
       return std::min(unsent, seen_.body_due);
     case HttpProgress::Phase::kAnswering:
@@ -353,7 +461,7 @@ MonoTime HttpConnection::deadline() const {
 }
 
 bool HttpConnection::is_over(MonoTime now) {
-  if (is_aborted_) {
+  if (is_aborted_ || (is_half_closed_ && stream_->is_reset())) {
     return true;
   }
   if (is_finishing_ && is_unsent_ && stream_->pending_bytes() == 0) {

@@ -16,13 +16,12 @@
 namespace cenote {
 
 struct HttpLimits {
-  size_t connections = 4096;  // about 100 MB with TLS
-  size_t connections_per_client =
-      128;  // a browser opens 6 per host; a small office behind one address opens more
-  uint32_t handshakes_per_second =
-      100;                          // per client: at 0.65 ms each a single client takes 7 % of a core at most
-  size_t header_bytes = 16 * 1024;  // twice what browsers send with large cookies
-  uint32_t streams = 100;           // RFC 9113 section 6.5.2 recommends no fewer
+  // Of a server that has its places for itself.
+  size_t connections = 4096;             // about 100 MB with TLS
+  size_t connections_per_client = 256;   // a browser opens 6 per host, and many people may have one address
+  uint32_t handshakes_per_second = 100;  // per client: at 0.65 ms each one takes 7 % of a core at most
+  size_t header_bytes = 16 * 1024;       // twice what browsers send with large cookies
+  uint32_t streams = 100;                // RFC 9113 section 6.5.2 recommends no fewer
   // Of one connection over HTTP/2: so many bytes of responses may wait; then no further request is taken up
   // until the peer has read some.
   size_t unread = 512 * 1024;
@@ -33,8 +32,9 @@ struct HttpLimits {
   size_t unsent_bytes = 1 << 20;  // of a streamed body, before its reader is called too slow
   // Absolute: measured from the start of the phase, whatever trickles in meanwhile.
   milliseconds handshake = seconds{5};
-  milliseconds header = seconds{10};  // also the wait for a connection's first byte
-  milliseconds idle = seconds{30};    // browsers reuse within seconds; an idle connection costs 25 KB
+  milliseconds first_request = seconds{15};  // until it is whole, PROXY header and TLS handshake included
+  milliseconds header = seconds{10};         // also the wait for a connection's first byte
+  milliseconds idle = seconds{30};           // browsers reuse within seconds; an idle connection costs 25 KB
   // Then it is closed as soon as it is idle: certificates and keys change, and places are for all.
   milliseconds lifetime = std::chrono::hours{1};
   milliseconds linger = seconds{2};  // for the peer to take a last answer and close
@@ -90,6 +90,8 @@ class HttpProtocol {
   [[nodiscard]] virtual size_t unsent(uint32_t id) const = 0;  // of its response, or of all of them
 
   virtual void go_away() = 0;  // answer what has come, then close
+  // The peer sends no more: whole requests that have come are answered, then all is said.
+  virtual void end_input() = 0;
   [[nodiscard]] virtual HttpProgress progress() const = 0;
 
  protected:

@@ -23,8 +23,9 @@ HttpServer::HttpServer(Loop& loop, HttpSite& site, HttpLimits limits, std::share
       site_(site),
       limits_(limits),
       places_(places ? std::move(places)
-                     : std::make_shared<ClientPlaces>(ClientPlaces::Limits{limits.connections_per_client,
-                                                                           limits.handshakes_per_second})),
+                     : ClientPlaces::make(ClientPlaces::Limits{
+                           limits.connections_per_client, limits.handshakes_per_second, limits.connections})),
+      handshakes_(loop, *places_),
       held_bodies_(limits.held_bytes, limits.held_bytes_per_client),
       sweeper_(loop, [this] { sweep(); }),
       tick_(tick_for(limits)) {}
@@ -63,54 +64,39 @@ std::vector<SocketAddress> HttpServer::local() const {
 void HttpServer::on_stream(StreamListener& from, std::unique_ptr<Stream> stream) {
   const auto where = std::find_if(listeners_.begin(), listeners_.end(),
                                   [&from](const Listening& one) { return one.listener.get() == &from; });
+  if (!where->is_unix && stream->peer().port() == 0) {
+    return;  // It was reset before it was accepted, and nobody knows whose it was.
+  }
   // All Unix streams share one "address", and the file's mode says who they are. A proxy's client is counted
   // when it is known.
   const bool is_proxy = !where->is_unix && where->proxies.include(stream->peer().address());
-  if (!has_room() || (!where->is_unix && !is_proxy && !admit(stream->peer(), where->tls != nullptr))) {
+  Place place = where->is_unix || is_proxy ? places_->take_unnamed(loop_, loop_.now())
+                                           : places_->take(stream->peer().address(), loop_, loop_.now());
+  if (!place.is_taken()) {
     counters_.refused_connections.add();
     return;
   }
   if (!sweeper_.is_active()) {
     sweeper_.start(tick_, tick_);
   }
-  connections_.emplace_front(*this, std::move(stream), where->tls, is_proxy);
+  connections_.emplace_front(*this, std::move(stream), std::move(place), where->tls, is_proxy);
   connections_.front().self_ = connections_.begin();
   counters_.connections.add();
   counters_.open_connections.set(connections_.size());
 }
 
-bool HttpServer::has_room() {
-  return connections_.size() < limits_.connections || evict_idle();
-}
-
-// When all places are taken, the connection that has been idle longest makes room.
-bool HttpServer::evict_idle() {
-  HttpConnection* longest = nullptr;
-  for (HttpConnection& one : connections_) {
-    if (one.is_idle() && (longest == nullptr || one.phase_start() < longest->phase_start())) {
-      longest = &one;
-    }
-  }
-  if (longest != nullptr) {
-    forget(*longest);
-  }
-  return longest != nullptr;
-}
-
 void HttpServer::forget(HttpConnection& connection) {
-  if (connection.is_counted()) {
-    places_->leave(connection.client().address());
-  }
   connections_.erase(connection.self_);
   counters_.open_connections.set(connections_.size());
 }
 
 void HttpServer::sweep() {
   const MonoTime now = loop_.now();
-  const bool time_is_up = on_stopped_ != nullptr && now >= stop_deadline_;
+  const bool is_stopping = on_stopped_ != nullptr;
+  const bool time_is_up = is_stopping && now >= stop_deadline_;
   for (auto next = connections_.begin(); next != connections_.end();) {
     HttpConnection& connection = *next++;
-    if (time_is_up || connection.is_over(now)) {
+    if (time_is_up || connection.is_over(now) || (is_stopping && !connection.is_busy())) {
       forget(connection);
     }
   }
@@ -121,6 +107,16 @@ void HttpServer::sweep() {
   if (on_stopped_ != nullptr) {
     loop_.post(std::exchange(on_stopped_, nullptr));
   }
+}
+
+void HttpServer::set_times(milliseconds first_request, milliseconds idle) noexcept {
+  limits_.first_request = first_request;
+  limits_.idle = idle;
+}
+
+bool HttpServer::is_busy() const {
+  return std::any_of(connections_.begin(), connections_.end(),
+                     [](const HttpConnection& one) { return one.is_busy(); });
 }
 
 void HttpServer::note_want_of_memory() noexcept {

@@ -12,6 +12,7 @@
 #include "resolver/base/counters.h"
 #include "resolver/base/result.h"
 #include "resolver/net/client_places.h"
+#include "resolver/net/handshake_queue.h"
 #include "resolver/net/http.h"
 #include "resolver/net/http_protocol.h"
 #include "resolver/net/loop.h"
@@ -26,7 +27,7 @@ class TlsContext;
 struct HttpCounters {
   Counter connections;          // accepted
   Counter open_connections;     // now
-  Counter refused_connections;  // over a limit: in all, per client, or handshakes per second
+  Counter refused_connections;  // over a limit, in all or per client, and nobody could make room
   Counter requests;
   Counter refused_requests;  // not valid, or too large
   Counter timeouts;          // connections that were cut by a deadline
@@ -39,8 +40,8 @@ class HttpServer final : private StreamAcceptor {
  public:
   // `site` outlives the server. Answers that come after the server has gone are dropped, so the site may keep
   // its responders.
-  // `places`: shared with other servers, which then limit each client together; null: this server has its
-  // own, by `limits`.
+  // `places`: shared with other servers, which then are limited together; null: this server has its own, by
+  // `limits`.
   HttpServer(Loop& loop, HttpSite& site, HttpLimits limits = {},
              std::shared_ptr<ClientPlaces> places = nullptr);
   ~HttpServer();
@@ -54,9 +55,15 @@ class HttpServer final : private StreamAcceptor {
   Result<void> listen(const std::string& unix_path);
   [[nodiscard]] std::vector<SocketAddress> local() const;  // in the order of listen(), without Unix sockets
 
-  // Listens no more, lets requests in progress finish for at most `grace`, then calls back once, from the
-  // loop; in that callback the server may be destroyed. Not to be destroyed within HttpSite::serve().
+  // Listens no more, closes what is idle at once, lets requests that are with the site finish for at most
+  // `grace`, then calls back once, from the loop; in that callback the server may be destroyed. Not to be
+  // destroyed within HttpSite::serve().
   void stop(milliseconds grace, std::function<void()> on_stopped);
+
+  // How long a connection may take until its first request, and be idle after one; also those that are there.
+  void set_times(milliseconds first_request, milliseconds idle) noexcept;
+  // Is any request with the site, or any response not yet sent?
+  [[nodiscard]] bool is_busy() const;
 
   [[nodiscard]] const HttpCounters& counters() const noexcept { return counters_; }
 
@@ -71,21 +78,17 @@ class HttpServer final : private StreamAcceptor {
 
   void on_stream(StreamListener& from, std::unique_ptr<Stream> stream) override;
   void on_no_descriptor() override { counters_.refused_connections.add(); }
-  bool has_room();
-  bool admit(const SocketAddress& client, bool with_tls) {
-    return places_->take(client.address(), with_tls, loop_.now());
-  }
-  bool evict_idle();
   void note_want_of_memory() noexcept;
   void forget(HttpConnection& connection);  // destroys it
   void sweep();
 
   Loop& loop_;
   HttpSite& site_;
-  const HttpLimits limits_;
+  HttpLimits limits_;
   HttpCounters counters_;
   std::vector<Listening> listeners_;
   std::shared_ptr<ClientPlaces> places_;
+  HandshakeQueue handshakes_;
   HeldBodies held_bodies_;  // before connections_, which have shares of it
   std::list<HttpConnection> connections_;
   Timer sweeper_;

@@ -1,3 +1,5 @@
+#include <netinet/tcp.h>
+
 #include "resolver/base/descriptors.h"
 #include "resolver/net/stream_wire.h"
 
@@ -74,6 +76,9 @@ void Stream::start(StreamEvents& events, std::unique_ptr<TlsSession> tls) {
 void Stream::secure(std::unique_ptr<TlsSession> tls, Bytes received) {
   wire_->tls = std::move(tls);
   wire_->tls->receive(received);
+  if (!wire_->taking) {
+    wire_->survive([wire = wire_] { wire->pump_tls(); });
+  }
 }
 
 bool Stream::send(Bytes bytes) {
@@ -103,7 +108,7 @@ void Stream::set_reading(bool on) {
     wire_->reading = on;
     wire_->update_reading();
     if (on && wire_->is_ended) {
-      wire_->end_by_peer();
+      wire_->survive([wire = wire_] { wire->end_by_peer(); });
     }
   }
 }
@@ -126,6 +131,14 @@ void Stream::finish() {
   if (pending_bytes() == 0 && !wire_->closing) {
     wire_->say_goodbye();
   }
+}
+
+bool Stream::is_reset() const noexcept {
+  uv_os_fd_t descriptor = -1;
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  return wire_ != nullptr && !is_unix_ && uv_fileno(&wire_->handle, &descriptor) == 0 &&
+         getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
 const TlsSession* Stream::tls() const noexcept {

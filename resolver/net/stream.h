@@ -35,6 +35,10 @@ class StreamEvents {
   // Over TLS, before what came is decrypted: it may be a part of a record. Must not destroy the stream.
   virtual void on_cipher_text() {}
   virtual void on_drained() {}  // what send() had to queue has gone to the kernel
+  // The peer sends no more, but may still read (TLS close_notify, FIN). True: there are answers to come, and
+  // the owner calls finish() behind the last of them. False: on_closed follows. May come within
+  // set_reading().
+  virtual bool on_end_of_input() { return false; }
   // The end, once; nothing comes after it. Not called when the owner itself closes. `why` is for logs.
   virtual void on_closed(StreamEnd end, std::string_view why) = 0;
 
@@ -56,8 +60,9 @@ class Stream {
   void start(StreamEvents& events);
   void start(StreamEvents& events, std::unique_ptr<TlsSession> tls);
 
-  // From now on TLS, after something that came in clear before it. `received`: the first of its bytes, read
-  // already. REQUIRES: a call from on_bytes() of a stream that began plain.
+  // From now on TLS, after something that came in clear before it, or after its own first bytes. `received`:
+  // the first of its bytes, read already. Out of on_bytes() the callbacks come behind that call, else within
+  // this one. REQUIRES: a stream that began plain.
   void secure(std::unique_ptr<TlsSession> tls, Bytes received);
 
   // Sends, or queues what the kernel does not take now; also before on_ready(). False: more than the limit is
@@ -71,10 +76,14 @@ class Stream {
   void set_reading(bool on);
 
   // Sends what is queued, then says goodbye (TLS close_notify, FIN) and drops what still comes in, so that a
-  // last answer is not destroyed by a reset. on_closed follows when the peer closes too; set a deadline.
+  // last answer is not destroyed by a reset. on_closed follows when the peer closes too, or has done so; set
+  // a deadline.
   void finish();
   void close() noexcept;  // at once; no callback follows
   [[nodiscard]] bool is_open() const noexcept { return wire_ != nullptr; }
+  // Has the peer reset the connection? Else nobody hears of it after the end of input, until something is
+  // sent. Asks the kernel.
+  [[nodiscard]] bool is_reset() const noexcept;
 
   [[nodiscard]] const SocketAddress& peer() const noexcept { return peer_; }    // unset on a Unix socket
   [[nodiscard]] const SocketAddress& local() const noexcept { return local_; }  // set once connected

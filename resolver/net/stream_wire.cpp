@@ -66,7 +66,7 @@ void Stream::Wire::begin() noexcept {
 }
 
 void Stream::Wire::update_reading() noexcept {
-  if (!connected || closing) {
+  if (!connected || closing || has_fin) {
     return;
   }
   if (!reading) {
@@ -128,27 +128,20 @@ void Stream::Wire::on_read(ssize_t size, const uint8_t* bytes) noexcept {
     loop.spend(static_cast<size_t>(size));
   }
   if (size == UV_EOF) {
-    end_with(StreamEnd::kPeerClosed, "closed by the peer");
+    has_fin = true;
+    survive([&] { end_by_peer(); });
   } else if (size < 0) {
     end_with(StreamEnd::kBroken, uv_strerror(static_cast<int>(size)));
-  } else if (!finishing) {
+  } else if (!finishing && !input_ended) {
     survive([&] { take({bytes, static_cast<size_t>(size)}); });
-  }
-}
-
-// Memory that runs out for one stream ends that stream: an exception that left here would end the process.
-template <typename Work>
-void Stream::Wire::survive(Work&& work) noexcept {
-  try {
-    work();
-  } catch (const std::exception&) {             // mostly std::bad_alloc
-    end_with(StreamEnd::kBroken, "no memory");  // short enough to need none
   }
 }
 
 void Stream::Wire::take(Bytes bytes) {
   if (tls == nullptr) {
+    taking = true;
     events->on_bytes(bytes);
+    taking = false;
     if (is_live() && tls != nullptr) {  // since this call
       pump_tls();
     }
@@ -188,10 +181,17 @@ void Stream::Wire::pump_tls() {
 }
 
 // Over TLS its last word may come together with what the owner is still busy with. Without TLS the kernel
-// keeps it until the owner reads again.
-void Stream::Wire::end_by_peer() noexcept {
+// keeps it until the owner reads again. A peer that closes only its own side still reads what is owed to it
+// (RFC 7766 section 6.2.3).
+void Stream::Wire::end_by_peer() {
   is_ended = !reading;
-  if (reading) {
+  if (!reading) {
+    return;
+  }
+  const bool may_go_on = connected && !finishing && (tls == nullptr || tls_open);
+  if (input_ended ? !finishing : may_go_on && events->on_end_of_input()) {
+    input_ended = true;
+  } else if (is_live()) {
     end_with(StreamEnd::kPeerClosed, "closed by the peer");
   }
 }
@@ -257,7 +257,12 @@ void Stream::Wire::on_written(int status) noexcept {
 }
 
 void Stream::Wire::say_goodbye() noexcept {
-  uv_shutdown(&shutting, &stream, [](uv_shutdown_t*, int) {});
+  uv_shutdown(&shutting, &stream, [](uv_shutdown_t* done, int) {
+    Wire& wire = of(done->handle->data);
+    if (wire.has_fin) {
+      wire.end_with(StreamEnd::kPeerClosed, "closed by the peer");
+    }
+  });
 }
 
 }  // namespace cenote

@@ -37,6 +37,9 @@ struct Stream::Wire {
   bool finishing = false;
   bool closing = false;
   bool is_ended = false;  // the peer has said its last word over TLS; the owner hears it when it reads again
+  bool taking = false;    // in a call of take()
+  bool input_ended = false;  // the owner knows that nothing more comes, and has answers to give
+  bool has_fin = false;      // and the kernel has said so, too: it is not asked again
 
   Wire(Loop& on, bool is_unix, Stream* stream_owner);
 
@@ -52,7 +55,7 @@ struct Stream::Wire {
   void on_read(ssize_t size, const uint8_t* bytes) noexcept;
   void take(Bytes bytes);
   void on_written(int status) noexcept;
-  void end_by_peer() noexcept;
+  void end_by_peer();
   template <typename Work>
   void survive(Work&& work) noexcept;
   void pump_tls();
@@ -61,5 +64,15 @@ struct Stream::Wire {
   void write_waiting() noexcept;
   void say_goodbye() noexcept;
 };
+
+// Memory that runs out for one stream ends that stream: an exception that left here would end the process.
+template <typename Work>
+void Stream::Wire::survive(Work&& work) noexcept {
+  try {
+    work();
+  } catch (const std::exception&) {             // mostly std::bad_alloc
+    end_with(StreamEnd::kBroken, "no memory");  // short enough to need none
+  }
+}
 
 }  // namespace cenote

@@ -37,10 +37,12 @@ struct GroupSettings {
 };
 
 struct ClientSettings {
-  // Loopback and the private networks (RFC 1918, RFC 4193): an open resolver is an amplifier (RFC 5358).
+  // Loopback, the private networks (RFC 1918, RFC 4193) and the link (RFC 3927, RFC 4291): an open resolver
+  // is an amplifier (RFC 5358).
   std::vector<Prefix> allow{*Prefix::from_text("127.0.0.0/8"),    *Prefix::from_text("::1/128"),
                             *Prefix::from_text("10.0.0.0/8"),     *Prefix::from_text("172.16.0.0/12"),
-                            *Prefix::from_text("192.168.0.0/16"), *Prefix::from_text("fc00::/7")};
+                            *Prefix::from_text("192.168.0.0/16"), *Prefix::from_text("169.254.0.0/16"),
+                            *Prefix::from_text("fc00::/7"),       *Prefix::from_text("fe80::/10")};
   std::vector<GroupSettings> groups;
   bool certificates = false;  // tls.client_ca is set: who shows a certificate of it may ask from anywhere
   bool names_by_path =

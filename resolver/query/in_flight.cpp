@@ -1,5 +1,7 @@
 #include "resolver/query/in_flight.h"
 
+#include <algorithm>
+
 #include <xxhash.h>
 
 #include "resolver/base/random.h"
@@ -223,6 +225,13 @@ bool InFlight::claim_again(uint64_t cookie) {
   return false;
 }
 
+bool InFlight::waits_since(MonoTime then) {
+  bool waits = false;
+  groups_.for_each(
+      [&](Handle, const Group& group) { waits = waits || (!group.waiters.empty() && group.asked <= then); });
+  return waits;
+}
+
 void InFlight::outdate() {
   groups_.for_each([](Handle, Group& group) { group.is_outdated = true; });
 }
@@ -235,11 +244,29 @@ void InFlight::resign() {
   });
 }
 
-void InFlight::forget(const std::vector<WaitingQuery>& waiters) {
+void InFlight::forget(std::span<const WaitingQuery> waiters) {
   waiting_ -= waiters.size();
   for (const WaitingQuery& waiter : waiters) {
     shared_.give_place(waiter.client);
   }
+}
+
+bool InFlight::leave(const ReplyPath& path, uint64_t cookie) {
+  Group* group = groups_.find(to_handle(cookie));
+  if (group == nullptr || group->waiters.empty()) {
+    return false;
+  }
+  std::vector<WaitingQuery>& waiters = group->waiters;
+  const auto gone = std::stable_partition(waiters.begin(), waiters.end(), [&](const WaitingQuery& waiter) {
+    return waiter.path.sink != path.sink || !(waiter.path.connection == path.connection);
+  });
+  forget({gone, waiters.end()});
+  waiters.erase(gone, waiters.end());
+  if (!waiters.empty()) {
+    return false;
+  }
+  leave_unattended(*group);
+  return true;
 }
 
 std::vector<WaitingQuery> InFlight::release(uint64_t cookie) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,9 @@ class InFlight {
   void outdate();
   // Lets others ask what they wait for here, for the worker ends.
   void resign();
+  // The queries of this sink and connection do not wait any more. True: and nobody else does; the question
+  // stays under way for the cache.
+  bool leave(const ReplyPath& path, uint64_t cookie);
   // The group's waiters, who go; the question stays under way.
   std::vector<WaitingQuery> release(uint64_t cookie);
   // Takes the group out; empty when it is not known (any more).
@@ -99,6 +103,8 @@ class InFlight {
   // Its waiters, at whichever worker, were given something stale.
   [[nodiscard]] bool is_overdue(const CacheKey& key) { return shared_.is_overdue(key, key.hash()); }
   [[nodiscard]] size_t waiting() const noexcept { return waiting_; }
+  // Does anybody wait for a question that was asked by then? Looks at all: for an end, not for every day.
+  [[nodiscard]] bool waits_since(MonoTime then);
 
  private:
   static SharedQuestions::Question question_of(const Group& group) noexcept {
@@ -107,7 +113,7 @@ class InFlight {
   SharedQuestions::Claim claim(const CacheKey& key, size_t most_of_domain);
   bool make_room(MonoTime now, size_t held, Handle joined);
   void leave_unattended(Group& group) noexcept;
-  void forget(const std::vector<WaitingQuery>& waiters);
+  void forget(std::span<const WaitingQuery> waiters);
 
   SharedQuestions& shared_;
   Follower& worker_;

@@ -99,10 +99,19 @@ class Pipeline final : ResolutionEvents, Follower {
   [[nodiscard]] size_t waiting() const noexcept {
     return in_flight_.waiting() + displaced_.size();  // of these some more wait, for this turn's end
   }
+  // Does anybody wait for a question that was asked by then?
+  [[nodiscard]] bool waits_since(MonoTime then) { return in_flight_.waits_since(then); }
   // The worker takes no more questions: what others wait for here is theirs to ask from now on.
   void resign() { in_flight_.resign(); }
   // So many queries have begun to wait so far: each gets one reply.
   [[nodiscard]] uint64_t promised() const noexcept { return promised_; }
+  // What the last of them is called in abandon().
+  [[nodiscard]] uint64_t last_promise() const noexcept { return last_promise_; }
+  // Does anybody wait for it yet?
+  [[nodiscard]] bool is_waiting(uint64_t promise) { return in_flight_.find(promise) != nullptr; }
+  // Their client has gone: of these queries those that came by this sink and connection wait no more, and
+  // count no more, from the loop's next turn on. Others, and what has been answered, are passed over.
+  void abandon(const ReplyPath& path, std::vector<uint64_t> promises);
 
  private:
   // What a stage says: the query goes on to the next one, or it is done with an answer of so many bytes.
@@ -130,6 +139,8 @@ class Pipeline final : ResolutionEvents, Follower {
   void refresh(const CacheKey& key) noexcept;
   void dismiss_displaced();
   void answer_displaced();
+  void leave(const ReplyPath& path, uint64_t cookie);
+  void drop_if_too_many(uint64_t cookie);
   void on_overdue(uint64_t cookie);
   void give_up_following(uint64_t cookie);
   // By number, under what a name is judged today: the snapshot and the configuration. The same at all
@@ -197,6 +208,7 @@ class Pipeline final : ResolutionEvents, Follower {
   Forwarder* forwarder_ = nullptr;
   InFlight in_flight_;
   uint64_t promised_ = 0;
+  uint64_t last_promise_ = 0;
   std::vector<InFlight::Group> displaced_;  // to be answered in the next turn
   std::unique_ptr<LocalNames> local_names_;
   Quiescence::Reader reading_;  // the cache; from the first look of a turn to its end

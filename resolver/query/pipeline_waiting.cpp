@@ -39,6 +39,7 @@ Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
     return answer_from_cache(query);
   }
   ++promised_;
+  last_promise_ = joined->cookie;
   if (stale != nullptr) {
     overdue_.push(joined->cookie);
   }
@@ -105,14 +106,36 @@ void Pipeline::on_overdue(uint64_t cookie) {
     return;
   }
   std::vector<WaitingQuery> waiters = in_flight_.release(cookie);
-  if (in_flight_.has_too_many_unattended()) {
-    counters_.unrefreshed.add();
-    if (group->is_first && !group->is_outdated) {
-      forwarder_->abandon(group->exchange);
-    }
-    in_flight_.drop(cookie);
-  }
+  drop_if_too_many(cookie);
   answer_each(waiters, [&](Query& query) { return answer_from_entry(query, *stale, now); });
+}
+
+// A question that is asked for the cache alone from now on.
+void Pipeline::drop_if_too_many(uint64_t cookie) {
+  if (!in_flight_.has_too_many_unattended()) {
+    return;
+  }
+  counters_.unrefreshed.add();
+  const InFlight::Group* group = in_flight_.find(cookie);
+  if (group->is_first && !group->is_outdated) {
+    forwarder_->abandon(group->exchange);
+  }
+  in_flight_.drop(cookie);
+}
+
+// Not in here: a listener may find out in the middle of answers to others.
+void Pipeline::abandon(const ReplyPath& path, std::vector<uint64_t> promises) {
+  loop_.post([this, path, promises = std::move(promises)] {
+    for (const uint64_t cookie : promises) {
+      leave(path, cookie);
+    }
+  });
+}
+
+void Pipeline::leave(const ReplyPath& path, uint64_t cookie) {
+  if (in_flight_.leave(path, cookie)) {
+    drop_if_too_many(cookie);
+  }
 }
 
 // `answer` writes the answer to one of them and returns its size.

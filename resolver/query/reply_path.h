@@ -16,8 +16,8 @@ struct ReplyPath;
 // meanwhile (a connection) is named by a handle.
 class ReplySink {
  public:
-  // Comes exactly once for each query that had to wait (Pipeline::promised()), whatever becomes of it. An
-  // empty message: policy wants silence, and nothing else will follow.
+  // Comes exactly once for each query that had to wait (Pipeline::promised()), whatever becomes of it, unless
+  // it was abandoned. An empty message: policy wants silence, and nothing else will follow.
   virtual void reply(const ReplyPath& path, Bytes message) noexcept = 0;
 
  protected:

@@ -22,10 +22,14 @@ bool is_own(const SocketAddress& address, const std::vector<SocketAddress>& own)
   });
 }
 
+// As an address with a port is written; the file has none.
+std::string bracketed(std::string_view address) {
+  return address.find(':') == std::string_view::npos ? std::string(address) : fmt::format("[{}]", address);
+}
+
 }  // namespace
 
 std::vector<SocketAddress> parse_resolv_conf(std::string_view text, const std::vector<SocketAddress>& own) {
-  static const Prefix kLinkLocal = *Prefix::from_text("fe80::/10");
   std::vector<SocketAddress> servers;
   for (std::string_view line : split(text, '\n')) {
     line = trim(line);
@@ -33,13 +37,12 @@ std::vector<SocketAddress> parse_resolv_conf(std::string_view text, const std::v
       continue;
     }
     const std::string_view rest = trim(line.substr(std::string_view("nameserver").size()));
-    const auto address = IpAddress::from_text(rest.substr(0, rest.find_first_of(" \t#;")));
-    if (!address || kLinkLocal.contains(*address)) {
-      continue;
-    }
-    const SocketAddress server(*address, kDnsPort);
-    if (!is_own(server, own)) {
-      servers.push_back(server);
+    const auto server =
+        SocketAddress::from_text(bracketed(rest.substr(0, rest.find_first_of(" \t#;"))), kDnsPort);
+    const bool lacks_zone =
+        server && !server->is_v4() && server->zone() == 0 && is_link_local(server->address());
+    if (server && !lacks_zone && !is_own(*server, own)) {
+      servers.push_back(*server);
     }
   }
   return servers;

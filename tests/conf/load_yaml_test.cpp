@@ -196,6 +196,7 @@ names:
   identity: node
 rebinding: {guard: on, allow: [plex.example]}
 limits: {rate: 100, slip: 0, client_waiting: 9, domain_waiting: 8, exempt: [192.0.2.0/24],
+         connections_per_client: 64, connections: 1000, first_question: 3s, idle: 20s, idle_https: 2m,
          cookie_secret: [000102030405060708090a0b0c0d0e0f, ff0102030405060708090a0b0c0d0e0f]}
 feeds:
   - {name: one, source: "https://feeds.example.net/x.csv", format: csv, column: 2, header: true, delimiter: ";", scope: suffix,
@@ -230,6 +231,7 @@ events: {file: e.jsonl}
   CHECK(s.listen.dot == std::vector{socket_of("192.0.2.1:853")});
   CHECK(s.listen.doh == std::vector{socket_of("[2001:db8::1]:443")});
   CHECK(s.listen.workers == 4);
+  CHECK(s.connections == ConnectionSettings{64, 1000, seconds{3}, seconds{20}, seconds{120}});
   CHECK(s.listen.tls == TlsFiles{"/etc/cenote/dns.crt", "/keys/dns.key", "", "/etc/cenote/clients.crt"});
   CHECK(s.policy.clients.allow == std::vector{*Prefix::from_text("192.0.2.0/24")});
   REQUIRE(s.policy.clients.groups.size() == 1);
@@ -382,6 +384,22 @@ TEST_CASE("each mistake is an error at its place", "[conf][load_yaml]") {
       {"clients: {groups: [{name: a, names: [Kiosk]}]}", "clients.groups[0].names: expected a client's name"},
       {"clients: {groups: [{name: a, names: [x]}, {name: b, names: [x]}]}",
        "x belongs to the group 'a' already"},
+      {"limits: {connections_per_client: 0}",
+       "limits.connections_per_client: expected a number from 1 to 1000000, not '0'"},
+      {"limits: {connections: many}", "limits.connections: expected a number from 1"},
+      {"limits: {first_question: 0s}", "limits.first_question: expected a duration from 1s to 5m, not '0s'"},
+      {"limits: {idle: 2h}", "limits.idle: expected a duration from 1s to 1h, not '2h'"},
+      {"limits: {idle_https: 1500ms}", "limits.idle_https: expected a duration"},
+      {"listen: {dns: ['[fe80::1%nowhere0]:53']}",
+       "cenote.yaml:1:16: listen.dns: there is no network interface 'nowhere0'"},
+      {"listen: {dot: ['[fe80::1%4000000000]:853']}",
+       "listen.dot: there is no network interface '4000000000'"},
+      {"control: {http: ['[fe80::1]:80']}",
+       "control.http: [fe80::1]:80 is link-local and needs its interface: \"[fe80::1%eth0]:80\""},
+      {"blockpage: {http: ['[2001:db8::1%lo]:80']}", "[2001:db8::1]:80 is not link-local and has no zone"},
+      {"listen: {dns: ['[fe80::1%]:53']}", "listen.dns: expected an address with a port"},
+      {"upstream: [{servers: 'udp://[fe80::1%nowhere0]'}]",
+       "upstream[0].servers: there is no network interface 'nowhere0'"},
       {"limits: {cookie_secret: 0011}", "limits.cookie_secret: expected 32 hexadecimal digits"},
       {"limits: {cookie_secret: [000102030405060708090a0b0c0d0e0f, 000102030405060708090a0b0c0d0e0f, "
        "000102030405060708090a0b0c0d0e0f]}",
@@ -503,6 +521,7 @@ TEST_CASE("what is odd but possible is a warning and keeps nothing from starting
   };
   const auto row = GENERATE(values<Row>({
       {"clients: {allow: []}", "warning: clients.allow: nobody will be answered"},
+      {"limits: {connections: 9}", "warning: limits.connections: 9 in all are fewer than the 256"},
       {"control: {http: ['192.0.2.1:8053']}", "warning: control.http: tokens cross the network in clear"},
       {"upstream: [{servers: [tls://9.9.9.9, udp://9.9.9.9], trust_ad: yes}]",
        "warning: upstream[0].trust_ad: the way to 9.9.9.9:53 is neither encrypted nor inside"},

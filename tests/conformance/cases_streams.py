@@ -1,5 +1,6 @@
 """TCP, TLS and HTTPS."""
 import base64
+import os
 import socket
 import ssl
 import struct
@@ -8,6 +9,8 @@ import time
 import upstream as up
 import wire
 from harness import Failed, case, check, equal
+
+SLOWER = float(os.environ.get("CENOTE_SLOWER", "1"))  # how many times slower a binary with sanitizers may be
 
 
 @case("RFC 7766 section 5", "a question over TCP is answered")
@@ -87,6 +90,161 @@ def _(c):
             connection.sendall(struct.pack("!H", len(raw)) + raw)
     time.sleep(0.4)
     equal(c.ask(c.name()).rcode, wire.NOERROR, "rcode")
+
+
+def slow_names(c, count, seconds=1.0):
+    return [c.script(f"slow{i}", lambda q, tcp: [up.Wait(seconds), wire.reply(q.raw, [wire.a(q.qname)])]) for i in range(count)]
+
+
+def framed(*raws):
+    return b"".join(struct.pack("!H", len(raw)) + raw for raw in raws)
+
+
+class HalfClosedTls:
+    """TLS of which only this side has ended; Python's SSLSocket would wait for the other side's end."""
+
+    def __init__(self, port, alpn=None):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if alpn:
+            context.set_alpn_protocols([alpn])
+        self.plain = socket.create_connection(("127.0.0.1", port), 6)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="dns.example")
+        self.rest = b""
+        self.until_done(self.tls.do_handshake)
+
+    def until_done(self, step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self.flush()
+                data = self.plain.recv(65536)
+                if not data:
+                    raise EOFError
+                self.incoming.write(data)
+            finally:
+                self.flush()
+
+    def flush(self):
+        if self.outgoing.pending:
+            self.plain.sendall(self.outgoing.read())
+
+    def say_and_close(self, data, says_notify):
+        self.tls.write(data)
+        self.flush()
+        if says_notify:
+            try:
+                self.tls.unwrap()
+            except ssl.SSLWantReadError:
+                pass
+            self.flush()
+        self.plain.shutdown(socket.SHUT_WR)
+
+    def read(self, size):
+        """As many bytes; fewer at the server's end."""
+        while len(self.rest) < size:
+            try:
+                got = self.until_done(lambda: self.tls.read(65536))
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError, EOFError):
+                got = b""
+            if not got:
+                break
+            self.rest += got
+        found, self.rest = self.rest[:size], self.rest[size:]
+        return found
+
+    def frame(self):
+        head = self.read(2)
+        return self.read(struct.unpack("!H", head)[0]) if len(head) == 2 else None
+
+
+@case("RFC 7766 section 6.2.3", "behind a client's FIN come the answers that it waits for, and then the server's")
+def _(c):
+    names = slow_names(c, 3)
+    with c.connect() as connection:
+        connection.sendall(framed(wire.query(c.name("quick"), id=9), *(wire.query(name, id=i) for i, name in enumerate(names))))
+        connection.shutdown(socket.SHUT_WR)
+        frames = [up.receive_frame(connection) for _ in range(4)]
+        check(all(frames), "the connection ended before the answers")
+        equal(sorted(wire.Message(raw).id for raw in frames), [0, 1, 2, 9], "ids")
+        equal(connection.recv(1), b"", "bytes behind them")
+
+
+@case("RFC 7766 section 6.2.3", "also where more is asked than is worked on at once")
+def _(c):
+    names = slow_names(c, 300, 0.3)
+    with c.connect() as connection:
+        connection.sendall(framed(*(wire.query(name, id=i) for i, name in enumerate(names))))
+        connection.shutdown(socket.SHUT_WR)
+        frames = [up.receive_frame(connection) for _ in range(300)]
+        check(all(frames), f"the connection ended after {sum(map(bool, frames))} answers")
+
+
+for notify in (True, False):
+    @case("RFC 7858 section 3.4", f"the same over TLS, behind {'close_notify and ' if notify else ''}FIN")
+    def _(c, notify=notify):
+        names = slow_names(c, 3)
+        connection = HalfClosedTls(c.server.tls)
+        with connection.plain:
+            connection.say_and_close(framed(*(wire.query(name, id=i) for i, name in enumerate(names))), notify)
+            frames = [connection.frame() for _ in range(3)]
+            check(all(frames), "the connection ended before the answers")
+            equal(sorted(wire.Message(raw).id for raw in frames), [0, 1, 2], "ids")
+            equal(connection.read(1), b"", "bytes behind them")
+
+
+@case("RFC 9112 section 9.6", "behind a client's FIN come the responses that it waits for over HTTPS", only="cenote")
+def _(c):
+    names = slow_names(c, 2)
+    connection = HalfClosedTls(c.https_port, "http/1.1")
+    with connection.plain:
+        said = b""
+        for name in names:
+            text = base64.urlsafe_b64encode(wire.query(name, id=0)).rstrip(b"=").decode()
+            said += f"GET /dns-query?dns={text} HTTP/1.1\r\nHost: dns.example\r\n\r\n".encode()
+        connection.say_and_close(said, True)
+        content = connection.read(1 << 20)
+        equal(content.count(b"HTTP/1.1 200"), 2, "responses")
+        equal(content.count(socket.inet_aton("192.0.2.1")), 2, "addresses")
+
+
+@case("RFC 7766 section 6.2.2", "connections that say nothing, or dribble, keep nobody out who comes from the same address")
+def _(c):
+    for tls in (False, True):
+        port = c.server.tls if tls else c.server.port
+        held = [socket.create_connection(("127.0.0.1", port), 6) for _ in range(300)]
+        try:
+            for number, connection in enumerate(held):
+                if number % 2 == 0:
+                    try:
+                        connection.sendall(b"\0" if not tls else b"\x16")
+                    except OSError:
+                        pass  # it has made room already
+            began = time.monotonic()
+            equal(c.stream(wire.query(c.name(f"n{tls:d}")), tls=tls)[0].addresses(), ["192.0.2.1"], "addresses")
+            check(time.monotonic() - began < 1 * SLOWER, f"it took {time.monotonic() - began:.1f} s")
+        finally:
+            for connection in held:
+                connection.close()
+
+
+@case("RFC 7766 section 6.2.2", "a connection with a question under way is none of those that make room")
+def _(c):
+    name = slow_names(c, 1, 1.5)[0]
+    with c.connect() as waits:
+        waits.sendall(framed(wire.query(name)))
+        time.sleep(0.1)
+        held = [socket.create_connection(("127.0.0.1", c.server.port), 6) for _ in range(300)]
+        try:
+            frame = up.receive_frame(waits)
+            check(frame is not None, "it was closed")
+            equal(wire.Message(frame).addresses(), ["192.0.2.1"], "addresses")
+        finally:
+            for connection in held:
+                connection.close()
 
 
 @case("RFC 7828 section 3.3.2", "the idle time is said to whoever asks for it over TCP")

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # the sources' folder stays as it is
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "tests/soak"), str(ROOT / "tests/conformance")]  # what is there to reuse
-FILES = ("datagrams", "streams", "http2", "http1", "drops", "control", "hits", "upstreams", "reloads", "state", "machine")
+FILES = ("datagrams", "streams", "http2", "http1", "drops", "control", "hits", "places", "upstreams", "reloads", "state", "machine")
 
 
 def arguments():

@@ -214,6 +214,11 @@ TEST_CASE("a socket address has a port, IPv6 has brackets", "[base][address]") {
   CHECK(SocketAddress::from_text("::1", 53)->to_text() == "[::1]:53");
   CHECK(SocketAddress::from_text("[::1]", 53)->port() == 53);
   CHECK(SocketAddress::from_text("192.0.2.1", 53)->port() == 53);
+  CHECK(SocketAddress::from_text("[fe80::1%lo]:53")->to_text() == "[fe80::1%lo]:53");
+  CHECK(SocketAddress::from_text("[fe80::1%1]:53")->to_text() == "[fe80::1%lo]:53");  // always the first
+  CHECK(SocketAddress::from_text("fe80::1%lo", 53)->zone() == 1);
+  CHECK(SocketAddress::from_text("[fe80::1]:53")->zone() == 0);
+  CHECK_FALSE(*SocketAddress::from_text("[fe80::1]:53") == *SocketAddress::from_text("[fe80::1%lo]:53"));
   for (const char* text : {"", "127.0.0.1", "127.0.0.1:", ":53", "127.0.0.1:65536", "[127.0.0.1]:53", "[::1",
                            "[::1]x:53", "::1", "[]:53", "host:53"}) {
     CAPTURE(text);

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 #include <unistd.h>
 
@@ -97,12 +99,25 @@ TEST_CASE("connections are counted for a proxy's clients, not for the proxy", "[
   };
   CHECK(open(5));
   CHECK(open(5));
-  CHECK_FALSE(open(5));
   CHECK(open(6));
   CHECK(served.connections() == 3);
-  clients.erase(clients.begin());
-  REQUIRE(served.becomes([&] { return served.connections() == 2; }));
   CHECK(open(5));
+  CHECK(is_closed(clients[0], milliseconds{3000}));
+  CHECK(served.connections() == 3);
+}
+
+TEST_CASE("a proxy that opens many connections and says nothing is not in its own way",
+          "[listen][stream][proxy]") {
+  Served served({.connections = 20, .connections_per_client = 10}, {}, kListed);
+  std::vector<Descriptor> silent;
+  for (int i = 0; i < 60; ++i) {
+    silent.push_back(served.connect());
+  }
+  const Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), header(5)));
+  REQUIRE(send_all(client.get(), kQuestion));
+  CHECK(is_answered(client));
+  CHECK(served.becomes([&] { return served.connections() == 20; }));
 }
 
 TEST_CASE("a connection whose opening is not what its sender must send is closed and counted",
@@ -127,7 +142,7 @@ TEST_CASE("who is no proxy asks as ever, and a proxy that never finishes its hea
   const Descriptor plain = others.connect();
   REQUIRE(send_all(plain.get(), kQuestion));
   CHECK(is_answered(plain));
-  Served served({.handshake = seconds{1}}, {}, kListed);
+  Served served({.first_question = seconds{1}}, {}, kListed);
   const Descriptor slow = served.connect();
   REQUIRE(send_all(slow.get(), Bytes(header(5)).first(20)));
   CHECK(is_closed(slow, milliseconds{5000}));
@@ -219,7 +234,7 @@ TEST_CASE("a frame that cannot be a message ends the connection, after the answe
 }
 
 TEST_CASE("a connection that stays idle is closed", "[listen][stream]") {  // RFC 7766 section 6.2.3
-  Served served({.idle = seconds{1}, .handshake = seconds{1}});
+  Served served({.idle = seconds{1}, .first_question = seconds{1}});
   const Descriptor silent = served.connect();
   const Descriptor used = served.connect();
   REQUIRE(send_all(used.get(), framed(query("www.example.com", rrtype::kA))));
@@ -282,15 +297,121 @@ TEST_CASE("when all places are taken, who has been idle longest makes room", "[l
   CHECK(served.service->refused() == 0);
 }
 
-TEST_CASE("one client holds only so many connections", "[listen][stream]") {  // RFC 7766 section 6.2.2
+TEST_CASE("when a client holds all it may, its connection that has been idle longest makes room",
+          "[listen][stream]") {  // RFC 7766 section 6.2.2
   Served served({.connections_per_client = 2});
-  const Descriptor first = served.connect();
-  const Descriptor second = served.connect();
-  REQUIRE(served.becomes([&] { return served.connections() == 2; }));
+  std::vector<Descriptor> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(served.connect());
+    REQUIRE(send_all(clients.back().get(), kQuestion));
+    CHECK(is_answered(clients.back()));
+    std::this_thread::sleep_for(milliseconds{5});  // so that they differ in the loop's time
+  }
+  CHECK(is_closed(clients[0], milliseconds{3000}));
+  REQUIRE(send_all(clients[1].get(), kQuestion));
+  CHECK(is_answered(clients[1]));
+  CHECK(served.connections() == 2);
+  CHECK(served.service->refused() == 0);
+}
+
+TEST_CASE("a connection with a question under way makes no room", "[listen][stream]") {
+  Served served({.connections_per_client = 2}, silence);
+  std::vector<Descriptor> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.push_back(served.connect());
+    REQUIRE(send_all(clients.back().get(), questions(i + 1)));
+  }
+  REQUIRE(served.becomes([&] { return served.waiting() == 3; }));
   const Descriptor third = served.connect();
   CHECK(is_closed(third, milliseconds{3000}));
-  CHECK(served.connections() == 2);
   CHECK(served.service->refused() == 1);
+  served.upstream.set(ScriptedUpstream::default_script);
+  CHECK(read_frame(clients[0].get(), milliseconds{6000}));
+  CHECK(served.becomes([&] { return served.waiting() == 0; }));
+}
+
+TEST_CASE("connections that say nothing, or dribble, keep no newcomer of the same address out",
+          "[listen][stream]") {
+  Served served({.connections_per_client = 8});
+  const bool dribbles = GENERATE(false, true);
+  const Descriptor innocent = served.connect();
+  REQUIRE(send_all(innocent.get(), kQuestion));
+  REQUIRE(is_answered(innocent));
+  std::vector<Descriptor> others;
+  for (int i = 0; i < 40; ++i) {
+    others.push_back(served.connect());
+    if (dribbles) {
+      static_cast<void>(
+          send_all(others.back().get(), Bytes(kQuestion).first(static_cast<size_t>(1 + i % 5))));
+    }
+    std::this_thread::sleep_for(milliseconds{5});
+    if (i % 10 == 9) {
+      const Descriptor newcomer = served.connect();
+      REQUIRE(send_all(newcomer.get(), kQuestion));
+      CHECK(is_answered(newcomer));
+    }
+  }
+  REQUIRE(send_all(innocent.get(), kQuestion));
+  CHECK(is_answered(innocent));
+}
+
+TEST_CASE("behind a client's FIN come the answers that it waits for, and then the end",
+          "[listen][stream]") {  // RFC 7766 section 6.2.3
+  Served served({}, silence);
+  const int count = GENERATE(1, 5, 40);
+  const Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), questions(count)));
+  REQUIRE(shutdown(client.get(), SHUT_WR) == 0);
+  REQUIRE(served.becomes([&] { return served.waiting() == static_cast<size_t>(count); }));
+  std::this_thread::sleep_for(milliseconds{150});  // longer than a look at those who have closed their half
+  CHECK(served.connections() == 1);
+  served.upstream.set(ScriptedUpstream::default_script);
+  for (int i = 0; i < count; ++i) {
+    CHECK(is_answered(client));
+  }
+  CHECK(is_closed(client, milliseconds{3000}));
+  CHECK(served.becomes([&] { return served.connections() == 0; }));
+}
+
+TEST_CASE("behind a client's FIN come also answers that it was too slow to read, and questions that paused",
+          "[listen][stream]") {
+  Served served({.questions_under_way = 4});
+  const Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), questions(30)));
+  REQUIRE(shutdown(client.get(), SHUT_WR) == 0);
+  for (int i = 0; i < 30; ++i) {
+    CHECK(is_answered(client));
+  }
+  CHECK(is_closed(client, milliseconds{3000}));
+}
+
+TEST_CASE("a client that resets its connection is let go of at once, also behind its FIN",
+          "[listen][stream]") {
+  Served served({}, silence);
+  const bool closes_half = GENERATE(false, true);
+  Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), questions(3)));
+  if (closes_half) {
+    REQUIRE(shutdown(client.get(), SHUT_WR) == 0);
+  }
+  REQUIRE(served.becomes([&] { return served.waiting() == 3; }));
+  const linger at_once{1, 0};
+  REQUIRE(setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0);
+  client = Descriptor();
+  CHECK(served.becomes([&] { return served.connections() == 0; }));
+  CHECK(served.becomes([&] { return served.waiting() == 0; }));
+}
+
+TEST_CASE("a client that has closed its half makes room at a limit", "[listen][stream]") {
+  Served served({.connections_per_client = 1}, silence);
+  const Descriptor client = served.connect();
+  REQUIRE(send_all(client.get(), questions(3)));
+  REQUIRE(shutdown(client.get(), SHUT_WR) == 0);
+  REQUIRE(served.becomes([&] { return served.waiting() == 3; }));
+  served.upstream.set(ScriptedUpstream::default_script);
+  const Descriptor other = served.connect();
+  REQUIRE(send_all(other.get(), kQuestion));
+  CHECK(is_answered(other));
 }
 
 TEST_CASE("whoever goes before the answer comes harms nobody", "[listen][stream]") {
@@ -305,14 +426,17 @@ TEST_CASE("whoever goes before the answer comes harms nobody", "[listen][stream]
   CHECK(served.becomes([&] { return served.waiting() == 0; }));
 }
 
-TEST_CASE("after stop nobody is let in and idle connections end", "[listen][stream]") {
+TEST_CASE("after stop nobody is let in and all connections end", "[listen][stream]") {
   Served served;
   const Descriptor client = served.connect();
   REQUIRE(served.becomes([&] { return served.connections() == 1; }));
   const SocketAddress address = served.service->local();
-  served.on_loop([&] { served.service->stop(); });
+  served.on_loop([&] {
+    CHECK_FALSE(served.service->is_busy());
+    served.service->stop();
+  });
   CHECK(is_closed(client, milliseconds{3000}));
-  CHECK(served.becomes([&] { return connect_tcp(address).get() < 0; }));
+  CHECK(connect_tcp(address).get() < 0);
 }
 
 }  // namespace cenote::stream_service_test

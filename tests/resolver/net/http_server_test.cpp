@@ -50,6 +50,11 @@ class Client {
     }
     return true;
   }
+  void reset_when_closed() const {
+    const linger at_once{1, 0};
+    setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  }
+  void end_sending() const { shutdown(socket_, SHUT_WR); }
   // Until the text ends with `tail`, or the server closes, or the time is up.
   std::string read_until(std::string_view tail) {
     std::string text;
@@ -198,8 +203,12 @@ TEST_CASE_METHOD(Fixture, "an answer may come later, and after its connection it
     client.reset();
   }
   SECTION("the client has gone") {
+    bool is_told = false;
+    held[0].when_gone([&] { is_told = true; });
+    client->reset_when_closed();
     client.reset();
     run_until([&] { return !held[0].is_open(); });
+    CHECK(is_told);
     held[0].respond(HttpResponse::text(200, "nobody"));
     held[0].start(HttpResponse::text(200, ""));
     held[0].write("nobody");
@@ -344,28 +353,131 @@ TEST_CASE_METHOD(Fixture, "a client that does not read its answer is cut", "[net
   CHECK(server->counters().slow_readers.value() + server->counters().timeouts.value() == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "one client has a limited number of connections", "[net][http_server]") {
+TEST_CASE_METHOD(Fixture,
+                 "at a client's limit its longest idle connection makes room, and none that is in use",
+                 "[net][http_server]") {
   limits.connections_per_client = 3;
+  std::vector<HttpResponder> held;
+  site.answer = [&](const HttpRequest& request, HttpResponder responder) {
+    if (request.path == "/slow") {
+      held.push_back(std::move(responder));
+    } else {
+      responder.respond(HttpResponse::text(200, "GET / "));
+    }
+  };
   start();
   run([&] {
     std::vector<std::unique_ptr<Client>> clients;
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 4; ++i) {
       clients.push_back(std::make_unique<Client>(address()));
       clients.back()->send_text(kGet);
       CHECK(is_ok(clients.back()->read_until("GET / ")));
+      usleep(5000);  // so that they differ in loop time
     }
+    CHECK(clients[0]->read_to_end().empty());
+    CHECK(clients[0]->was_closed());
+  });
+  CHECK(server->counters().refused_connections.value() == 0);
+  run_until([&] { return server->counters().open_connections.value() == 0; });
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 3; ++i) {
+    slow.push_back(std::make_unique<Client>(address()));
+    slow.back()->send_text("GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  }
+  run_until([&] { return held.size() == 3; });
+  run([&] {
     Client fourth(address());
     fourth.send_text(kGet);
     CHECK(fourth.read_to_end().empty());
     CHECK(fourth.was_closed());
   });
   CHECK(server->counters().refused_connections.value() == 1);
-  run_until([&] { return server->counters().open_connections.value() == 0; });
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "who sends nothing, or dribbles a head or a body, makes room for the same client's newcomer",
+                 "[net][http_server]") {
+  limits.connections_per_client = 4;
+  const std::string begun =
+      GENERATE("", "GE", "POST / HTTP/1.1\r\nHost: a.test\r\ncontent-length: 100\r\n\r\nx");
+  start();
   run([&] {
-    Client again(address());
-    again.send_text(kGet);
-    CHECK(is_ok(again.read_until("GET / ")));
+    std::vector<std::unique_ptr<Client>> others;
+    for (int i = 0; i < 20; ++i) {
+      others.push_back(std::make_unique<Client>(address()));
+      others.back()->send_text(begun);
+      usleep(2000);
+    }
+    Client newcomer(address());
+    newcomer.send_text(kGet);
+    CHECK(is_ok(newcomer.read_until("GET / ")));
+    CHECK(others[0]->read_to_end().empty());
+    CHECK(others[0]->was_closed());
   });
+}
+
+TEST_CASE_METHOD(Fixture, "an upload that moves makes no room while there is one that dribbles",
+                 "[net][http_server]") {
+  limits.connections_per_client = 2;
+  site.limit = 1 << 20;
+  start();
+  const std::string head = "POST / HTTP/1.1\r\nHost: a.test\r\ncontent-length: 200000\r\n\r\n";
+  run([&] {
+    Client quick(address());
+    quick.send_text(head);
+    Client slow(address());
+    slow.send_text(head);
+    for (int i = 0; i < 20; ++i) {
+      quick.send_text(std::string(5000, 'x'));
+      slow.send_text("x");
+      usleep(10000);
+    }
+    Client newcomer(address());
+    newcomer.send_text(kGet);
+    CHECK(is_ok(newcomer.read_until("GET / ")));
+    CHECK(slow.read_to_end().empty());
+    CHECK(slow.was_closed());
+    quick.send_text(std::string(100000, 'x'));
+    CHECK(is_ok(quick.read_until("POST / ")));
+  });
+}
+
+TEST_CASE_METHOD(Fixture, "behind a client's FIN come the responses that it waits for, and then the end",
+                 "[net][http_server]") {
+  std::vector<HttpResponder> held;
+  site.answer = [&](const HttpRequest&, HttpResponder responder) { held.push_back(std::move(responder)); };
+  start();
+  Client client(address());
+  client.send_text(kGet + kGet + "GET / HT");
+  client.end_sending();
+  run_until([&] { return held.size() == 1; });
+  held[0].respond(HttpResponse::text(200, "first"));
+  run_until([&] { return held.size() == 2; });
+  CHECK(server->counters().open_connections.value() == 1);
+  held[1].respond(HttpResponse::text(200, "second"));
+  run([&] {
+    const std::string answers = client.read_to_end();
+    CHECK(client.was_closed());
+    CHECK(answers.find("first") != std::string::npos);
+    CHECK(answers.ends_with("second"));
+  });
+  run_until([&] { return server->counters().open_connections.value() == 0; });
+}
+
+TEST_CASE_METHOD(Fixture, "who follows a stream and says that nothing more comes has gone",
+                 "[net][http_server]") {
+  std::vector<HttpResponder> held;
+  site.answer = [&](const HttpRequest&, HttpResponder responder) {
+    responder.start({200, {}, ""});
+    held.push_back(std::move(responder));
+  };
+  start();
+  Client client(address());
+  client.send_text(kGet);
+  run_until([&] { return held.size() == 1; });
+  client.end_sending();
+  run_until([&] { return server->counters().open_connections.value() == 0; });
+  CHECK_FALSE(held[0].is_open());
 }
 
 TEST_CASE_METHOD(Fixture, "when all places are taken the longest idle one makes room", "[net][http_server]") {
@@ -577,18 +689,43 @@ TEST_CASE_METHOD(TlsFixture, "a silent handshake is cut, and so is one that spea
   CHECK(server->counters().failed_handshakes.value() == 1);
 }
 
-TEST_CASE_METHOD(TlsFixture, "one client has a limited number of handshakes", "[net][http_server]") {
-  limits.handshakes_per_second = 2;
+TEST_CASE_METHOD(TlsFixture, "handshakes that come too fast wait for their turn, and none is refused",
+                 "[net][http_server]") {
+  limits.handshakes_per_second = 20;
   start(&context);
+  auto trust = TlsContext::client({files.certificate(), "server.example.test", {}, {}});
+  REQUIRE(trust);
+  std::vector<std::unique_ptr<TlsClient>> clients;
+  for (int i = 0; i < 50; ++i) {
+    clients.push_back(std::make_unique<TlsClient>(loop, address(), *trust, kGet));
+  }
+  const auto served = [&] {
+    return std::count_if(clients.begin(), clients.end(),
+                         [](const auto& client) { return client->received.ends_with("GET / "); });
+  };
+  run_until([&] { return served() >= 40; });
+  CHECK(served() < 50);
+  run_until([&] { return served() == 50; });
+  CHECK(server->counters().refused_connections.value() == 0);
+}
+
+TEST_CASE_METHOD(TlsFixture, "connections without a ClientHello cost no handshake and keep nobody out",
+                 "[net][http_server]") {
+  limits.handshakes_per_second = 2;
+  limits.connections_per_client = 8;
+  start(&context);
+  std::vector<std::unique_ptr<Client>> silent;
   run([&] {
-    for (int i = 0; i < 10; ++i) {
-      const Client client(address());
-      CHECK(client.is_connected());
+    for (int i = 0; i < 40; ++i) {
+      silent.push_back(std::make_unique<Client>(address()));
+      CHECK(silent.back()->is_connected());
     }
   });
-  run_until([&] { return server->counters().open_connections.value() == 0; });
-  CHECK(server->counters().refused_connections.value() >= 4);
-  CHECK(server->counters().connections.value() >= 4);
+  auto trust = TlsContext::client({files.certificate(), "server.example.test", {}, {}});
+  REQUIRE(trust);
+  const TlsClient client(loop, address(), *trust, kGet);
+  run_until([&] { return client.received.ends_with("GET / "); });
+  CHECK(server->counters().refused_connections.value() == 0);
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ TEST_CASE("a host is read without port and brackets, in lower case", "[net][http
       {"192.0.2.1:80", "192.0.2.1"},
       {"[2001:DB8::1]:443", "2001:db8::1"},
       {"[2001:db8::1]", "2001:db8::1"},
+      {"[fe80::1%3]:443", "fe80::1"},
+      {"[fe80::1%25eth0]", "fe80::1"},
       {"under_score.example.test", "under_score.example.test"},
       {"", ""},
   }));
@@ -41,7 +43,8 @@ TEST_CASE("a host is read without port and brackets, in lower case", "[net][http
 TEST_CASE("what is no host is refused", "[net][http]") {
   const std::string text =
       GENERATE(as<std::string>{}, "user@example.test", "a b", "a/b", "a:b", "a:99999", "a:1:2", "[::1",
-               "[::1]x", "[zz]", "::1", "<script>", "a\tb", "a,b", "[]");
+               "[::1]x", "[fe80::1%]", "[fe80::1%a/b]", "[2001:db8::1%eth0]", "[%eth0]", "[zz]", "::1",
+               "<script>", "a\tb", "a,b", "[]");
   std::string host;
   CHECK_FALSE(read_host(text, host));
 }

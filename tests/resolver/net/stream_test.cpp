@@ -28,6 +28,10 @@ class Side final : public StreamEvents {
     happened("bytes");
   }
   void on_drained() override { happened("drained"); }
+  bool on_end_of_input() override {
+    happened("end of input");
+    return has_more_to_say;
+  }
   void on_closed(StreamEnd reason, std::string_view text) override {
     end = reason;
     why = text;
@@ -37,6 +41,7 @@ class Side final : public StreamEvents {
   std::unique_ptr<Stream> stream;
   std::function<void(std::string_view)> react = [](std::string_view) {};
   std::string received;
+  bool has_more_to_say = false;
   std::vector<std::string> events;
   std::optional<StreamEnd> end;
   std::string why;
@@ -251,6 +256,44 @@ TEST_CASE("finish delivers what is queued and then ends in order", "[net][stream
   CHECK(*pair.client->end == StreamEnd::kPeerClosed);
   CHECK(*pair.server->end == StreamEnd::kPeerClosed);
   CHECK(send_text(*pair.client->stream, "a no-op after the end"));
+}
+
+TEST_CASE("a peer that closes its half still gets what the owner has to say", "[net][stream]") {
+  Pair pair;
+  pair.run_until([&] { return pair.server != nullptr; });
+  pair.server.reset();
+  pair.prepare = [](Side& server) { server.has_more_to_say = true; };
+  const int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const SocketAddress address = pair.listener->local();
+  REQUIRE(connect(peer, address.data(), address.size()) == 0);
+  REQUIRE(send(peer, "ping", 4, 0) == 4);
+  REQUIRE(shutdown(peer, SHUT_WR) == 0);
+  pair.run_until([&] { return pair.server && pair.server->events.back() == "end of input"; });
+  CHECK(pair.server->received == "ping");
+  CHECK_FALSE(pair.server->stream->is_reset());
+  char text[16]{};
+  SECTION("and then the end") {
+    CHECK(send_text(*pair.server->stream, "pong"));
+    pair.server->stream->set_reading(false);
+    pair.server->stream->set_reading(true);  // there is nothing to read any more
+    pair.server->stream->finish();
+    pair.run_until([&] { return pair.server->end.has_value(); });
+    CHECK(*pair.server->end == StreamEnd::kPeerClosed);
+    CHECK(recv(peer, text, sizeof(text), 0) == 4);
+    CHECK(recv(peer, text, sizeof(text), 0) == 0);
+    CHECK(pair.server->events == std::vector<std::string>{"bytes", "end of input", "closed"});
+  }
+  SECTION("unless it has gone for good") {
+    const linger at_once{1, 0};
+    REQUIRE(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0);
+    close(peer);
+    pair.run_until([&] { return pair.server->stream->is_reset(); });
+    CHECK(send_text(*pair.server->stream, "pong"));
+    pair.run_until([&] { return pair.server->end.has_value(); });
+    CHECK(*pair.server->end == StreamEnd::kBroken);
+    return;
+  }
+  close(peer);
 }
 
 TEST_CASE("a refused connection is said once, from the loop", "[net][stream]") {

@@ -299,6 +299,30 @@ TEST_CASE("those behind an exempt client keep their places against one that hold
   }
 }
 
+TEST_CASE("queries of a connection that has gone wait no more and count no more", "[query][in_flight]") {
+  Waiting waiting;
+  InFlight& in_flight = waiting.in_flight;
+  const WaitingBounds bounds{.of_client = 3};
+  Asked here("a.test", 1);
+  Asked there("a.test", 2);
+  here.path.connection = {1, 1};
+  there.path.connection = {2, 1};
+  const auto joined = in_flight.join(here.key, here.query, bounds);
+  REQUIRE(joined);
+  REQUIRE(in_flight.join(here.key, here.query, bounds));
+  REQUIRE(in_flight.join(there.key, there.query, bounds));
+  CHECK_FALSE(in_flight.join(there.key, there.query, bounds));
+  CHECK_FALSE(in_flight.leave(here.path, joined->cookie));  // the other one still waits
+  CHECK(in_flight.waiting() == 1);
+  CHECK_FALSE(in_flight.leave(here.path, joined->cookie));
+  CHECK(in_flight.join(there.key, there.query, bounds));
+  CHECK(in_flight.leave(there.path, joined->cookie));
+  CHECK(in_flight.waiting() == 0);
+  CHECK(in_flight.find(joined->cookie)->is_unattended);
+  CHECK_FALSE(in_flight.leave(there.path, joined->cookie + 1));
+  CHECK(in_flight.take(joined->cookie).waiters.empty());
+}
+
 TEST_CASE("questions for which nobody waits are counted until they are over", "[query][in_flight]") {
   Waiting waiting;
   InFlight& in_flight = waiting.in_flight;

@@ -20,10 +20,11 @@ std::vector<std::string> texts(const std::vector<SocketAddress>& addresses) {
 TEST_CASE("nameserver lines are read in order and the rest is passed over", "[upstream]") {
   const char* text =
       "# a comment\nsearch corp.example\nnameserver 192.0.2.53\n\tnameserver\t2001:db8::53 # second\n"
-      "nameserver fe80::1%eth0\nnameserver nonsense\nnameserver\nnameserver fe80::1\noptions edns0\n"
+      "nameserver fe80::1%lo\nnameserver fe80::1%nowhere0\nnameserver nonsense\nnameserver\nnameserver "
+      "fe80::1\noptions edns0\n"
       "nameserver 192.0.2.54";
   CHECK(texts(parse_resolv_conf(text, {})) ==
-        std::vector<std::string>{"192.0.2.53:53", "[2001:db8::53]:53", "192.0.2.54:53"});
+        std::vector<std::string>{"192.0.2.53:53", "[2001:db8::53]:53", "[fe80::1%lo]:53", "192.0.2.54:53"});
 }
 
 TEST_CASE("a resolver never forwards to itself", "[upstream]") {
