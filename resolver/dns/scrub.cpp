@@ -232,6 +232,7 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
   out.has_soa = negative != UINT32_MAX;
   out.has_chain = chain.size > 1;
   out.open_end.reset();
+  out.is_resolvers = (reader.flags() & flag::kRa) != 0;
   if (out.rcode == Rcode::kNoError && !has_data && !out.has_soa) {
     if (out.has_chain) {
       out.open_end = chain.end();
@@ -255,6 +256,11 @@ ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out)
 
 ScrubStatus join_answers(const ScrubbedResponse& beginning, const ScrubbedResponse& rest, bool dnssec_ok,
                          ScrubbedResponse& whole) {
+  if (beginning.is_resolvers && (rest.is_failure() || rest.rcode == Rcode::kNxDomain)) {
+    whole = beginning;
+    whole.open_end.reset();
+    return ScrubStatus::kOk;
+  }
   const RecordReader question(beginning.message);
   MessageBuilder builder(question.question_name(), question.question_type());
   for (const Section section : {Section::kAnswer, Section::kAuthority}) {
@@ -271,9 +277,10 @@ ScrubStatus join_answers(const ScrubbedResponse& beginning, const ScrubbedRespon
   std::vector<uint8_t> joined;
   builder.finish(rest.rcode, joined, whole.ttl_offsets);
   if (const ScrubStatus status = scrub_response(joined, dnssec_ok, whole); status != ScrubStatus::kOk) {
-    return status;
+    return whole.error ? status : refuse(status, {Ede::kOther, "the parts of a chain do not fit"}, whole);
   }
   whole.open_end = rest.open_end;
+  whole.is_resolvers = rest.is_resolvers;
   whole.error = rest.error ? rest.error : beginning.error;
   // Authentic is what all who answered have found to be so.
   whole.message[3] |= static_cast<uint8_t>(beginning.message[3] & rest.message[3] & flag::kAd);

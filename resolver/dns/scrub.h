@@ -20,6 +20,8 @@ struct ScrubbedResponse {
   // The name where the chain stops without a word about it, not even that it has no data: a server that does
   // not resolve leaves the rest to whoever asked.
   std::optional<Name> open_end;
+  // Said by a server that resolves: then the end may have no data after all, and no SOA to say so.
+  bool is_resolvers = false;
   uint32_t ttl = 0;  // seconds: the least of all records; for a negative one also SOA MINIMUM
   // The message without OPT: header with QR, RD, RA and rcode (never AD: whose word that is nobody knows
   // here), the question in lower case, the records kept, those of an RRset with one TTL.
@@ -49,8 +51,9 @@ constexpr size_t kMaxChain = 11;
 // REQUIRES: the message's question is the one that was asked (the transport checked it).
 ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out);
 
-// Puts the rest of a chain behind its beginning, whose open_end it answers, as one server would have. Not
-// kOk: they make no good answer; `whole` is a failure.
+// Puts the rest of a chain behind its beginning, whose open_end it answers, as one server would have. Not kOk:
+// they make no good answer; `whole` is a failure. Where the beginning is a resolver's own word and there is
+// nothing behind it, no data is what it meant.
 ScrubStatus join_answers(const ScrubbedResponse& beginning, const ScrubbedResponse& rest, bool dnssec_ok,
                          ScrubbedResponse& whole);
 

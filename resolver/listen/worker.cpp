@@ -188,8 +188,8 @@ void Worker::renew_upstream(const UpstreamSettings& upstream) {
     tell_of_upstreams({});
     return;
   }
-  auto forwarder =
-      Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(), settings_.shared.memories.get());
+  auto forwarder = Forwarder::make(loop_, upstream, random_, pipeline_.resolution_events(),
+                                   settings_.shared.memories.get());
   if (!forwarder->can_replace(*forwarder_)) {
     tell_of_upstreams(joined(forwarder->excluded()) + "; the upstreams stay as they were");
     return;
@@ -289,7 +289,8 @@ void Worker::probe_upstreams() {
   loop_.post([this] {
     for (const uint16_t zone : widest_zones(forwarder_->pool())) {
       // Whoever serves a zone has this; nobody waits for the answer, its coming is what counts.
-      forwarder_->resolve(zone, {forwarder_->pool().zone_name(zone), rrtype::kSoa, false, false}, kNobody);
+      forwarder_->resolve(zone, {forwarder_->pool().zone_name(zone), rrtype::kSoa, false, false, true},
+                          kNobody);
     }
   });
 }

@@ -170,21 +170,23 @@ void InFlight::note_exchange(uint64_t cookie, Handle exchange) {
   }
 }
 
-void InFlight::keep_beginning(uint64_t cookie, std::unique_ptr<ScrubbedResponse> beginning) {
+void InFlight::keep_beginning(uint64_t cookie, std::unique_ptr<Beginning> beginning) {
   if (Group* group = groups_.find(to_handle(cookie))) {
     group->beginning = std::move(beginning);
   }
 }
 
-std::unique_ptr<ScrubbedResponse> InFlight::take_beginning(uint64_t cookie) {
+std::unique_ptr<InFlight::Beginning> InFlight::take_beginning(uint64_t cookie) {
   Group* const group = groups_.find(to_handle(cookie));
   return group != nullptr ? std::move(group->beginning) : nullptr;
 }
 
-std::optional<uint64_t> InFlight::start(const CacheKey& key) {
+std::optional<uint64_t> InFlight::start(const CacheKey& key, MonoTime now) {
   const auto claim = this->claim(key, SIZE_MAX);
   if (claim.kind == SharedQuestions::Claim::Kind::kFirst) {
-    leave_unattended(*groups_.find(to_handle(claim.cookie)));
+    Group& group = *groups_.find(to_handle(claim.cookie));
+    group.asked = now;
+    leave_unattended(group);
     return claim.cookie;
   }
   if (claim.kind == SharedQuestions::Claim::Kind::kFollows) {

@@ -44,17 +44,22 @@ class InFlight {
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
+  // Of an answer, whose end is asked for.
+  struct Beginning {
+    ScrubbedResponse answer;
+    bool is_guarded = false;      // see Resolution
+    uint32_t rest_partition = 0;  // the zone that is asked for the rest, by its number
+  };
   struct Group {
     CacheKey key;
-    uint64_t hash = 0;    // the key's
-    uint64_t domain = 0;  // whose questions are counted together
-    MonoTime asked;       // when the first came
-    Handle exchange;      // at the upstreams
-    // The beginning of its answer, whose end they are asked for; null: they are asked for the whole.
-    std::unique_ptr<ScrubbedResponse> beginning;
-    bool is_first = false;       // this worker asks; false: it waits for another one's answer
-    bool is_outdated = false;    // asked of upstreams that were replaced since
-    bool is_overdue = false;     // its waiters were given something stale
+    uint64_t hash = 0;                     // the key's
+    uint64_t domain = 0;                   // whose questions are counted together
+    MonoTime asked;                        // when the first came
+    Handle exchange;                       // at the upstreams
+    std::unique_ptr<Beginning> beginning;  // null: they are asked for the whole
+    bool is_first = false;                 // this worker asks; false: it waits for another one's answer
+    bool is_outdated = false;              // asked of upstreams that were replaced since
+    bool is_overdue = false;               // its waiters were given something stale
     bool is_unattended = false;  // asked for the cache alone: it began without waiters, or they have gone
     std::vector<WaitingQuery> waiters;
     std::vector<SharedQuestions::Member> followers;  // of one that was taken out: who is to be told
@@ -74,14 +79,14 @@ class InFlight {
   [[nodiscard]] bool has_displaced() const noexcept { return !displaced_.empty(); }
   // The upstreams are asked: by this exchange.
   void note_exchange(uint64_t cookie, Handle exchange);
-  void keep_beginning(uint64_t cookie, std::unique_ptr<ScrubbedResponse> beginning);
-  std::unique_ptr<ScrubbedResponse> take_beginning(uint64_t cookie);
+  void keep_beginning(uint64_t cookie, std::unique_ptr<Beginning> beginning);
+  std::unique_ptr<Beginning> take_beginning(uint64_t cookie);
   // Questions for which nobody waits cost their upstream and our memory all the same, so they are bounded,
   // too: by a quarter of the places that those who wait have.
   static constexpr size_t kMostUnattended = 5000;
   [[nodiscard]] bool has_too_many_unattended() const noexcept { return unattended_ > kMostUnattended; }
   // A question for which nobody waits; nullopt: it is under way already.
-  std::optional<uint64_t> start(const CacheKey& key);
+  std::optional<uint64_t> start(const CacheKey& key, MonoTime now);
   // Whoever asked it has given up: claims it anew. True: it is this worker's to ask now.
   bool claim_again(uint64_t cookie);
   // The upstreams are replaced: `exchange` of what is under way means nothing to the new ones.

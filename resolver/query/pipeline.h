@@ -161,12 +161,14 @@ class Pipeline final : ResolutionEvents, Follower {
   Progress complete(uint64_t cookie, const InFlight::Group& group, Resolution& resolution);
   void go_on_from_own(uint64_t cookie);
   void add_rest(uint64_t cookie, const InFlight::Group& group, Resolution& resolution);
-  static void join(Resolution& resolution, const ScrubbedResponse& rest, bool dnssec_ok);
+  static void join(Resolution& beginning, const Resolution& rest, bool dnssec_ok);
   [[nodiscard]] bool is_wanted(const InFlight::Group& group, Bytes message);
-  bool find_known(CacheKey& key, ScrubbedResponse& found);
+  bool find_known(CacheKey& key, bool renewed, Resolution& found);
   bool answer_for_ourselves(const CacheKey& key, ScrubbedResponse& found);
-  bool ask_on(uint64_t cookie, const InFlight::Group& group, const CacheKey& key);
+  bool ask_on(uint64_t cookie, const InFlight::Group& group, const CacheKey& key, Resolution& resolution);
   AnswerCache::Entry* keep(const CacheKey& key, ScrubbedResponse& response);
+  [[nodiscard]] bool must_stay_guarded(const InFlight::Group& group,
+                                       const Resolution& resolution) const noexcept;
   void on_followed(uint64_t cookie, std::shared_ptr<const Resolution> resolution) override;
   void end_following(uint64_t cookie, const Resolution* resolution);
   void answer_group(InFlight::Group& group, const Resolution& resolution, AnswerCache::Entry* entry);

@@ -6,10 +6,6 @@ namespace {
 
 constexpr std::string_view kTooMany = "too many questions are waiting";
 
-bool is_good(const Resolution& resolution) noexcept {
-  return resolution.answered && !resolution.response.is_failure();
-}
-
 }  // namespace
 
 Pipeline::Step Pipeline::ask_upstream(Query& query) noexcept {
@@ -177,8 +173,8 @@ void Pipeline::on_resolved(uint64_t cookie, Resolution& resolution) {
   // First into the cache: who looks there, and then for who has asked, finds one or the other.
   if (progress == Progress::kUnwanted) {
     // Others may have what those who wait here may not: they ask for themselves.
-  } else if (is_good(resolution)) {
-    entry = keep(known->key, resolution.response);
+  } else if (resolution.is_good()) {
+    entry = must_stay_guarded(*known, resolution) ? nullptr : keep(known->key, resolution.response);
   } else {
     counters_.upstream_failures.add();
     parts_.cache.insert_failure(known->key, loop_.now());
@@ -258,10 +254,10 @@ void Pipeline::answer_group(InFlight::Group& group, const Resolution& resolution
 
 size_t Pipeline::answer_waiter(Query& query, const InFlight::Group& group, const Resolution& resolution,
                                AnswerCache::Entry::Findings& findings) noexcept {
-  if (!is_good(resolution)) {
+  if (!resolution.is_good()) {
     return answer_failure(query, group.key, resolution);
   }
-  const bool is_guarded = rebinding_guard_.covers(group.key.partition);
+  const bool is_guarded = resolution.is_guarded || rebinding_guard_.covers(group.key.partition);
   const ScrubbedResponse& response = resolution.response;
   const ExtendedError error = response.error ? response.error->view() : ExtendedError{};
   const ExtendedError* said = response.error ? &error : nullptr;
@@ -288,7 +284,7 @@ void Pipeline::refresh(const CacheKey& key) noexcept {
     counters_.unrefreshed.add();
     return;
   }
-  if (const auto cookie = in_flight_.start(key)) {
+  if (const auto cookie = in_flight_.start(key, loop_.now())) {
     counters_.prefetched.add();
     ask(key, *cookie);
   }

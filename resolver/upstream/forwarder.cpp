@@ -25,7 +25,7 @@ bool is_not_understood(Bytes message) noexcept {
 // REQUIRES: the message has a header (the transport checked it).
 ReplyKind judge(Bytes message, const UpstreamQuestion& question, const Attempt& attempt, bool trusts_ad,
                 Resolution& resolution) {
-  resolution.answered = false;
+  resolution.answered = resolution.is_guarded = false;
   const uint16_t flags = u16_at(message, 2);
   if ((flags & flag::kTc) != 0 && !attempt.over_stream) {
     return ReplyKind::kTruncated;
@@ -275,7 +275,8 @@ bool Forwarder::on_response(const Attempt& attempt, Bytes message) {
     active->expects_reply = false;  // it is not silent, whatever it says
   }
   if (kind == ReplyKind::kBad) {
-    const bool refuses = judged_.answered && judged_.response.rcode == Rcode::kRefused;
+    const bool refuses =
+        judged_.answered && judged_.response.rcode == Rcode::kRefused && !active->question.is_probe;
     pool_.on_bad(attempt.server, refuses, now);
   } else if (kind == ReplyKind::kGood || kind == ReplyKind::kTruncated) {
     pool_.on_answered(attempt.server, std::chrono::duration_cast<milliseconds>(now - attempt.sent), now);

@@ -25,6 +25,11 @@ class TlsContext;
 struct Resolution {
   bool answered = false;      // `response` holds; otherwise nobody answered usefully
   ScrubbedResponse response;  // also a SERVFAIL or REFUSED that every server agreed on
+  // A part of it came from a zone that the rebinding guard covers, whichever zone its question belongs to.
+  // Set by who puts answers together.
+  bool is_guarded = false;
+
+  [[nodiscard]] bool is_good() const noexcept { return answered && !response.is_failure(); }
 };
 
 class ResolutionEvents {

@@ -130,7 +130,7 @@ void StreamLane::cancel(Handle exchange) noexcept {
     return is_gone;
   });
   if (gone != 0) {
-    flush();
+    is_ending_ = !flush() || is_ending_;
     rest();
   }
 }
@@ -183,8 +183,7 @@ void StreamLane::on_arrived(const Carrier::Arrived& arrived) {
   if (arrived.message.empty()) {
     rest();
     if (arrived.is_refused) {
-      ++question.cuts;
-      events_.on_cut({question}, std::max<size_t>(answered_, 1));
+      events_.on_put_back(question);
     } else {
       events_.on_refused(attempt);
     }

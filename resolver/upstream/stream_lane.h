@@ -47,6 +47,8 @@ class StreamLaneEvents {
  public:
   virtual void on_answer(const Attempt& attempt, Bytes message) = 0;
   virtual void on_refused(const Attempt& attempt) = 0;
+  // The server has not looked at it, and the connection goes on.
+  virtual void on_put_back(StreamQuestion question) = 0;
   // The server ended its connection, after so many answers on it, while these waited, if any. They are here
   // no more.
   virtual void on_cut(std::vector<StreamQuestion> left, size_t answered) = 0;

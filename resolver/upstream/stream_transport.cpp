@@ -88,6 +88,15 @@ void StreamTransport::on_refused(const Attempt& attempt) {
   send_queued();
 }
 
+void StreamTransport::on_put_back(StreamQuestion question) {
+  if (++question.cuts < kMostCuts) {
+    queue_.push_front(question);
+  } else {
+    events_.on_closed(question.attempt);
+  }
+  send_queued();
+}
+
 void StreamTransport::on_cut(std::vector<StreamQuestion> left, size_t answered) {
   // One question that met the end of a connection that had worked is chance; the rest is a habit.
   if (left.size() > 1 || (answered == 0 && !left.empty())) {

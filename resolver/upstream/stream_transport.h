@@ -26,6 +26,7 @@ class StreamTransport final : StreamLaneEvents {
  private:
   void on_answer(const Attempt& attempt, Bytes message) override;
   void on_refused(const Attempt& attempt) override;
+  void on_put_back(StreamQuestion question) override;
   void on_cut(std::vector<StreamQuestion> left, size_t answered) override;
   [[nodiscard]] StreamLane* find_lane();
   [[nodiscard]] size_t waiting() const noexcept;

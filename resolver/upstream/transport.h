@@ -15,6 +15,7 @@ struct UpstreamQuestion {
   uint16_t type = 0;
   bool dnssec_ok = false;
   bool checking_disabled = false;
+  bool is_probe = false;  // only whether the server is there counts
 };
 
 // Names one attempt: which exchange waits, at which server.

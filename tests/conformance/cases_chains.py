@@ -154,6 +154,23 @@ def _(c):
     equal(answer.addresses(), [], "addresses")
 
 
+@case("DNS rebinding", "an inner alias that leads to an inner address from outside is withheld, also from the cache", only="cenote")
+def _(c):
+    target = c.script("evil", lambda q, tcp: [wire.reply(q.raw, [wire.a(q.qname, "10.0.0.7")])])
+    name = inner(c, "www", target)
+    for _ in range(3):
+        equal(c.ask(name).addresses(), [], "addresses")
+
+
+@case("RFC 2308 section 2.2", "an alias that a resolver leaves open, and whose end fails, has no data", only="cenote")
+def _(c):
+    for rcode in (wire.SERVFAIL, wire.NXDOMAIN):
+        c.script(f"end{rcode}", lambda q, tcp, rcode=rcode: [wire.reply(q.raw, authority=[wire.soa(c.zone)], rcode=rcode)])
+        name = c.script(f"www{rcode}", alias_only(c.name(f"end{rcode}"), flags=wire.QR | wire.RD | wire.RA))
+        answer = c.ask(name)
+        equal((answer.rcode, [r.rtype for r in answer.answers]), (wire.NOERROR, [wire.CNAME]), "answer")
+
+
 @case("RFC 1034 section 4.3.2", "a record of the site's own that is an alias leads to its address", only="cenote")
 def _(c):
     answer = c.ask("own-alias.site.example")

@@ -155,8 +155,8 @@ ScrubbedResponse good(const Reply& reply) {
 }  // namespace
 
 TEST_CASE("the rest of a chain is put behind its beginning", "[dns][scrub]") {
-  const ScrubbedResponse beginning =
-      good(reply_to("a.test", rrtype::kA).answer("a.test. 50 IN CNAME b.other."));
+  ScrubbedResponse beginning = good(reply_to("a.test", rrtype::kA).answer("a.test. 50 IN CNAME b.other."));
+  beginning.is_resolvers = false;
   ScrubbedResponse whole;
   SECTION("with data") {
     const auto rest = good(reply_to("b.other", rrtype::kA).answer("b.other. 20 IN A 192.0.2.1"));
@@ -187,6 +187,13 @@ TEST_CASE("the rest of a chain is put behind its beginning", "[dns][scrub]") {
   SECTION("without data, and without SOA: it is no open end any more") {
     REQUIRE(join_answers(beginning, good(reply_to("b.other", rrtype::kA)), false, whole) == ScrubStatus::kOk);
     CHECK(whole.negative);
+    CHECK_FALSE(whole.open_end);
+  }
+  SECTION("without anything, and a resolver's word before it") {
+    beginning.is_resolvers = true;
+    REQUIRE(join_answers(beginning, ScrubbedResponse{}, false, whole) == ScrubStatus::kOk);
+    CHECK(whole.rcode == Rcode::kNoError);
+    CHECK(test::read(whole.message).answers == Records{"a.test. 50 IN CNAME b.other."});
     CHECK_FALSE(whole.open_end);
   }
   SECTION("in a circle") {

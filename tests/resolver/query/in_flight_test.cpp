@@ -107,7 +107,7 @@ TEST_CASE("a question that another worker has asked is not asked again", "[query
   CHECK(other->is_new);
   CHECK_FALSE(third->is_new);
   CHECK(third->cookie == other->cookie);
-  CHECK_FALSE(two.second.start(asked.key));  // nor before its end
+  CHECK_FALSE(two.second.start(asked.key, MonoTime{}));  // nor before its end
 
   const auto group = two.first.take(one->cookie);
   CHECK(group.waiters.size() == 1);
@@ -329,7 +329,7 @@ TEST_CASE("questions for which nobody waits are counted until they are over", "[
   std::vector<uint64_t> cookies;
   for (size_t i = 0; i < InFlight::kMostUnattended; ++i) {
     const Asked asked("n" + std::to_string(i) + ".test");
-    cookies.push_back(in_flight.start(asked.key).value());
+    cookies.push_back(in_flight.start(asked.key, MonoTime{}).value());
   }
   CHECK_FALSE(in_flight.has_too_many_unattended());
   const Asked waits("waits.test");
