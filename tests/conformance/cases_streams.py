@@ -211,6 +211,22 @@ def _(c):
         equal(content.count(socket.inet_aton("192.0.2.1")), 2, "addresses")
 
 
+@case("RFC 9113 section 9.1", "and over HTTP/2", only="cenote")
+def _(c):
+    names = slow_names(c, 3)
+    said = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+    for stream, name in zip((1, 3, 5), names):
+        text = base64.urlsafe_b64encode(wire.query(name, id=0)).rstrip(b"=")
+        head = b"".join(b"\0" + bytes([len(key)]) + key + bytes([len(value)]) + value for key, value in (
+            (b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"dns.example"), (b":path", b"/dns-query?dns=" + text)))
+        said += struct.pack("!I", len(head))[1:] + b"\1\5" + struct.pack("!I", stream) + head
+    connection = HalfClosedTls(c.https_port, "h2")
+    with connection.plain:
+        connection.say_and_close(said, True)
+        content = connection.read(1 << 20)
+        equal(content.count(socket.inet_aton("192.0.2.1")), 3, "addresses")
+
+
 @case("RFC 7766 section 6.2.2", "connections that say nothing, or dribble, keep nobody out who comes from the same address")
 def _(c):
     for tls in (False, True):
