@@ -119,6 +119,11 @@ bool ssh_fingerprint(ByteReader& reader) noexcept {  // RFC 4255 section 3.1.2, 
   return skip_digest(reader, type == 1 ? 20 : type == 2 ? 32 : 0);
 }
 
+bool certificate_association(ByteReader& reader) noexcept {  // RFC 6698 section 2.1.3
+  const uint8_t matching = reader.u8();
+  return skip_digest(reader, matching == 1 ? 32 : matching == 2 ? 64 : 0);
+}
+
 bool zone_digest(ByteReader& reader) noexcept {  // RFC 8976 section 2.2
   constexpr size_t kLeast = 12;
   const uint8_t algorithm = reader.u8();
@@ -203,8 +208,8 @@ bool prefixes(ByteReader& reader) noexcept {  // APL, RFC 3123 section 4
 }
 
 namespace service_key {  // RFC 9460 section 14.3.2, RFC 9540 section 4
-constexpr uint16_t kMandatory = 0, kAlpn = 1, kNoDefaultAlpn = 2, kPort = 3, kIpv4Hint = 4, kIpv6Hint = 6,
-                   kOhttp = 8;
+constexpr uint16_t kMandatory = 0, kAlpn = 1, kNoDefaultAlpn = 2, kPort = 3, kIpv4Hint = 4, kEch = 5,
+                   kIpv6Hint = 6, kOhttp = 8;
 }  // namespace service_key
 
 bool is_list_of(size_t width, Bytes value) noexcept {
@@ -245,6 +250,8 @@ bool is_service_value(uint16_t key, Bytes value) noexcept {
       return value.empty();
     case service_key::kPort:
       return value.size() == 2;
+    case service_key::kEch:
+      return !value.empty();
     case service_key::kIpv4Hint:
       return is_list_of(4, value);
     case service_key::kIpv6Hint:
@@ -265,6 +272,10 @@ bool skip_service_parameters(ByteReader& reader, bool is_alias) noexcept {
     const uint16_t key = reader.u16();
     const Bytes value = reader.bytes(reader.u16());
     if (!reader.ok() || key <= last || (!is_alias && !is_service_value(key, value))) {
+      return false;
+    }
+    const bool needs_alpn = key == service_key::kNoDefaultAlpn;  // RFC 9460 section 7.1.1
+    if (!is_alias && needs_alpn && last != service_key::kAlpn) {
       return false;
     }
     last = key;
@@ -380,7 +391,7 @@ Layout layout_of(uint16_t type) noexcept {
       return {"4s", nothing};
     case 52:  // TLSA
     case 53:  // SMIMEA
-      return {"3", something};
+      return {"2", certificate_association};
     case 55:  // HIP
       return {"", host_identity};
     case 58:  // TALINK

@@ -130,7 +130,9 @@ bool keeps_answer(Bytes message, const RecordView& record, Chain& chain, uint16_
   if (record.type == rrtype::kCname) {
     return type == rrtype::kCname ? take_alias(record, chain) : take_step(message, record, chain);
   }
-  return (record.type == type || type == rrtype::kAny || is_signature) && chain.contains(record.owner);
+  // An alias has no other data (RFC 2181 section 10.1), but for its signatures.
+  return is_signature ? chain.contains(record.owner)
+                      : (record.type == type || type == rrtype::kAny) && record.owner == chain.end();
 }
 
 // Of the authority section only what proves an answer: the SOA of a zone around the chain's end, and with DO

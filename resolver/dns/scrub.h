@@ -51,9 +51,9 @@ constexpr size_t kMaxChain = 11;
 // REQUIRES: the message's question is the one that was asked (the transport checked it).
 ScrubStatus scrub_response(Bytes message, bool dnssec_ok, ScrubbedResponse& out);
 
-// Puts the rest of a chain behind its beginning, whose open_end it answers, as one server would have. Not kOk:
-// they make no good answer; `whole` is a failure. Where the beginning is a resolver's own word and there is
-// nothing behind it, no data is what it meant.
+// Puts the rest of a chain behind its beginning, whose open_end it answers, as one server would have. Not
+// kOk: they make no good answer; `whole` is a failure. Where the beginning is a resolver's own word and there
+// is nothing behind it, no data is what it meant.
 ScrubStatus join_answers(const ScrubbedResponse& beginning, const ScrubbedResponse& rest, bool dnssec_ok,
                          ScrubbedResponse& whole);
 

@@ -97,7 +97,7 @@ class alignas(64) Worker {
     return read(forwarder_->pool());
   }
   // Whether a server is up that is asked for all names: of the root zone, or, where none is configured, of
-  // any. One that nobody has asked yet is taken to be up. From any thread.
+  // any. Before any server has answered: no. From any thread.
   [[nodiscard]] bool can_resolve() const;
   // Asks these zones' servers something, so that can_resolve() knows of upstreams that nobody asks: of a
   // machine in reserve, or of one that gets no clients while they are down. From any thread.
@@ -139,6 +139,7 @@ class alignas(64) Worker {
   std::promise<void> finished_;
   Counter generation_;
   std::thread thread_;
+  mutable std::atomic<bool> has_resolved_{false};  // some server has answered since the start
 };
 
 }  // namespace cenote

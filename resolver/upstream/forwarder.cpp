@@ -185,7 +185,8 @@ Handle Forwarder::resolve(uint16_t zone, const UpstreamQuestion& question, uint6
   Active& active = *active_.find(handle);
   auto candidates = pool_.candidates(zone, now);
   for (Exchange::Candidate& candidate : candidates) {
-    candidate.is_simple = servers_[candidate.server].memory->is_simple(now);
+    // Without EDNS there are no signatures: for who wants them it is tried each time.
+    candidate.is_simple = !question.dnssec_ok && servers_[candidate.server].memory->is_simple(now);
   }
   active.exchange = Exchange({candidates.data(), candidates.size()}, deadline);
   active.question = question;
@@ -296,7 +297,7 @@ bool Forwarder::on_response(const Attempt& attempt, Bytes message) {
     active->bad = std::move(judged_);
   }
   act(attempt.exchange, action);
-  return kind != ReplyKind::kGarbled;
+  return kind != ReplyKind::kGarbled && kind != ReplyKind::kNotUnderstood;
 }
 
 void Forwarder::on_unreachable(const Attempt& attempt) {

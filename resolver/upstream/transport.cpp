@@ -69,11 +69,15 @@ size_t write_query(MutableBytes out, const UpstreamQuestion& question, uint16_t 
 }
 
 bool is_bare_reply(Bytes message) noexcept {
-  const bool is_reply =
-      message.size() >= kHeaderBytes && (u16_at(message, 2) & (flag::kQr | flag::kOpcode)) == flag::kQr;
-  // Some copy the counts of what they cut off.
-  return is_reply && (message.size() == kHeaderBytes ||
-                      (u16_at(message, 4) == 0 && u16_at(message, 6) == 0 && u16_at(message, 8) == 0));
+  if (message.size() < kHeaderBytes || (u16_at(message, 2) & (flag::kQr | flag::kOpcode)) != flag::kQr) {
+    return false;
+  }
+  const bool is_empty = u16_at(message, 4) == 0 && u16_at(message, 6) == 0 && u16_at(message, 8) == 0;
+  const auto rcode = static_cast<Rcode>(u16_at(message, 2) & flag::kRcode);
+  // Some copy the counts of what they leave out; without an error it is a message that was cut.
+  const bool is_cut_short = message.size() == kHeaderBytes && u16_at(message, 6) == 0 &&
+                            (rcode == Rcode::kFormErr || rcode == Rcode::kNotImp);
+  return is_empty || is_cut_short;
 }
 
 bool is_reply_to(Bytes message, const UpstreamQuestion& question) noexcept {

@@ -38,7 +38,8 @@ enum class Sending : uint8_t {
 
 class TransportEvents {
  public:
-  // False: a datagram that is no whole message. The wait goes on, for the true reply may be on its way.
+  // False: a datagram that is no whole message, or not understood. The wait goes on, for the true reply may
+  // be on its way.
   virtual bool on_response(const Attempt& attempt, Bytes message) = 0;
   virtual void on_unreachable(const Attempt& attempt) = 0;
   // The server took the question and closed the connection, more than once.

@@ -22,7 +22,7 @@ class alignas(64) UdpTransport {
     Counter sent;
     Counter replies;
     Counter mismatched;  // wrong id or question: a late reply, or a forger
-    Counter garbled;     // the right id and question, and no whole message
+    Counter garbled;     // the right id and question, and no whole message, or "not understood"
     Counter doubtful;    // without what this server repeats
   };
   struct Sent {

@@ -75,6 +75,16 @@ def _(c):
     check(c.inner.asked(after)[0].edns is not None, "no EDNS")
 
 
+@case("RFC 6891 section 6.2.2", "whoever wants signatures gets them again as soon as an old server is a new one", only="cenote")
+def _(c):
+    name = f"www.c{c.number}.renewed.example"
+    equal(c.ask(name).addresses(), ["192.0.2.1"], "addresses")
+    new = f"new.c{c.number}.renewed.example"
+    c.upstreams.renewed.on(new, good)
+    c.ask(new, do=True)
+    check(c.upstreams.renewed.asked(new)[0].edns is not None, "no EDNS")
+
+
 def together_at(c, server, zone, count, seconds):
     """`count` questions at once to a server that closes after each answer, which takes so long."""
     names = [f"n{i}.c{c.number}.{zone}" for i in range(count)]
@@ -126,6 +136,7 @@ for seconds in (0.5, 2):
 
 
 GARBLED = {
+    "cut behind its header": lambda q: good(q, False)[0][:12],
     "cut in a record": lambda q: good(q, False)[0][:-2],
     "cut in the middle": lambda q: good(q, False)[0][:len(good(q, False)[0]) - 10],
     "of more records than there are": lambda q: wire.reply(q.raw, [wire.a(q.qname)], counts=(1, 7, 0, 0)),

@@ -111,6 +111,8 @@ upstream:
     cookies: true
   - zone: old.example
     servers: ["udp://127.0.0.1:{self.upstreams.old.port}"]
+  - zone: renewed.example
+    servers: ["udp://127.0.0.1:{self.upstreams.renewed.port}"]
   - zone: closing.example
     servers: ["tcp://127.0.0.1:{self.upstreams.closing.port}"]
   - zone: closing-tls.example

@@ -159,6 +159,7 @@ class Upstreams:
         tls.load_cert_chain(self.certificate, key)
         self.outer, self.inner = Upstream(), Upstream()
         self.old = Upstream(understands_no_edns)           # old.example
+        self.renewed = Upstream(understands_no_edns)       # renewed.example
         self.closing = Upstream(closes=True)               # closing.example, over TCP
         self.closing_tls = Upstream(closes=True, tls=tls)  # closing-tls.example, over TLS
 

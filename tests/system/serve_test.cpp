@@ -359,7 +359,7 @@ TEST_CASE("readiness goes when the upstreams go, though nobody asks, and comes b
     }
     return is_ready() == ready;
   };
-  CHECK(is_ready());
+  CHECK(becomes(true));  // once an upstream has answered
   CHECK(site.cenote.command({"ready"}).exit_code == 0);
   site.upstream.set([](const Wire&, bool) { return std::vector<Wire>(); });
   CHECK(becomes(false));
@@ -369,6 +369,13 @@ TEST_CASE("readiness goes when the upstreams go, though nobody asks, and comes b
   CHECK(site.cenote.command({"ready"}).exit_code == 1);
   site.upstream.set(ScriptedUpstream::default_script);
   CHECK(becomes(true));
+}
+
+TEST_CASE("before an upstream has answered nobody is sent here", "[system]") {
+  Site site;
+  site.upstream.set([](const Wire&, bool) { return std::vector<Wire>(); });
+  CHECK(http(site.cenote.control(), "GET /readyz").status == 503);
+  CHECK(http(site.cenote.control(), "GET /healthz").status == 200);
 }
 
 TEST_CASE("SIGTERM answers what is under way and ends with 0", "[system]") {

@@ -132,8 +132,12 @@ TEST_CASE("rdata of fixed parts has just these", "[dns][rdata_check]") {
       {106, Wire(11, 1), false},
       {kDnskey, Wire(5, 1), true},
       {kDnskey, Wire(4, 1), false},
-      {kTlsa, Wire(4, 1), true},
-      {kTlsa, Wire(3, 1), false},
+      {kTlsa, {3, 1, 0, 1}, true},
+      {kTlsa, {3, 1, 0}, false},
+      {kTlsa, Wire(35, 1), true},  // SHA-256
+      {kTlsa, Wire(34, 1), false},
+      {kTlsa, Wire(67, 2), true},  // SHA-512
+      {kTlsa, Wire(66, 2), false},
       {kUri, Wire(5, 'x'), true},
       {kUri, Wire(4, 'x'), false},
       {kCert, Wire(5, 1), true},
@@ -333,6 +337,8 @@ TEST_CASE("service parameters are whole, in order, and what their keys say", "[d
       {{0, 1, 0, 0}, false},     // no protocol
       {{0, 1, 0, 1, 0}, false},  // an empty one
       {alpn + Wire{0, 2, 0, 0}, true},
+      {Wire{0, 2, 0, 0}, false},         // no-default-alpn without alpn
+      {alpn + Wire{0, 5, 0, 0}, false},  // no ECHConfigList is empty
       {alpn + Wire{0, 2, 0, 1, 0}, false},
       {{0, 3, 0, 1, 1}, false},
       {{0, 3, 0, 3, 1, 1, 1}, false},

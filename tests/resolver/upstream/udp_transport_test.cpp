@@ -138,7 +138,7 @@ TEST_CASE_METHOD(Fixture, "no socket stays when nobody asks any more", "[upstrea
 
 TEST_CASE_METHOD(Fixture, "more questions than there may be sockets share them, and each gets its answer",
                  "[upstream][udp]") {
-  constexpr unsigned kSilent = 1100;  // so many wait, and hold all sockets
+  constexpr unsigned kSilent = 1900;  // so many wait, and hold all sockets
   constexpr unsigned kAnswered = 300;
   std::atomic<unsigned> asked{0};
   const ScriptedUpstream upstream([&](const Wire& query, bool over_tcp) {
