@@ -123,6 +123,49 @@ TEST_CASE_METHOD(Fixture, "a client whose group has gone while it waited is judg
   CHECK(client.last().answers.size() == 1);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "before the end of a chain is asked for, clients are judged by their groups of today",
+                 "[query][groups][chains]") {
+  PolicySettings grouped;
+  for (const char* name : {"one", "two", "three"}) {
+    grouped.clients.groups.push_back(group(name, "10.9.0.0/16", Action::kSinkhole));
+  }
+  grouped.clients.groups.back().from = {*Prefix::from_text("10.0.0.0/24")};
+  Listed watched;
+  watched.what = "hop.example";
+  watched.action = Action::kMonitor;
+  list({watched});
+  reload(grouped);
+  hold_back([](const Wire& asked, bool over_tcp) {
+    return read(asked).question_name == "slow.example"
+               ? std::vector<Wire>{Reply(asked).answer("slow.example. 60 IN CNAME hop.example.").wire()}
+               : ScriptedUpstream::default_script(asked, over_tcp);
+  });
+  CHECK(client.ask("slow.example", "10.0.0.7").empty());
+  reload({});
+  may_answer = true;
+  CHECK(client.has_all());
+  CHECK(client.last().answers ==
+        std::vector<std::string>{"slow.example. 60 IN CNAME hop.example.", "hop.example. 60 IN A 192.0.2.1"});
+}
+
+TEST_CASE_METHOD(Fixture, "nobody asks for a blocked end of a chain, and each client learns what stopped it",
+                 "[query][chains]") {
+  Listed blocked;
+  blocked.what = "c2.example";
+  blocked.action = Action::kNxdomain;
+  list({blocked});
+  served.upstream.set([](const Wire& asked, bool over_tcp) {
+    return read(asked).question_name == "www.example"
+               ? std::vector<Wire>{Reply(asked).answer("www.example. 60 IN CNAME c2.example.").wire()}
+               : ScriptedUpstream::default_script(asked, over_tcp);
+  });
+  CHECK(client.ask("www.example").empty());
+  CHECK(client.has_all());
+  CHECK(Rcode{client.last().rcode} == Rcode::kNxDomain);
+  CHECK(served.upstream.queries() == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "a client that waits is judged by its group of today, whatever place that has",
                  "[query][groups]") {
   const GroupSettings lax = group("lax", "10.0.0.0/24", Action::kMonitor);
