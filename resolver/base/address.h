@@ -28,8 +28,12 @@ class IpAddress {
 
   [[nodiscard]] bool is_v4() const noexcept { return size_ == 4; }
   [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), size_}; }
-  // What one host is known by where things are limited: an IPv6 host has a whole /64 of addresses.
-  [[nodiscard]] Bytes host_bytes() const noexcept { return bytes().first(is_v4() ? 4 : 8); }
+  // What one host is known by where things are limited: an IPv6 host has a whole /64 of addresses, but for
+  // fe80::/10, where all hosts of a link are in one.
+  [[nodiscard]] Bytes host_bytes() const noexcept {
+    const bool is_link_local = bytes_[0] == 0xFE && (bytes_[1] & 0xC0) == 0x80;
+    return bytes().first(is_v4() ? 4 : is_link_local ? 16 : 8);
+  }
   [[nodiscard]] std::string to_text() const;
 
   bool operator==(const IpAddress&) const = default;

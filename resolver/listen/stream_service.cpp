@@ -24,13 +24,12 @@ class StreamService::Connection final : public StreamEvents, PlaceTenant, Handsh
         stream_(std::move(stream)),
         place_(std::move(place)),
         opened_(service.loop_.now()),
-        deadline_(opened_ + service.limits_.first_question),
+        since_(opened_),
         opening_(opening) {
     stream_->set_send_limit(service.limits_.most_unread);
     path_.sink = &service;
     path_.transport = service.tls_ != nullptr ? Transport::kDot : Transport::kTcp;
     path_.peer.client = stream_->peer();
-    path_.keepalive = static_cast<uint16_t>(std::max<int64_t>(1, service.limits_.idle.count() * 10));
     place_.set_tenant(*this);
   }
   ~Connection() {
@@ -83,7 +82,7 @@ class StreamService::Connection final : public StreamEvents, PlaceTenant, Handsh
   }
 
   void on_drained() override {
-    deadline_ = service_.loop_.now() + service_.limits_.idle;
+    since_ = service_.loop_.now();
     end_pause();
   }
 
@@ -106,7 +105,7 @@ class StreamService::Connection final : public StreamEvents, PlaceTenant, Handsh
     if (--under_way_ == 0) {
       promises_.clear();
     }
-    deadline_ = service_.loop_.now() + service_.limits_.idle;
+    since_ = service_.loop_.now();
     const bool goes_on = framed.empty() || stream_->send(framed);
     if (is_leaving_) {
       finish_behind_answers();
@@ -118,7 +117,9 @@ class StreamService::Connection final : public StreamEvents, PlaceTenant, Handsh
   }
 
   [[nodiscard]] bool is_over(MonoTime now) const noexcept {
-    return under_way_ == 0 && now >= std::min(deadline_, opened_ + service_.limits_.lifetime);
+    const MonoTime deadline =
+        has_asked_ ? since_ + service_.limits_.idle : opened_ + service_.limits_.first_question;
+    return under_way_ == 0 && now >= std::min(deadline, opened_ + service_.limits_.lifetime);
   }
   [[nodiscard]] bool is_busy() const noexcept { return under_way_ != 0 || stream_->pending_bytes() != 0; }
   // It has said all it had to say, and may have gone since.
@@ -215,6 +216,7 @@ class StreamService::Connection final : public StreamEvents, PlaceTenant, Handsh
       return;
     }
     opening_ = Opening::kQueued;
+    place_.note_idle(opened_, true);  // it has done its part
     keep(bytes);
     stream_->set_reading(false);
   }
@@ -281,7 +283,9 @@ class StreamService::Connection final : public StreamEvents, PlaceTenant, Handsh
   void keep(Bytes bytes) { kept_.insert(kept_.end(), bytes.begin(), bytes.end()); }
 
   void serve(Bytes message, std::vector<uint8_t>& answers) {
-    deadline_ = service_.loop_.now() + service_.limits_.idle;
+    since_ = service_.loop_.now();
+    has_asked_ = true;
+    path_.keepalive = static_cast<uint16_t>(std::max<int64_t>(1, service_.limits_.idle.count() * 10));
     const MutableBytes body = MutableBytes(service_.buffer_).subspan(kFrameHeaderSize);
     std::copy(message.begin(), message.end(), body.begin());
     const uint64_t promised_before = service_.pipeline_.promised();
@@ -314,7 +318,8 @@ class StreamService::Connection final : public StreamEvents, PlaceTenant, Handsh
   FrameReader frames_;
   ReplyPath path_;
   const MonoTime opened_;
-  MonoTime deadline_;
+  MonoTime since_;  // the last question or answer
+  bool has_asked_ = false;
   size_t under_way_ = 0;
   std::vector<uint64_t> promises_;  // of the pipeline; some may have been kept
   Opening opening_;

@@ -9,6 +9,7 @@ namespace {
 
 // How many are looked at for one that makes room: all that a client holds by default, and some 20 us.
 constexpr size_t kLookedAt = 256;
+constexpr size_t kMostLookedAt = 4096;  // while nobody has been found who could go
 // A connection that has never asked anything is most likely nobody's. But a newcomer's handshake takes its
 // time too, so it is not simply the first to go: then others could be kept out by connecting all the time.
 constexpr int64_t kSilentCounts = 8;
@@ -164,13 +165,17 @@ ClientPlaces::Client& ClientPlaces::client(const Key& key, MonoTime now) {
   return of;
 }
 
-// Of those of this client first; then of whoever holds no fewer than the newcomer.
+// Where the client has all that it may, one of its own; where nobody may have more, one of whoever holds no
+// fewer than the newcomer, or else one of its own.
 bool ClientPlaces::make_room(Client& newcomer, bool in_all, MonoTime now) {
   Place::Node* chosen = nullptr;
   if (newcomer.is_named && newcomer.ring.nodes.size() >= limits_.connections_per_client) {
     chosen = choose(newcomer.ring, 0, now);
   } else if (in_all && all_.nodes.size() >= limits_.connections) {
     chosen = choose(all_, newcomer.is_named ? newcomer.ring.nodes.size() : 0, now);
+    if (chosen == nullptr && newcomer.is_named && !newcomer.ring.nodes.empty()) {
+      chosen = choose(newcomer.ring, 0, now);
+    }
   } else {
     return true;
   }
@@ -184,7 +189,8 @@ Place::Node* ClientPlaces::choose(Ring& ring, size_t least_held, MonoTime now) c
   const bool is_everybody = &ring == &all_;
   Place::Node* chosen = nullptr;
   double worst = -1;
-  for (size_t i = std::min(kLookedAt, ring.nodes.size()); i > 0; --i) {
+  const size_t most = std::min(kMostLookedAt, ring.nodes.size());
+  for (size_t i = 0; i < most && (i < kLookedAt || chosen == nullptr); ++i) {
     ring.hand = (ring.hand + 1) % ring.nodes.size();
     Place::Node& node = *ring.nodes[ring.hand];
     const size_t held = node.client->is_named ? node.client->ring.nodes.size() : 1;

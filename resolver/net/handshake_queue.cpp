@@ -14,7 +14,12 @@ HandshakeQueue::HandshakeQueue(Loop& loop, ClientPlaces& places)
     : loop_(loop), places_(places), timer_(loop, [this] { call(); }) {}
 
 bool HandshakeQueue::begin(Waiter& waiter) {
-  if (places_.begin_handshake(waiter.handshake_client(), loop_.now())) {
+  const IpAddress& client = waiter.handshake_client();
+  // Not before those of the same client who wait: who comes again and again would get every turn.
+  const bool others_wait = std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiter* each) {
+    return each->handshake_client() == client;
+  });
+  if (!others_wait && places_.begin_handshake(client, loop_.now())) {
     return true;
   }
   waiting_.push_back(&waiter);

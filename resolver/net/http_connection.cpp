@@ -235,6 +235,7 @@ void HttpConnection::take_hello(Bytes bytes) {
     return;
   }
   opening_ = Opening::kQueued;
+  place_.note_idle(useless_since_, true);  // it has done its part
   hello_.assign(bytes.begin(), bytes.end());
   stream_->set_reading(false);
 }

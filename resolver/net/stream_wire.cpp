@@ -188,6 +188,9 @@ void Stream::Wire::end_by_peer() {
   if (!reading) {
     return;
   }
+  if (finishing && (!in_flight.empty() || !waiting.empty())) {
+    return;  // the goodbye behind what is still to be sent ends it
+  }
   const bool may_go_on = connected && !finishing && (tls == nullptr || tls_open);
   if (input_ended ? !finishing : may_go_on && events->on_end_of_input()) {
     input_ended = true;

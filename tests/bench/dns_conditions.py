@@ -163,15 +163,25 @@ class Conditions:
         server.stop()
 
     def workers(self):
-        """CPU an answer with two workers on two CPUs over one worker on one: what they share would show in it."""
-        one, two = self.make("one"), self.make("two")
-        two.workers, two.cpu = 2, None
-        ratios = []
-        for server in (one, two):
-            server.start([])
-            self.bench.warm(server)
-        for number in range(ROUNDS):
-            spent = {each: self.cpu(each, "cached") for each in ((one, two) if number % 2 else (two, one))}
-            ratios.append(spent[two] / spent[one])
-        self.add("cached: CPU an answer with 2 workers over 1", spread(ratios), "1.11 (1.8 times the throughput)")
-        one.stop(), two.stop()
+        """CPU an answer with several workers on all CPUs over one worker on one: what they share would show in it. More
+        workers than CPUs take turns, which costs by itself."""
+        servers = {}
+        for count in (1, 2, 4, 8):
+            servers[count] = self.make(f"workers-{count}")
+            servers[count].workers = count
+            if count > 1:
+                servers[count].cpu = None
+            servers[count].start([])
+            self.bench.warm(servers[count])
+        for traffic in ("cached", "forwarded"):
+            ratios = {count: [] for count in servers if count > 1}
+            for number in range(ROUNDS):
+                order = sorted(servers, reverse=number % 2 == 0)
+                spent = {count: self.cpu(servers[count], traffic) for count in order}
+                for count, found in ratios.items():
+                    found.append(spent[count] / spent[1])
+            for count, found in ratios.items():
+                target = "1.11 (1.8 times the throughput)" if (traffic, count) == ("cached", 2) else ""
+                self.add(f"{traffic}: CPU an answer with {count} workers over 1", spread(found), target)
+        for server in servers.values():
+            server.stop()

@@ -121,6 +121,32 @@ TEST_CASE_METHOD(Fixture, "in all, whoever holds most makes room, and nobody for
   CHECK(gone() == std::vector<size_t>{1});
 }
 
+TEST_CASE_METHOD(Fixture, "in all, who holds more than the others makes room for itself",
+                 "[net][client_places]") {
+  const auto places = ClientPlaces::make({100, 100, 5});
+  for (const char* client : {"10.0.0.1", "10.0.0.2", "10.0.0.3"}) {
+    open(*places, client).place.note_idle(kStart, true);
+  }
+  for (int i = 0; i < 2; ++i) {
+    open(*places, "10.0.0.4").place.note_idle(kStart + seconds{1 + i}, true);
+  }
+  // The hand passes the others, who hold fewer: also where there is nobody else to choose.
+  tenants[3]->place.note_busy();
+  tenants[4]->place.note_busy();
+  CHECK_FALSE(open(*places, "10.0.0.4", kStart + seconds{3}).place.is_taken());
+  tenants[4]->place.note_idle(kStart + seconds{2}, true);
+  CHECK(open(*places, "10.0.0.4", kStart + seconds{3}).place.is_taken());
+  CHECK(gone() == std::vector<size_t>{4});
+}
+
+TEST_CASE_METHOD(Fixture, "hosts with link-local addresses are clients of their own",
+                 "[net][client_places]") {
+  const auto places = ClientPlaces::make({1, 100});
+  open(*places, "fe80::1").place.note_busy();
+  CHECK_FALSE(open(*places, "fe80::1").place.is_taken());
+  CHECK(open(*places, "fe80::2").place.is_taken());
+}
+
 TEST_CASE_METHOD(Fixture, "a proxy's connection counts for its client as soon as that has a name",
                  "[net][client_places]") {
   const auto places = ClientPlaces::make({1, 100});
