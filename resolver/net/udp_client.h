@@ -13,7 +13,8 @@
 
 namespace cenote {
 
-class UdpClient {
+// On cache lines of its own, as those who have it.
+class alignas(64) UdpClient {
  public:
   // Where a datagram is read into: the clients of one thread share one, for each is read in turn. Larger than
   // any answer we ask for (1232), so that a liar's long one is seen whole and judged.
