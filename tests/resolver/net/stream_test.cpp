@@ -268,7 +268,9 @@ TEST_CASE("a peer that closes its half still gets what the owner has to say", "[
   REQUIRE(connect(peer, address.data(), address.size()) == 0);
   REQUIRE(send(peer, "ping", 4, 0) == 4);
   REQUIRE(shutdown(peer, SHUT_WR) == 0);
-  pair.run_until([&] { return pair.server && pair.server->events.back() == "end of input"; });
+  pair.run_until([&] {
+    return pair.server && !pair.server->events.empty() && pair.server->events.back() == "end of input";
+  });
   CHECK(pair.server->received == "ping");
   CHECK_FALSE(pair.server->stream->is_reset());
   char text[16]{};
