@@ -164,7 +164,8 @@ def watch_daemon(build, folder, workers, brief):
             ask_all(server.port, benign)
         ask_all(server.port, warm + listed)
         for number, (kind, names) in enumerate(windows.items(), 1):
-            time.sleep(0.2)  # what the last traffic left to the recorder
+            # What the last traffic left to the recorder, and its sockets to upstreams, which close a second later.
+            time.sleep(2)
             recording.open_window(number)
             answered = ask_all(server.port, names)
             time.sleep(0.1)
