@@ -276,27 +276,16 @@ void Worker::set_times() {
 
 // Not before some server has answered since the start: until then nobody knows.
 bool Worker::can_resolve() const {
-  const bool has_answer = read_servers([](const ServerPool& pool) {
-    for (uint16_t server = 0; server < pool.size(); ++server) {
-      if (pool.health(server).answered.value() + pool.health(server).bad.value() != 0) {
-        return true;
-      }
+  return read_servers([this](const ServerPool& pool) {
+    for (uint16_t server = 0; server < pool.size() && !has_resolved_; ++server) {
+      has_resolved_ = pool.health(server).answered.value() + pool.health(server).bad.value() != 0;
     }
-    return false;
-  });
-  if (has_answer) {
-    has_resolved_.store(true, std::memory_order_relaxed);
-  }
-  if (!has_resolved_.load(std::memory_order_relaxed)) {
-    return false;
-  }
-  return read_servers([](const ServerPool& pool) {
     const auto zones = widest_zones(pool);
-    return std::any_of(zones.begin(), zones.end(), [&](uint16_t zone) {
-      const auto& servers = pool.servers_of(zone);
-      return std::any_of(servers.begin(), servers.end(),
-                         [&](uint16_t server) { return pool.health(server).is_down.value() == 0; });
-    });
+    return has_resolved_ && std::any_of(zones.begin(), zones.end(), [&](uint16_t zone) {
+             const auto& servers = pool.servers_of(zone);
+             return std::any_of(servers.begin(), servers.end(),
+                                [&](uint16_t server) { return pool.health(server).is_down.value() == 0; });
+           });
   });
 }
 

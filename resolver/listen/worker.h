@@ -139,7 +139,7 @@ class alignas(64) Worker {
   std::promise<void> finished_;
   Counter generation_;
   std::thread thread_;
-  mutable std::atomic<bool> has_resolved_{false};  // some server has answered since the start
+  mutable bool has_resolved_ = false;  // some server has answered since the start; under servers_mutex_
 };
 
 }  // namespace cenote

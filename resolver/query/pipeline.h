@@ -173,6 +173,8 @@ class Pipeline final : ResolutionEvents, Follower {
   void end_following(uint64_t cookie, const Resolution* resolution);
   void answer_group(InFlight::Group& group, const Resolution& resolution, AnswerCache::Entry* entry);
 
+  // Who waits, by the groups of today.
+  [[nodiscard]] Policy::Asker asker_of(const WaitingQuery& waiter) const noexcept;
   template <typename Answer>
   void answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer);
   // What upstream said, now or some time ago.

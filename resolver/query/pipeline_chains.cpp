@@ -101,13 +101,8 @@ bool Pipeline::is_wanted(const InFlight::Group& group, Bytes message) {
     anybody.unix_time = unix_seconds(wall_time());
     return may_have(anybody);
   }
-  return std::any_of(group.waiters.begin(), group.waiters.end(), [&](const WaitingQuery& waiter) {
-    Policy::Asker asker = waiter.asker;
-    if (waiter.clear_under != rules()) {  // a number of other groups, perhaps: see answer_each()
-      asker.group = parts_.policy.clients().group_of(asker.address, waiter.path.client_name);
-    }
-    return may_have(asker);
-  });
+  return std::any_of(group.waiters.begin(), group.waiters.end(),
+                     [&](const WaitingQuery& waiter) { return may_have(asker_of(waiter)); });
 }
 
 // Of the site's own names, and, unless it is to be `renewed`, of the cache.
@@ -139,19 +134,14 @@ bool Pipeline::answer_for_ourselves(const CacheKey& key, ScrubbedResponse& found
   if (match.kind == LocalNames::Kind::kNone) {
     return false;
   }
-  std::array<uint8_t, kHeaderBytes + kMaxNameBytes + 4> packet;
-  ByteWriter writer(packet);
-  for (const uint16_t part : std::array<uint16_t, 6>{0, flag::kRd, 1, 0, 0, 0}) {
-    writer.u16(part);
-  }
-  writer.bytes(key.name.wire());
-  writer.u16(key.type);
-  writer.u16(kClassIn);
+  std::array<uint8_t, kMaxQueryBytes> buffer;
+  const size_t asked = write_query(buffer, {key.name, key.type}, 0, {.has_edns = false});
+  const Bytes packet = Bytes(buffer).first(asked);
   QueryMessage query;
-  if (parse_query(writer.written(), query) != QueryStatus::kOk) {
+  if (parse_query(packet, query) != QueryStatus::kOk) {
     return false;
   }
-  const size_t size = write_local_answer(scratch_, scratch_.size(), query, writer.written(), match);
+  const size_t size = write_local_answer(scratch_, scratch_.size(), query, packet, match);
   const bool is_whole = scrub_response(Bytes(scratch_).first(size), key.dnssec_ok, found) == ScrubStatus::kOk;
   found.is_resolvers = false;  // an alias of the site's own means what is behind it
   return is_whole;

@@ -134,6 +134,16 @@ void Pipeline::leave(const ReplyPath& path, uint64_t cookie) {
   }
 }
 
+// A group is a number of the configuration that was in force when the query came: another one may have other
+// groups.
+Policy::Asker Pipeline::asker_of(const WaitingQuery& waiter) const noexcept {
+  Policy::Asker asker = waiter.asker;
+  if (waiter.clear_under != rules()) {
+    asker.group = parts_.policy.clients().group_of(asker.address, waiter.path.client_name);
+  }
+  return asker;
+}
+
 // `answer` writes the answer to one of them and returns its size.
 template <typename Answer>
 void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) {
@@ -141,16 +151,13 @@ void Pipeline::answer_each(std::vector<WaitingQuery>& waiters, Answer&& answer) 
     std::copy_n(waiter.packet.begin(), waiter.message.question_end, reply_.begin());
     Query query(waiter.path, reply_, Bytes(reply_).first(waiter.message.question_end));
     query.message = waiter.message;
-    query.asker = waiter.asker;
+    query.asker = asker_of(waiter);
     query.clear_under = waiter.clear_under;
     choose_nsid(query);
     if (parts_.recent != nullptr) {
       parts_.recent->note(waiter.message.name, waiter.asker.address, waiter.asker.unix_time);
     }
-    // What was pushed while the query waited acts on it, too. Its group is a number of the configuration that
-    // was in force when it came: another one may have other groups.
-    if (query.clear_under != rules()) {
-      query.asker.group = parts_.policy.clients().group_of(query.asker.address, query.path.client_name);
+    if (query.clear_under != rules()) {  // what was pushed while the query waited acts on it, too
       parts_.policy.decide(query.message.name, query.asker, query.verdict);
     }
     const size_t size = query.verdict.blocks() ? block(query, {}) : answer(query);

@@ -124,7 +124,7 @@ Exchange::Action Exchange::on_reply(uint16_t server, ReplyKind kind, MonoTime no
       state->over = true;
   }
   // A late bad answer of an earlier server changes nothing while the current one may still answer.
-  return is_current(state) ? next(now) : Action{};
+  return state == &states_[current_] && !is_pausing_ ? next(now) : Action{};
 }
 
 bool Exchange::has_minded(uint16_t server) const noexcept {

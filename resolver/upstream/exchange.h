@@ -88,9 +88,6 @@ class Exchange {
   Action begin_round(MonoTime now);
   Action leave(uint16_t server, bool State::*why, MonoTime now);
   [[nodiscard]] State* find(uint16_t server) noexcept;
-  [[nodiscard]] bool is_current(const State* state) const noexcept {
-    return state == &states_[current_] && !is_pausing_;
-  }
   Action next(MonoTime now);
   [[nodiscard]] milliseconds patience() const noexcept;
 

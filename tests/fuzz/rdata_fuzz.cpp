@@ -1,21 +1,13 @@
 // Rdata of any type: what is well-formed is kept, comes out well-formed, and ldns reads it. The first two
 // bytes are the type, the rest is the rdata.
-#include <cstdlib>
-
-#include "resolver/dns/ldns_headers.h"
 #include "resolver/dns/rdata_check.h"
 #include "resolver/dns/records.h"
 #include "resolver/dns/scrub.h"
+#include "tests/fuzz/second_reader.h"
 
 using namespace cenote;
 
 namespace {
-
-void require(bool truth) {
-  if (!truth) {
-    std::abort();
-  }
-}
 
 std::vector<uint8_t> message_with(uint16_t type, Bytes rdata) {
   std::vector<uint8_t> message(kMaxMessageBytes);
@@ -34,15 +26,6 @@ std::vector<uint8_t> message_with(uint16_t type, Bytes rdata) {
   writer.bytes(rdata);
   message.resize(writer.size());
   return message;
-}
-
-bool ldns_reads(Bytes message) {
-  ldns_pkt* packet = nullptr;
-  const bool ok = ldns_wire2pkt(&packet, message.data(), message.size()) == LDNS_STATUS_OK;
-  if (ok) {
-    ldns_pkt_free(packet);
-  }
-  return ok;
 }
 
 }  // namespace

@@ -2,32 +2,15 @@
 // where it says and rdata that is what its types say, and when ldns could read what came in, it reads what
 // comes out. That last does not hold for types whose rdata is copied as it is: ldns reads a name in them
 // beyond the rdata's end.
-#include <cstdlib>
-
 #include "resolver/base/text.h"
-#include "resolver/dns/ldns_headers.h"
 #include "resolver/dns/rdata_check.h"
 #include "resolver/dns/records.h"
 #include "resolver/dns/scrub.h"
+#include "tests/fuzz/second_reader.h"
 
 using namespace cenote;
 
 namespace {
-
-void require(bool truth) {
-  if (!truth) {
-    std::abort();
-  }
-}
-
-bool ldns_reads(Bytes message) {
-  ldns_pkt* packet = nullptr;
-  const bool ok = ldns_wire2pkt(&packet, message.data(), message.size()) == LDNS_STATUS_OK;
-  if (ok) {
-    ldns_pkt_free(packet);
-  }
-  return ok;
-}
 
 bool copies_rdata(Bytes message) {
   constexpr std::array kTakenApart{rrtype::kA,   rrtype::kAaaa, rrtype::kNs, rrtype::kCname, rrtype::kDname,

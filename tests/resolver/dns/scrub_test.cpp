@@ -45,6 +45,13 @@ void put_u16(Wire& out, size_t value) {
   out.push_back(static_cast<uint8_t>(value));
 }
 
+// Of a record at the question's name, with a TTL of 60; its rdata follows.
+void put_record_head(Wire& out, uint16_t type, size_t rdata_size) {
+  for (const size_t part : {size_t{0xC00C}, size_t{type}, size_t{1}, size_t{0}, size_t{60}, rdata_size}) {
+    put_u16(out, part);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("what was asked for is kept, in every section what was not is dropped", "[dns][scrub]") {
@@ -320,12 +327,7 @@ TEST_CASE("rdata must have its type's size", "[dns][scrub]") {
   CAPTURE(type, size);
   Wire wire = reply_to("a.test", type).wire();
   wire[7] = 1;
-  put_u16(wire, 0xC00C);
-  put_u16(wire, type);
-  put_u16(wire, 1);
-  put_u16(wire, 0);
-  put_u16(wire, 60);
-  put_u16(wire, size);
+  put_record_head(wire, type, size);
   wire.insert(wire.end(), size, 1);
   ScrubbedResponse response;
   CHECK(scrub_response(wire, false, response) == status);
@@ -348,12 +350,7 @@ TEST_CASE("a service binding that cannot be read to its end makes the response u
   for (const uint16_t type : {rrtype::kHttps, rrtype::kSvcb}) {
     Wire wire = reply_to("a.test", type).wire();
     wire[7] = 1;
-    put_u16(wire, 0xC00C);
-    put_u16(wire, type);
-    put_u16(wire, 1);
-    put_u16(wire, 0);
-    put_u16(wire, 60);
-    put_u16(wire, rdata.size());
+    put_record_head(wire, type, rdata.size());
     wire.insert(wire.end(), rdata.begin(), rdata.end());
     ScrubbedResponse response;
     CHECK(scrub_response(wire, false, response) == status);
@@ -364,12 +361,7 @@ TEST_CASE("only a record that would be kept can make the response unfit", "[dns]
   const auto with = [](uint16_t type, const Wire& rdata, bool dnssec_ok) {
     Wire wire = reply_to("a.test", rrtype::kA).answer("a.test. 60 IN A 192.0.2.1").wire();
     wire[7] = 2;
-    put_u16(wire, 0xC00C);
-    put_u16(wire, type);
-    put_u16(wire, 1);
-    put_u16(wire, 0);
-    put_u16(wire, 60);
-    put_u16(wire, rdata.size());
+    put_record_head(wire, type, rdata.size());
     wire.insert(wire.end(), rdata.begin(), rdata.end());
     ScrubbedResponse response;
     return scrub_response(wire, dnssec_ok, response);
@@ -410,13 +402,8 @@ TEST_CASE("names in rdata come out as they went in, whatever was compressed", "[
   Wire wire = reply_to("www.example.test", type).wire();
   wire[7] = 2;
   for (int copy = 0; copy < 2; ++copy) {
-    put_u16(wire, 0xC00C);
-    put_u16(wire, type);
-    put_u16(wire, 1);
-    put_u16(wire, 0);
-    put_u16(wire, 60);
     const Wire target{4, 'm', 'a', 'i', static_cast<uint8_t>('l' + copy), 0xC0, 16};  // maiX + "example.test"
-    put_u16(wire, fixed.size() + target.size() + behind.size());
+    put_record_head(wire, type, fixed.size() + target.size() + behind.size());
     wire.insert(wire.end(), fixed.begin(), fixed.end());
     wire.insert(wire.end(), target.begin(), target.end());
     wire.insert(wire.end(), behind.begin(), behind.end());
@@ -483,12 +470,7 @@ Wire long_names(uint16_t type, size_t before) {
   uint32_t drawn = 1;
   uint16_t count = 0;
   for (; wire.size() < 64000; ++count) {
-    put_u16(wire, 0xC00C);
-    put_u16(wire, type);
-    put_u16(wire, 1);
-    put_u16(wire, 0);
-    put_u16(wire, 60);
-    put_u16(wire, before + 253);
+    put_record_head(wire, type, before + 253);
     wire.resize(wire.size() + before);
     for (int label = 0; label < 126; ++label) {
       drawn = drawn * 1103515245 + 12345;

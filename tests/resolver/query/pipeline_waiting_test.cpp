@@ -92,6 +92,16 @@ GroupSettings group(const std::string& name, const char* from, Action malware) {
   return {name, {*Prefix::from_text(from)}, {}, {{"malware", malware}}};
 }
 
+// Of which the last has clients here.
+PolicySettings three_groups() {
+  PolicySettings grouped;
+  for (const char* name : {"one", "two", "three"}) {
+    grouped.clients.groups.push_back(group(name, "10.9.0.0/16", Action::kSinkhole));
+  }
+  grouped.clients.groups.back().from = {*Prefix::from_text("10.0.0.0/24")};
+  return grouped;
+}
+
 std::vector<Wire> silence(const Wire&, bool) {
   return {};
 }
@@ -100,11 +110,7 @@ std::vector<Wire> silence(const Wire&, bool) {
 
 TEST_CASE_METHOD(Fixture, "a client whose group has gone while it waited is judged without one",
                  "[query][groups]") {
-  PolicySettings grouped;
-  for (const char* name : {"one", "two", "three"}) {
-    grouped.clients.groups.push_back(group(name, "10.9.0.0/16", Action::kSinkhole));
-  }
-  grouped.clients.groups.back().from = {*Prefix::from_text("10.0.0.0/24")};
+  PolicySettings grouped = three_groups();
   Listed watched;
   watched.what = "watch.example";
   watched.action = Action::kMonitor;
@@ -126,11 +132,7 @@ TEST_CASE_METHOD(Fixture, "a client whose group has gone while it waited is judg
 TEST_CASE_METHOD(Fixture,
                  "before the end of a chain is asked for, clients are judged by their groups of today",
                  "[query][groups][chains]") {
-  PolicySettings grouped;
-  for (const char* name : {"one", "two", "three"}) {
-    grouped.clients.groups.push_back(group(name, "10.9.0.0/16", Action::kSinkhole));
-  }
-  grouped.clients.groups.back().from = {*Prefix::from_text("10.0.0.0/24")};
+  const PolicySettings grouped = three_groups();
   Listed watched;
   watched.what = "hop.example";
   watched.action = Action::kMonitor;
